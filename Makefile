@@ -1,0 +1,113 @@
+# `make run` and `make test` are the two that matter; `make help` lists the rest.
+# A stage of `make test` is a target of its own, so that one can be run alone.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+CONSOLE := admin-web/console
+CONSOLE_PAGE := $(CONSOLE)/dist/index.html
+CONSOLE_PACKAGES := $(CONSOLE)/node_modules/.package-lock.json
+# Folders are listed too: their dates tell of a file that was removed.
+CONSOLE_SOURCES := $(shell find $(CONSOLE) -mindepth 1 \( -name node_modules -o -name dist \) -prune -o -print)
+
+say = @printf '\n── %s\n'
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: run
+run: need-run $(CONSOLE_PAGE) ## Build what changed and start the demo (ARGS=--fresh begins anew)
+	$(say) 'poste: development build'
+	cargo build --locked --package node --bin poste
+	$(say) 'poste demo'
+	cargo run --quiet --locked --package node --bin poste -- demo $(ARGS)
+
+.PHONY: test
+test: lint test-console test-rust ## Everything: lint, console, Rust
+
+# ── Lint ────────────────────────────────────────────────────────────────────
+
+.PHONY: lint
+lint: need-test fmt-check shellcheck clippy doc deny machete ## Every check that runs no test
+
+.PHONY: fmt
+fmt: ## Format the Rust code
+	cargo fmt --all
+
+.PHONY: fmt-check
+fmt-check:
+	$(say) 'cargo fmt'
+	cargo fmt --all --check
+
+.PHONY: clippy
+clippy: $(CONSOLE_PAGE)
+	$(say) 'clippy, warnings are errors'
+	cargo clippy --locked --workspace --all-targets -- --deny warnings
+
+.PHONY: doc
+doc: $(CONSOLE_PAGE)
+	$(say) 'cargo doc, warnings are errors'
+	RUSTDOCFLAGS='--deny warnings' cargo doc --locked --workspace --no-deps
+
+.PHONY: deny
+deny: need-tools
+	$(say) 'cargo-deny'
+	scripts/check-dependencies.sh
+
+.PHONY: machete
+machete: need-tools
+	$(say) 'cargo-machete'
+	cargo machete
+
+.PHONY: shellcheck
+shellcheck: need-test
+	$(say) 'shellcheck'
+	shellcheck .ci/run scripts/*.sh
+
+# ── Tests ───────────────────────────────────────────────────────────────────
+
+.PHONY: test-rust
+test-rust: need-test $(CONSOLE_PAGE) ## Rules, machine, links, web: every Rust test and doc test
+	$(say) 'Rust tests'
+	scripts/test-rust.sh
+	$(say) 'doc tests'
+	cargo test --locked --workspace --doc
+
+.PHONY: test-console
+test-console: need-run $(CONSOLE_PAGE) ## Types, eslint and unit tests of the console and the kiosk page
+	$(say) 'console: vue-tsc, eslint, vitest'
+	npm --prefix $(CONSOLE) run --silent check
+	npm --prefix $(CONSOLE) run --silent lint
+	npm --prefix $(CONSOLE) run --silent test
+
+# ── The console's page, embedded in the binary ──────────────────────────────
+
+.PHONY: console
+console: need-run $(CONSOLE_PAGE) ## Build the console's page, if its sources are newer
+
+$(CONSOLE_PACKAGES): $(CONSOLE)/package.json $(CONSOLE)/package-lock.json
+	$(say) 'console: packages from npm'
+	scripts/npm-ci.sh $(CONSOLE)
+	@touch $@
+
+$(CONSOLE_PAGE): $(CONSOLE_PACKAGES) $(CONSOLE_SOURCES)
+	$(say) 'console: page'
+	npm --prefix $(CONSOLE) run --silent build
+	@touch $@
+
+# ── What the machine needs ──────────────────────────────────────────────────
+
+.PHONY: need-run need-test need-tools
+need-run:
+	@scripts/need.sh run
+
+need-test:
+	@scripts/need.sh test
+
+need-tools:
+	@scripts/need-tools.sh
