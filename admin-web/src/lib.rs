@@ -1,1 +1,4 @@
-//! admin-web
+//! The staff console: JSON API, live stream and page.
+
+pub mod openapi;
+pub mod shapes;
