@@ -92,7 +92,7 @@ console: need-run $(CONSOLE_PAGE) ## Build the console's page, if its sources ar
 
 $(CONSOLE_PACKAGES): $(CONSOLE)/package.json $(CONSOLE)/package-lock.json
 	$(say) 'console: packages from npm'
-	scripts/npm-ci.sh $(CONSOLE)
+	npm --prefix $(CONSOLE) ci --no-audit --no-fund
 	@touch $@
 
 $(CONSOLE_PAGE): $(CONSOLE_PACKAGES) $(CONSOLE_SOURCES)
