@@ -56,11 +56,12 @@ impl GroupCommit {
         self.changed.notify_all();
     }
 
-    /// Waits until all that is staged now is durable; `sync` makes it so and is run by one waiter.
+    /// Waits until all that is staged now is durable; `sync` makes it so up to the ticket that it is
+    /// given, and is run by one waiter.
     /// A sync that failed once is never tried again.
     pub(crate) fn wait(
         &self,
-        sync: impl Fn() -> Result<(), StoreError>,
+        sync: impl Fn(u64) -> Result<(), StoreError>,
     ) -> Result<u64, StoreError> {
         let mut state = self.lock();
         let wanted = state.staged;
@@ -79,7 +80,7 @@ impl GroupCommit {
             state.syncing = true;
             let covered = state.staged;
             drop(state);
-            let result = sync();
+            let result = sync(covered);
             state = self.lock();
             state.syncing = false;
             match result {

@@ -24,6 +24,8 @@
 //! # A store that does not open
 //! is moved aside under a dated name (`ledger.damaged-20261122T090000Z`), never deleted, and a fresh
 //! one takes its place; [`Opened`](sled_store::Opened) tells so. A node re-learns from its peers.
+//! A store that is sound but has lost its end is kept, and said to be
+//! [`RolledBack`](sled_store::RolledBack).
 //! A store that another process holds, a full disk or a missing permission are not damage: they are
 //! errors of their own and nothing is moved.
 

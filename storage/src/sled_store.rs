@@ -19,9 +19,11 @@ use crate::group_commit::GroupCommit;
 use crate::ledger_store::{LedgerStore, Numbered, Pair, Placed};
 use crate::operation::{Op, Table, Ticket, check_bounds};
 use cage::Cage;
+use witness::Witness;
 
 mod cage;
 mod opening;
+mod witness;
 
 /// What a store takes from the machine.
 #[derive(Debug, Clone)]
@@ -52,6 +54,18 @@ pub struct Opened {
     pub store: SledStore,
     /// Where a damaged store was moved to; the store above is then empty.
     pub moved_aside: Option<PathBuf>,
+    /// What an otherwise sound store has lost at its end.
+    pub rolled_back: Option<RolledBack>,
+}
+
+/// A store whose last batches are gone though a barrier had made them durable: a disk that flipped
+/// bits or lied about a flush, or an old copy put back. What it holds is sound as of `found`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RolledBack {
+    /// The last batch that is there.
+    pub found: Ticket,
+    /// The last batch known to have been durable.
+    pub promised: Ticket,
 }
 
 /// A ledger's store in a folder on disk.
@@ -61,6 +75,7 @@ pub struct SledStore {
     cage: Cage,
     data: File,
     commit: GroupCommit,
+    witness: Witness,
     /// One batch at a time is worked out and applied.
     staging: Mutex<()>,
     /// Readers of several cells hold it shared, so that no batch comes between their reads.
@@ -96,14 +111,14 @@ impl SledStore {
         opening::open(path.as_ref(), settings)
     }
 
-    /// Opens the store that is in `path`, or says what is wrong with it: nothing is created and
-    /// nothing is moved. For looking at a store, also at one that was moved aside.
+    /// Opens the store that is in `path`, or says what is wrong with it: none is begun and nothing
+    /// is moved. For looking at a store, also at one that was moved aside.
     pub fn inspect(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref();
         let data = path.join("db");
         std::fs::metadata(&data)
             .map_err(|e| StoreError::io(format!("looking for {}", data.display()), e))?;
-        opening::open_as_it_is(path, &Settings::default())
+        opening::open_as_it_is(path, &Settings::default()).map(|opened| opened.store)
     }
 
     fn reading(&self) -> RwLockReadGuard<'_, ()> {
@@ -235,7 +250,7 @@ impl SledStore {
         Ok(())
     }
 
-    /// Makes all that was staged durable.
+    /// Makes all that was staged up to `ticket` durable.
     fn sync(&self) -> Result<(), StoreError> {
         self.cage.run(|db| db.flush())?;
         self.data
@@ -276,7 +291,7 @@ impl LedgerStore for SledStore {
     }
 
     fn barrier(&self) -> Result<Ticket, StoreError> {
-        self.commit.wait(|| self.sync()).map(Ticket)
+        self.commit.wait(|ticket| self.sync(ticket)).map(Ticket)
     }
 
     fn entry(&self, epoch: &[u8; 32], seq: u64) -> Result<Option<Vec<u8>>, StoreError> {

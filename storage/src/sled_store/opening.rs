@@ -7,11 +7,13 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use super::cage::Cage;
-use super::{Opened, Settings, SledStore};
+use super::witness::Witness;
+use super::{Opened, RolledBack, Settings, SledStore};
 use crate::aside::{move_aside, sync, sync_parent, with_suffix};
 use crate::cell::{self, Cell, LAYOUT, LAYOUT_KEY, TICKET_KEY};
 use crate::error::StoreError;
 use crate::group_commit::GroupCommit;
+use crate::operation::Ticket;
 
 /// Opens the store in `path`; one that is damaged is moved aside and a fresh one begun.
 pub(super) fn open(path: &Path, settings: &Settings) -> Result<Opened, StoreError> {
@@ -44,7 +46,7 @@ pub(super) fn open(path: &Path, settings: &Settings) -> Result<Opened, StoreErro
 }
 
 /// Opens the store in `path` and reads all of it once; nothing is moved.
-pub(super) fn open_as_it_is(path: &Path, settings: &Settings) -> Result<SledStore, StoreError> {
+pub(super) fn open_as_it_is(path: &Path, settings: &Settings) -> Result<Opened, StoreError> {
     let lock = lock(path)?;
     remove_half_snapshots(path)?;
     let config = sled::Config::new()
@@ -61,7 +63,7 @@ pub(super) fn open_as_it_is(path: &Path, settings: &Settings) -> Result<SledStor
     sync(path)?;
     sync_parent(path)?;
 
-    let ticket = match layout(&cage)? {
+    let found = match layout(&cage)? {
         Some(LAYOUT) => verify(&cage)?,
         Some(found) => {
             return Err(StoreError::OtherLayout {
@@ -74,14 +76,33 @@ pub(super) fn open_as_it_is(path: &Path, settings: &Settings) -> Result<SledStor
             0
         }
     };
-    Ok(SledStore {
+    let witness = Witness::open(path)?;
+    let promised = witness.promised();
+    let rolled_back = (found < promised).then_some(RolledBack {
+        found: Ticket(found),
+        promised: Ticket(promised),
+    });
+    if rolled_back.is_some() {
+        tracing::error!(
+            store = %path.display(), found, promised,
+            "the store has lost its last batches though they were durable; it goes on without them"
+        );
+    }
+    let store = SledStore {
         cage,
         data,
-        commit: GroupCommit::new(ticket),
+        // Numbers of lost batches are not given out again.
+        commit: GroupCommit::new(found.max(promised)),
+        witness,
         staging: std::sync::Mutex::new(()),
         gate: std::sync::RwLock::new(()),
         reserve_bytes: settings.reserve_bytes,
         path: path.to_owned(),
+    };
+    Ok(Opened {
+        store,
+        moved_aside: None,
+        rolled_back,
     })
 }
 
