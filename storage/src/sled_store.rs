@@ -251,11 +251,16 @@ impl SledStore {
     }
 
     /// Makes all that was staged up to `ticket` durable.
-    fn sync(&self) -> Result<(), StoreError> {
+    fn sync(&self, ticket: u64) -> Result<(), StoreError> {
         self.cage.run(|db| db.flush())?;
         self.data
             .sync_all()
-            .map_err(|e| StoreError::io("fsync of the store", e))
+            .map_err(|e| StoreError::io("fsync of the store", e))?;
+        if let Err(error) = self.witness.note(ticket) {
+            // It only ever warns of a loss, and nothing was lost.
+            tracing::warn!(store = %self.path.display(), "could not note the barrier: {error}");
+        }
+        Ok(())
     }
 }
 

@@ -19,10 +19,7 @@ use crate::operation::Ticket;
 pub(super) fn open(path: &Path, settings: &Settings) -> Result<Opened, StoreError> {
     create_folder(path)?;
     match open_as_it_is(path, settings) {
-        Ok(store) => Ok(Opened {
-            store,
-            moved_aside: None,
-        }),
+        Ok(opened) => Ok(opened),
         Err(StoreError::Damaged { what }) => {
             // The lock lies beside the folder and is taken anew, so no other process comes between
             // with the folder that was moved.
@@ -35,10 +32,10 @@ pub(super) fn open(path: &Path, settings: &Settings) -> Result<Opened, StoreErro
                 "the store is damaged and was moved aside, a fresh one begins empty: {what}"
             );
             create_folder(path)?;
-            let store = open_as_it_is(path, settings)?;
+            let opened = open_as_it_is(path, settings)?;
             Ok(Opened {
-                store,
                 moved_aside: Some(aside),
+                ..opened
             })
         }
         Err(other) => Err(other),
