@@ -36,8 +36,8 @@ pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
 /// The value whose bytes are exactly `bytes`.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
     let limited = bincode::config::standard().with_limit::<LIMIT>();
-    let (value, consumed) = bincode::serde::decode_from_slice(bytes, limited)
-        .map_err(|_| CodecError::Malformed)?;
+    let (value, consumed) =
+        bincode::serde::decode_from_slice(bytes, limited).map_err(|_| CodecError::Malformed)?;
     if consumed == bytes.len() {
         Ok(value)
     } else {

@@ -6,7 +6,9 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::fact::{Place, Scope};
-use crate::id::{CodeKey, KioskId, NodeId, RequestId, RoomId, RowId, SessionId, Signature, TokenId};
+use crate::id::{
+    CodeKey, KioskId, NodeId, RequestId, RoomId, RowId, SessionId, Signature, TokenId,
+};
 use crate::settings::Settings;
 
 /// Longest single extension or grant, in seconds.

@@ -191,6 +191,9 @@ pub fn verifies(key: &[u8; 32], parts: &[&[u8]], signature: &Signature) -> bool 
         return false;
     };
     let message = parts.concat();
-    key.verify_strict(&message, &ed25519_dalek::Signature::from_bytes(&signature.0))
-        .is_ok()
+    key.verify_strict(
+        &message,
+        &ed25519_dalek::Signature::from_bytes(&signature.0),
+    )
+    .is_ok()
 }

@@ -33,7 +33,9 @@ pub struct Replaceable<T> {
 
 impl<T> Default for Replaceable<T> {
     fn default() -> Self {
-        Replaceable { members: BTreeMap::new() }
+        Replaceable {
+            members: BTreeMap::new(),
+        }
     }
 }
 
@@ -43,6 +45,11 @@ impl<T> Replaceable<T> {
         let fresh = !self.members.contains_key(&id);
         self.members.entry(id).or_insert(member);
         fresh
+    }
+
+    /// Takes out the members whose value `wanted` picks.
+    pub fn remove_if(&mut self, wanted: impl Fn(&T) -> bool) {
+        self.members.retain(|_, member| !wanted(&member.value));
     }
 
     /// Every member.
@@ -70,7 +77,11 @@ impl<T> Replaceable<T> {
         let mut replaced = BTreeSet::new();
         for (id, newer) in &self.members {
             for older in newer.replaces.iter().filter(|older| *older != id) {
-                if self.members.get(older).is_some_and(|found| counts(newer, found)) {
+                if self
+                    .members
+                    .get(older)
+                    .is_some_and(|found| counts(newer, found))
+                {
                     replaced.insert(*older);
                 }
             }
@@ -82,7 +93,10 @@ impl<T> Replaceable<T> {
             .map(|(id, member)| (*id, member))
             .collect();
         if heads.is_empty() {
-            self.members.iter().map(|(id, member)| (*id, member)).collect()
+            self.members
+                .iter()
+                .map(|(id, member)| (*id, member))
+                .collect()
         } else {
             heads
         }
@@ -95,7 +109,11 @@ impl<T> Replaceable<T> {
 
     /// The names of the heads, as the next fact must replace them.
     pub fn head_ids(&self) -> Vec<EntryId> {
-        self.heads().into_iter().map(|(id, _)| id).take(MOST_REPLACED).collect()
+        self.heads()
+            .into_iter()
+            .map(|(id, _)| id)
+            .take(MOST_REPLACED)
+            .collect()
     }
 
     /// The head that stands: the greatest rank, then the lowest hash.
@@ -103,7 +121,9 @@ impl<T> Replaceable<T> {
         self.heads()
             .into_iter()
             .max_by(|(_, a), (_, b)| {
-                rank(&a.value).cmp(&rank(&b.value)).then_with(|| b.hash.cmp(&a.hash))
+                rank(&a.value)
+                    .cmp(&rank(&b.value))
+                    .then_with(|| b.hash.cmp(&a.hash))
             })
             .map(|(id, member)| (id, &member.value))
     }

@@ -1,0 +1,459 @@
+//! Who belongs to the site, and which entries have effect.
+//!
+//! The chain runs site → admin node → token → node → epoch. [`Chain`] keeps every fact about it,
+//! whoever wrote it; [`Chain::standing`] works out from that set alone who stands. A late fact can
+//! therefore give authority or take it away, and the answer is the same in any order.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+
+use serde::Serialize;
+
+use crate::fact::{Cut, Derivation, Fact, MOST_PARTS, Part, Scope, root_of};
+use crate::id::{EntryId, EpochId, KioskId, NodeId, SiteId, TokenId};
+use crate::operator::OperatorRole;
+
+/// What a node is for.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum NodeKind {
+    /// Runs the console and holds the vault.
+    Admin,
+    /// Serves a kiosk.
+    Kiosk,
+}
+
+/// A node that was admitted, now or once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Member {
+    /// Its kind.
+    pub kind: NodeKind,
+    /// The kiosk that it serves.
+    pub kiosk: Option<KioskId>,
+    /// Whether its membership was revoked.
+    pub revoked: bool,
+}
+
+/// An epoch of a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Epoch {
+    /// The node that it is an epoch of.
+    pub node: NodeId,
+    /// The node's kind.
+    pub kind: NodeKind,
+    /// The kiosk that the node serves.
+    pub kiosk: Option<KioskId>,
+    /// Entries with a lower number than this have effect.
+    pub below: u64,
+}
+
+/// Who stands, worked out from a [`Chain`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Standing {
+    /// Nodes admitted, revoked ones included.
+    pub members: BTreeMap<NodeId, Member>,
+    /// Epochs of members.
+    pub epochs: BTreeMap<EpochId, Epoch>,
+}
+
+impl Standing {
+    /// The author of an entry, if the entry has effect.
+    pub fn author(&self, id: &EntryId) -> Option<&Epoch> {
+        self.epochs
+            .get(&id.epoch)
+            .filter(|epoch| id.seq < epoch.below)
+    }
+
+    /// Whether `node` belongs to the site now.
+    pub fn is_member(&self, node: &NodeId) -> bool {
+        self.members.get(node).is_some_and(|member| !member.revoked)
+    }
+
+    /// The nodes of one kind that belong now.
+    pub fn nodes(&self, kind: NodeKind) -> impl Iterator<Item = &NodeId> {
+        self.members
+            .iter()
+            .filter(move |(_, member)| member.kind == kind && !member.revoked)
+            .map(|(node, _)| node)
+    }
+
+    /// The nodes that serve `kiosk` and belong now.
+    pub fn nodes_of(&self, kiosk: KioskId) -> impl Iterator<Item = &NodeId> {
+        self.members
+            .iter()
+            .filter(move |(_, member)| member.kiosk == Some(kiosk) && !member.revoked)
+            .map(|(node, _)| node)
+    }
+}
+
+/// The pieces of one node's revocations.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+struct Revocation {
+    pieces: BTreeMap<(Part, EntryId), Vec<Cut>>,
+}
+
+impl Revocation {
+    /// The cut of all complete intents whose pieces `counts` accepts: heights merge by minimum, and
+    /// an epoch missing from any intent is cut at nothing. `None` when no intent is complete.
+    fn cut(&self, counts: impl Fn(&EntryId) -> bool) -> Option<BTreeMap<EpochId, u64>> {
+        let mut intents: BTreeMap<_, BTreeMap<u16, &Vec<Cut>>> = BTreeMap::new();
+        for ((part, id), cut) in &self.pieces {
+            if counts(id) {
+                let intent = (part.intent, part.count, part.root);
+                intents
+                    .entry(intent)
+                    .or_default()
+                    .entry(part.index)
+                    .or_insert(cut);
+            }
+        }
+        let mut merged: Option<BTreeMap<EpochId, u64>> = None;
+        for ((_, count, root), pieces) in intents {
+            let whole: Vec<Cut> = pieces
+                .values()
+                .flat_map(|cut| cut.iter().copied())
+                .collect();
+            if pieces.len() != usize::from(count) || root_of(&whole).ok() != Some(root) {
+                continue;
+            }
+            let heights: BTreeMap<_, _> = whole.iter().map(|cut| (cut.epoch, cut.height)).collect();
+            merged = Some(match merged {
+                None => heights,
+                Some(before) => before
+                    .into_iter()
+                    .filter_map(|(epoch, height)| {
+                        heights.get(&epoch).map(|other| (epoch, height.min(*other)))
+                    })
+                    .collect(),
+            });
+        }
+        merged
+    }
+
+    /// Whether anything was said that `counts`, complete or not: links are cut at once.
+    fn begun(&self, counts: impl Fn(&EntryId) -> bool) -> bool {
+        self.pieces.keys().any(|(_, id)| counts(id))
+    }
+}
+
+/// A token with the entries that say so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Token {
+    /// What it admits.
+    pub scope: Scope,
+    /// Last moment at which a member may countersign with it.
+    pub expires_ms: i64,
+}
+
+/// Every fact about membership.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Chain {
+    founded: Option<(alloc::string::String, Derivation)>,
+    admins: BTreeSet<NodeId>,
+    admin_revocations: BTreeMap<NodeId, Revocation>,
+    boots: BTreeMap<EpochId, (NodeId, bool)>,
+    tokens: BTreeMap<TokenId, BTreeMap<EntryId, Token>>,
+    token_revocations: BTreeMap<TokenId, BTreeSet<EntryId>>,
+    admissions: BTreeMap<NodeId, BTreeMap<TokenId, KioskId>>,
+    countersigned: BTreeMap<NodeId, BTreeSet<(TokenId, EntryId)>>,
+    paired: BTreeMap<NodeId, BTreeMap<EntryId, KioskId>>,
+    revocations: BTreeMap<NodeId, Revocation>,
+    forks: BTreeMap<EpochId, u64>,
+}
+
+impl Chain {
+    /// Takes a fact, if it is about membership; says whether the chain changed. Certificates are
+    /// checked here, because their authors may be nobody yet.
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "`concerns` lists what is taken"
+    )]
+    pub fn take(&mut self, site: &SiteId, id: &EntryId, fact: &Fact) -> bool {
+        if !Self::concerns(fact) || !fact.certificate_holds(site) {
+            return false;
+        }
+        match fact {
+            Fact::SiteFounded(f) => {
+                let founding = (f.name.clone(), f.derivation);
+                match &mut self.founded {
+                    Some(known) if *known <= founding => false,
+                    place => {
+                        *place = Some(founding);
+                        true
+                    }
+                }
+            }
+            Fact::AdminAdmitted(f) => self.admins.insert(f.node),
+            Fact::AdminRevoked(f) => {
+                let revocation = self.admin_revocations.entry(f.node).or_default();
+                take_piece(revocation, id, &f.part, &f.cut)
+            }
+            Fact::BootCertificate(f) => {
+                let first = id.seq == 0 && id.epoch == f.epoch;
+                first
+                    && match self.boots.get(&f.epoch) {
+                        Some(known) if *known <= (f.node, f.amnesic) => false,
+                        _ => self
+                            .boots
+                            .insert(f.epoch, (f.node, f.amnesic))
+                            .is_none_or(|_| true),
+                    }
+            }
+            Fact::TokenIssued(f) => {
+                let token = Token {
+                    scope: f.scope,
+                    expires_ms: f.expires_ms,
+                };
+                f.by.role == OperatorRole::Admin
+                    && self
+                        .tokens
+                        .entry(f.token)
+                        .or_default()
+                        .insert(*id, token)
+                        .is_none()
+            }
+            Fact::TokenRevoked(f) => self
+                .token_revocations
+                .entry(f.token)
+                .or_default()
+                .insert(*id),
+            Fact::NodeAdmitted(f) => {
+                let by_token = self.admissions.entry(f.node).or_default();
+                match by_token.get(&f.token) {
+                    Some(known) if *known <= f.kiosk => false,
+                    _ => by_token.insert(f.token, f.kiosk).is_none_or(|_| true),
+                }
+            }
+            Fact::NodeCountersigned(f) => self
+                .countersigned
+                .entry(f.node)
+                .or_default()
+                .insert((f.token, *id)),
+            Fact::NodePaired(f) => {
+                f.by.role == OperatorRole::Admin
+                    && self
+                        .paired
+                        .entry(f.node)
+                        .or_default()
+                        .insert(*id, f.kiosk)
+                        .is_none()
+            }
+            Fact::NodeRevoked(f) => {
+                let revocation = self.revocations.entry(f.node).or_default();
+                f.by.role == OperatorRole::Admin && take_piece(revocation, id, &f.part, &f.cut)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a fact belongs to the chain.
+    pub fn concerns(fact: &Fact) -> bool {
+        matches!(
+            fact,
+            Fact::SiteFounded(_)
+                | Fact::AdminAdmitted(_)
+                | Fact::AdminRevoked(_)
+                | Fact::BootCertificate(_)
+                | Fact::TokenIssued(_)
+                | Fact::TokenRevoked(_)
+                | Fact::NodeAdmitted(_)
+                | Fact::NodeCountersigned(_)
+                | Fact::NodePaired(_)
+                | Fact::NodeRevoked(_)
+        )
+    }
+
+    /// Takes the proof that `epoch` wrote two different entries with number `seq`.
+    pub fn take_fork(&mut self, epoch: EpochId, seq: u64) -> bool {
+        let lowest = self.forks.entry(epoch).or_insert(u64::MAX);
+        let lower = seq < *lowest;
+        *lowest = (*lowest).min(seq);
+        lower
+    }
+
+    /// Epochs proven to have written two histories, and where they part.
+    pub fn forks(&self) -> &BTreeMap<EpochId, u64> {
+        &self.forks
+    }
+
+    /// The site's name and how its codes become keys.
+    pub fn founded(&self) -> Option<&(alloc::string::String, Derivation)> {
+        self.founded.as_ref()
+    }
+
+    /// The node behind an epoch, member or not, and whether it forgets.
+    pub fn node_of(&self, epoch: &EpochId) -> Option<(NodeId, bool)> {
+        self.boots.get(epoch).copied()
+    }
+
+    /// The epochs of a node.
+    pub fn epochs_of(&self, node: NodeId) -> impl Iterator<Item = &EpochId> {
+        self.boots
+            .iter()
+            .filter(move |(_, (of, _))| *of == node)
+            .map(|(epoch, _)| epoch)
+    }
+
+    /// A token in effect under `standing`, revoked ones excluded.
+    pub fn token(&self, token: &TokenId, standing: &Standing) -> Option<&Token> {
+        let revoked = self
+            .token_revocations
+            .get(token)
+            .is_some_and(|ids| ids.iter().any(|id| is_admin(standing, id)));
+        if revoked {
+            None
+        } else {
+            self.token_ever(token, standing)
+        }
+    }
+
+    /// The tokens in effect under `standing`.
+    pub fn tokens<'a>(
+        &'a self,
+        standing: &'a Standing,
+    ) -> impl Iterator<Item = (&'a TokenId, &'a Token)> {
+        self.tokens
+            .keys()
+            .filter_map(|id| self.token(id, standing).map(|token| (id, token)))
+    }
+
+    fn token_ever(&self, token: &TokenId, standing: &Standing) -> Option<&Token> {
+        let said = self.tokens.get(token)?;
+        said.iter()
+            .find(|(id, _)| is_admin(standing, id))
+            .map(|(_, token)| token)
+    }
+
+    /// The tokens by which `node` asked to be admitted, with the kiosk that it wants to serve.
+    pub fn admissions(&self, node: &NodeId) -> impl Iterator<Item = (&TokenId, &KioskId)> {
+        self.admissions.get(node).into_iter().flatten()
+    }
+
+    /// Who stands, from nothing but this set.
+    ///
+    /// Admin nodes first, since only the site key makes and unmakes them; then kiosks' nodes, whose
+    /// tokens, countersignatures and revocations have effect only within what is already standing.
+    pub fn standing(&self) -> Standing {
+        let mut standing = Standing::default();
+        for node in &self.admins {
+            let revocation = self.admin_revocations.get(node);
+            self.admit(
+                &mut standing,
+                *node,
+                NodeKind::Admin,
+                None,
+                revocation,
+                |_| true,
+            );
+        }
+        let admins = standing.clone();
+        // A kiosk may be countersigned by a kiosk that itself waits for its countersignature: go on
+        // until nobody is added. Members only ever join in this loop, so it ends.
+        loop {
+            let mut joined = Vec::new();
+            let candidates: BTreeSet<_> = self
+                .admissions
+                .keys()
+                .chain(self.paired.keys())
+                .copied()
+                .collect();
+            for node in candidates {
+                if !standing.members.contains_key(&node)
+                    && let Some(kiosk) = self.kiosk_served(&node, &standing)
+                {
+                    joined.push((node, kiosk));
+                }
+            }
+            if joined.is_empty() {
+                return standing;
+            }
+            for (node, kiosk) in joined {
+                let revocation = self.revocations.get(&node);
+                self.admit(
+                    &mut standing,
+                    node,
+                    NodeKind::Kiosk,
+                    Some(kiosk),
+                    revocation,
+                    |id| is_admin(&admins, id),
+                );
+            }
+        }
+    }
+
+    fn kiosk_served(&self, node: &NodeId, standing: &Standing) -> Option<KioskId> {
+        let paired = self.paired.get(node).into_iter().flatten();
+        let by_pairing = paired
+            .filter(|(id, _)| is_admin(standing, id))
+            .map(|(_, kiosk)| *kiosk);
+        let by_token = self.admissions(node).filter_map(|(token, kiosk)| {
+            let scope = self.token_ever(token, standing)?.scope;
+            let fits = match scope {
+                Scope::Kiosk(only) => only == *kiosk,
+                Scope::Room(_) => true,
+            };
+            let countersigned = self.countersigned.get(node).is_some_and(|signers| {
+                signers
+                    .iter()
+                    .any(|(by, id)| by == token && standing.author(id).is_some())
+            });
+            (fits && countersigned).then_some(*kiosk)
+        });
+        by_pairing.chain(by_token).min()
+    }
+
+    fn admit(
+        &self,
+        standing: &mut Standing,
+        node: NodeId,
+        kind: NodeKind,
+        kiosk: Option<KioskId>,
+        revocation: Option<&Revocation>,
+        counts: impl Fn(&EntryId) -> bool,
+    ) {
+        let revoked = revocation.is_some_and(|r| r.begun(&counts));
+        let cut = revocation.and_then(|r| r.cut(&counts));
+        standing.members.insert(
+            node,
+            Member {
+                kind,
+                kiosk,
+                revoked,
+            },
+        );
+        for epoch in self.epochs_of(node) {
+            let forked = self.forks.get(epoch).copied().unwrap_or(u64::MAX);
+            let within = match &cut {
+                None => u64::MAX,
+                Some(heights) => heights.get(epoch).copied().unwrap_or(0),
+            };
+            let below = forked.min(within);
+            standing.epochs.insert(
+                *epoch,
+                Epoch {
+                    node,
+                    kind,
+                    kiosk,
+                    below,
+                },
+            );
+        }
+    }
+}
+
+fn is_admin(standing: &Standing, id: &EntryId) -> bool {
+    standing
+        .author(id)
+        .is_some_and(|author| author.kind == NodeKind::Admin)
+}
+
+fn take_piece(revocation: &mut Revocation, id: &EntryId, part: &Part, cut: &[Cut]) -> bool {
+    part.index < part.count
+        && part.count <= MOST_PARTS
+        && revocation
+            .pieces
+            .insert((*part, *id), cut.to_vec())
+            .is_none()
+}

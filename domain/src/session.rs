@@ -1,0 +1,532 @@
+//! One patron's use, from its code to its end.
+//!
+//! Granted time is a set that is summed; used time is one register for each epoch that measured;
+//! the session's life is a set of facts in which each names those that it follows. What stands is
+//! derived when somebody asks.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use crate::command::Terms;
+use crate::fact::Cause;
+use crate::id::{
+    CodeKey, EntryId, EpochId, KioskId, NodeId, RequestId, RowId, SessionId, Signature,
+};
+use crate::moment::Moment;
+use crate::operator::By;
+use crate::replace::{Member, Replaceable};
+
+/// Interval between two readings, in milliseconds; each charges this much ahead.
+pub const READING_MS: u64 = 5_000;
+/// Epochs without a recorded end that are forgiven the charge ahead (DESIGN.md).
+pub const FORGIVEN_EPOCHS: usize = 3;
+
+/// A reading: how much of a session an epoch has measured. One register for each (session, epoch);
+/// the greatest `n` is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Reading {
+    /// The session.
+    pub session: SessionId,
+    /// The epoch that measured.
+    pub epoch: EpochId,
+    /// Count of this register's readings, from 1.
+    pub n: u32,
+    /// Number of the opening that is measured.
+    pub opening: u32,
+    /// Milliseconds used in this epoch, exactly.
+    pub used_ms: u64,
+    /// Milliseconds charged ahead; 0 records an end.
+    pub ahead_ms: u32,
+    /// The epoch of an earlier process of the same boot whose reading this one goes on from, with
+    /// that reading's `n`: no time was lost between the two, so its charge is not due.
+    pub continues: Option<(EpochId, u32)>,
+}
+
+/// A reading as this node holds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Cell {
+    /// The greatest reading.
+    pub reading: Reading,
+    /// This node's boot time when it took that reading in; on the kiosk, when it was measured. Not
+    /// part of the site's state: only for telling what has run since.
+    #[serde(skip)]
+    pub seen_boot_ms: u64,
+}
+
+/// Issue of a code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Issue {
+    /// The code's key.
+    pub key: CodeKey,
+    /// Time, validity, place.
+    pub terms: Terms,
+    /// For whom.
+    pub label: Option<RowId>,
+    /// The operator.
+    pub by: By,
+    hash: [u8; 32],
+}
+
+/// A step of a session's life on a kiosk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// What happened.
+    pub kind: StepKind,
+    /// Where.
+    pub kiosk: KioskId,
+    /// By which node.
+    pub node: NodeId,
+}
+
+/// What happened to a session on a kiosk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum StepKind {
+    /// The code was typed.
+    Opened {
+        /// Which opening it was.
+        opening: u32,
+    },
+    /// It pauses.
+    Paused,
+    /// It goes on.
+    Resumed,
+    /// It ended there.
+    Closed(Cause),
+}
+
+/// An operator's order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Order {
+    /// What is ordered.
+    pub kind: OrderKind,
+    /// The steps that the operator's node had seen.
+    pub sees: Vec<EntryId>,
+    /// The operator.
+    pub by: By,
+}
+
+/// What an operator orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderKind {
+    /// Close.
+    Close {
+        /// Whether what remains can be used later.
+        keep_rest: bool,
+    },
+    /// Pause.
+    Pause,
+    /// Go on.
+    Resume,
+}
+
+/// Where a session stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum State {
+    /// Its code was issued and never used.
+    Issued,
+    /// It runs on a kiosk.
+    Open {
+        /// Where.
+        kiosk: KioskId,
+        /// By which node.
+        node: NodeId,
+    },
+    /// It pauses on a kiosk.
+    Paused {
+        /// Where.
+        kiosk: KioskId,
+        /// By which node.
+        node: NodeId,
+    },
+    /// It ended on a kiosk.
+    Closed {
+        /// Where.
+        kiosk: KioskId,
+        /// Why.
+        cause: Cause,
+    },
+    /// Its code was withdrawn.
+    Withdrawn,
+}
+
+/// A session as far as this node knows it.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Session {
+    issues: BTreeMap<EntryId, Issue>,
+    grants: BTreeMap<RequestId, BTreeMap<[u8; 32], i32>>,
+    life: Replaceable<Step>,
+    orders: BTreeMap<EntryId, Order>,
+    withdrawn: BTreeSet<EntryId>,
+    openings: BTreeMap<EntryId, (Signature, Member<Step>)>,
+    cells: BTreeMap<EpochId, Cell>,
+}
+
+impl Session {
+    pub(crate) fn extend(&mut self, request: RequestId, hash: [u8; 32], seconds: i32) -> bool {
+        self.grants
+            .entry(request)
+            .or_default()
+            .insert(hash, seconds)
+            .is_none()
+    }
+
+    pub(crate) fn step(&mut self, id: EntryId, step: Member<Step>) -> bool {
+        self.life.insert(id, step)
+    }
+
+    /// Takes an opening in, which counts once `proven` by the key of the code that was issued.
+    pub(crate) fn open(
+        &mut self,
+        id: EntryId,
+        proof: Signature,
+        step: Member<Step>,
+        proven: impl Fn(&CodeKey, &Step, &Signature) -> bool,
+    ) -> bool {
+        if self.openings.contains_key(&id) {
+            return false;
+        }
+        if self
+            .issue()
+            .is_some_and(|issue| proven(&issue.key, &step.value, &proof))
+        {
+            self.life.insert(id, step.clone());
+        }
+        self.openings.insert(id, (proof, step)).is_none()
+    }
+
+    /// Takes an issue in. Openings that came before it, or that were proven by another key (two
+    /// issues of one session: the lower hash counts), are judged again.
+    pub(crate) fn issue_by(
+        &mut self,
+        id: EntryId,
+        issue: Issue,
+        proven: impl Fn(&CodeKey, &Step, &Signature) -> bool,
+    ) -> bool {
+        let before = self.issue().map(|issue| issue.key);
+        let fresh = self.issues.insert(id, issue).is_none();
+        let now = self.issue().map(|issue| issue.key);
+        if let Some(key) = now.filter(|_| before != now) {
+            self.life
+                .remove_if(|step| matches!(step.kind, StepKind::Opened { .. }));
+            for (id, (proof, step)) in &self.openings {
+                if proven(&key, &step.value, proof) {
+                    self.life.insert(*id, step.clone());
+                }
+            }
+        }
+        fresh
+    }
+
+    pub(crate) fn order(&mut self, id: EntryId, order: Order) -> bool {
+        self.orders.insert(id, order).is_none()
+    }
+
+    pub(crate) fn withdraw(&mut self, id: EntryId) -> bool {
+        self.withdrawn.insert(id)
+    }
+
+    /// Forgets everything that entries said; readings, which are no entries, stay.
+    pub(crate) fn only_cells(self) -> Self {
+        Session {
+            cells: self.cells,
+            ..Session::default()
+        }
+    }
+
+    /// Takes a reading in; says whether it is news. The greatest is kept, so any order and any
+    /// repetition end alike.
+    pub(crate) fn read(&mut self, reading: Reading, seen_boot_ms: u64) -> bool {
+        match self.cells.get(&reading.epoch) {
+            Some(known) if (known.reading.n, known.reading) >= (reading.n, reading) => false,
+            _ => {
+                self.cells.insert(
+                    reading.epoch,
+                    Cell {
+                        reading,
+                        seen_boot_ms,
+                    },
+                );
+                true
+            }
+        }
+    }
+
+    /// The issue that counts: the lowest hash, should two name the same session.
+    pub fn issue(&self) -> Option<&Issue> {
+        self.issues.values().min_by_key(|issue| issue.hash)
+    }
+
+    /// Whether entries say anything of it, rather than readings alone.
+    pub(crate) fn is_entered(&self) -> bool {
+        !(self.issues.is_empty()
+            && self.grants.is_empty()
+            && self.openings.is_empty()
+            && self.life.is_empty()
+            && self.orders.is_empty()
+            && self.withdrawn.is_empty())
+    }
+
+    /// Every step known.
+    pub fn steps(&self) -> impl Iterator<Item = (&EntryId, &Step)> {
+        self.life.members().map(|(id, member)| (id, &member.value))
+    }
+
+    /// The readings.
+    pub fn cells(&self) -> impl Iterator<Item = &Cell> {
+        self.cells.values()
+    }
+
+    /// One epoch's reading.
+    pub fn cell(&self, epoch: &EpochId) -> Option<&Cell> {
+        self.cells.get(epoch)
+    }
+
+    /// The request ids of extensions, for idempotence.
+    pub fn extension(&self, request: &RequestId) -> Option<i32> {
+        // Different content under one id: the lower hash counts.
+        self.grants
+            .get(request)
+            .and_then(|said| said.values().next().copied())
+    }
+
+    /// Steps that nothing follows. A kiosk's facts follow only its own, but for an opening, which
+    /// whoever knows the code may write.
+    fn heads(&self) -> Vec<(EntryId, &Member<Step>)> {
+        self.life.heads_where(|newer, older| {
+            matches!(newer.value.kind, StepKind::Opened { .. })
+                || newer.value.kiosk == older.value.kiosk
+        })
+    }
+
+    /// The names of the heads, as the next step must follow them.
+    pub fn head_ids(&self) -> Vec<EntryId> {
+        let heads = self.heads();
+        heads
+            .into_iter()
+            .map(|(id, _)| id)
+            .take(crate::replace::MOST_REPLACED)
+            .collect()
+    }
+
+    /// The heads that stand on `kiosk`, as its next step must follow them.
+    pub fn head_ids_on(&self, kiosk: KioskId) -> Vec<EntryId> {
+        let heads = self.heads().into_iter();
+        heads
+            .filter(|(_, m)| m.value.kiosk == kiosk)
+            .map(|(id, _)| id)
+            .collect()
+    }
+
+    /// The step that stands: staff's closing, then pausing, then open, then any other end; among
+    /// equals the lower hash.
+    pub fn winner(&self) -> Option<(EntryId, Step)> {
+        fn rank(kind: StepKind) -> u8 {
+            match kind {
+                StepKind::Closed(Cause::Staff) => 3,
+                StepKind::Paused => 2,
+                StepKind::Opened { .. } | StepKind::Resumed => 1,
+                StepKind::Closed(_) => 0,
+            }
+        }
+        self.heads()
+            .into_iter()
+            .max_by(|(_, a), (_, b)| {
+                let ranks = rank(a.value.kind).cmp(&rank(b.value.kind));
+                ranks.then_with(|| b.hash.cmp(&a.hash))
+            })
+            .map(|(id, member)| (id, member.value))
+    }
+
+    /// Where it stands; `None` while its issue is unknown.
+    pub fn state(&self) -> Option<State> {
+        self.issue()?;
+        if !self.withdrawn.is_empty() {
+            return Some(State::Withdrawn);
+        }
+        Some(match self.winner() {
+            None => State::Issued,
+            Some((_, Step { kind, kiosk, node })) => match kind {
+                StepKind::Opened { .. } | StepKind::Resumed => State::Open { kiosk, node },
+                StepKind::Paused => State::Paused { kiosk, node },
+                StepKind::Closed(cause) => State::Closed { kiosk, cause },
+            },
+        })
+    }
+
+    /// Whether it runs or pauses on `kiosk` as far as that kiosk alone can say: one of its heads is
+    /// there and not closed.
+    pub fn stands_on(&self, kiosk: KioskId) -> bool {
+        self.heads().iter().any(|(_, member)| {
+            member.value.kiosk == kiosk && !matches!(member.value.kind, StepKind::Closed(_))
+        })
+    }
+
+    /// The openings that stand at the same time on several kiosks.
+    pub fn double_openings(&self) -> Vec<(EntryId, Step)> {
+        let open: Vec<_> = self
+            .heads()
+            .into_iter()
+            .filter(|(_, m)| matches!(m.value.kind, StepKind::Opened { .. } | StepKind::Resumed))
+            .map(|(id, m)| (id, m.value))
+            .collect();
+        if open.len() > 1 { open } else { Vec::new() }
+    }
+
+    /// Whether staff ordered an end for good, carried out or not.
+    pub fn close_ordered(&self) -> bool {
+        let for_good = OrderKind::Close { keep_rest: false };
+        !self.withdrawn.is_empty() || self.orders.values().any(|order| order.kind == for_good)
+    }
+
+    /// The order that `kiosk` has yet to carry out: one that saw the step that stands there.
+    pub fn pending_order(&self) -> Option<OrderKind> {
+        let (head, step) = self.winner()?;
+        if let StepKind::Closed(_) = step.kind {
+            return None;
+        }
+        if self.close_ordered() {
+            return Some(OrderKind::Close { keep_rest: false });
+        }
+        let mut seen = self
+            .orders
+            .values()
+            .filter(|order| order.sees.contains(&head));
+        let wanted = |order: &&Order| match order.kind {
+            OrderKind::Close { .. } => true,
+            OrderKind::Pause => step.kind != StepKind::Paused,
+            OrderKind::Resume => step.kind == StepKind::Paused,
+        };
+        // A close outweighs a pause given at the same time.
+        let orders: Vec<_> = seen
+            .by_ref()
+            .filter(wanted)
+            .map(|order| order.kind)
+            .collect();
+        let close = orders
+            .iter()
+            .find(|kind| matches!(kind, OrderKind::Close { .. }));
+        close.or(orders.first()).copied()
+    }
+
+    /// Whether an operator's order lets it open elsewhere though a kiosk still has it.
+    pub fn freed(&self) -> bool {
+        matches!(
+            self.pending_order(),
+            Some(OrderKind::Close { keep_rest: true } | OrderKind::Pause)
+        )
+    }
+
+    /// Number that the next opening bears.
+    pub fn next_opening(&self) -> u32 {
+        let openings = self
+            .life
+            .members()
+            .filter_map(|(_, member)| match member.value.kind {
+                StepKind::Opened { opening } => Some(opening),
+                StepKind::Paused | StepKind::Resumed | StepKind::Closed(_) => None,
+            });
+        openings.max().unwrap_or(0).saturating_add(1)
+    }
+
+    /// Milliseconds granted: exact, never below zero.
+    pub fn granted_ms(&self) -> u64 {
+        let issued = self
+            .issue()
+            .map_or(0, |issue| i64::from(issue.terms.seconds));
+        let extended: i64 = self
+            .grants
+            .values()
+            .filter_map(|said| said.values().next())
+            .map(|seconds| i64::from(*seconds))
+            .sum();
+        u64::try_from(issued.saturating_add(extended))
+            .unwrap_or(0)
+            .saturating_mul(1000)
+    }
+
+    /// Milliseconds measured and charged by all epochs of nodes that opened it, not capped.
+    /// `node_of` tells an epoch's node.
+    pub fn measured_ms(&self, node_of: impl Fn(&EpochId) -> Option<NodeId>) -> u64 {
+        let counted = self.counted(node_of);
+        let continued: BTreeSet<_> = counted.iter().filter_map(|c| c.reading.continues).collect();
+        let mut unended: Vec<&Reading> = counted
+            .iter()
+            .map(|cell| &cell.reading)
+            .filter(|r| {
+                let gone_on = continued.range((r.epoch, r.n)..=(r.epoch, u32::MAX)).next();
+                r.ahead_ms > 0 && gone_on.is_none()
+            })
+            .collect();
+        unended.sort_by_key(|r| (r.opening, r.epoch));
+        let exact: u64 = counted
+            .iter()
+            .map(|c| c.reading.used_ms)
+            .fold(0, u64::saturating_add);
+        let charged = unended
+            .iter()
+            .skip(FORGIVEN_EPOCHS)
+            .map(|r| u64::from(r.ahead_ms));
+        charged.fold(exact, u64::saturating_add)
+    }
+
+    /// Readings by nodes that opened this session; others change nothing.
+    fn counted(&self, node_of: impl Fn(&EpochId) -> Option<NodeId>) -> Vec<&Cell> {
+        let openers: BTreeSet<_> = self
+            .life
+            .members()
+            .filter(|(_, m)| matches!(m.value.kind, StepKind::Opened { .. }))
+            .map(|(_, m)| m.value.node)
+            .collect();
+        self.cells
+            .values()
+            .filter(|cell| node_of(&cell.reading.epoch).is_some_and(|node| openers.contains(&node)))
+            .collect()
+    }
+
+    /// Milliseconds left at `moment`, and whether they are running down.
+    pub fn remaining_ms(
+        &self,
+        node_of: impl Fn(&EpochId) -> Option<NodeId>,
+        moment: Moment,
+    ) -> (u64, bool) {
+        let left = self.granted_ms().saturating_sub(self.measured_ms(&node_of));
+        let Some(State::Open { node, .. }) = self.state() else {
+            return (left, false);
+        };
+        let running = self
+            .counted(&node_of)
+            .into_iter()
+            .filter(|cell| cell.reading.ahead_ms > 0 && node_of(&cell.reading.epoch) == Some(node))
+            .max_by_key(|cell| (cell.reading.opening, cell.seen_boot_ms));
+        match running {
+            Some(cell) => (left.saturating_sub(moment.since(cell.seen_boot_ms)), true),
+            None => (left, false),
+        }
+    }
+
+    /// Milliseconds used beyond what was granted: listed, never hidden.
+    pub fn excess_ms(&self, node_of: impl Fn(&EpochId) -> Option<NodeId>) -> u64 {
+        self.measured_ms(node_of).saturating_sub(self.granted_ms())
+    }
+}
+
+impl Issue {
+    pub(crate) fn new(
+        key: CodeKey,
+        terms: Terms,
+        label: Option<RowId>,
+        by: By,
+        hash: [u8; 32],
+    ) -> Self {
+        Issue {
+            key,
+            terms,
+            label,
+            by,
+            hash,
+        }
+    }
+}
