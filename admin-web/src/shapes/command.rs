@@ -46,19 +46,40 @@ pub struct MessageInput {
     pub text: String,
 }
 
-/// Name a kiosk and say where it stands. What is absent stays as it is.
+/// Name a kiosk and say where it stands.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct KioskInput {
+pub struct KioskNameInput {
     /// Request id, fresh for each intent; the same one when trying again.
     pub request: HexId,
-    /// New name (40 characters at most).
+    /// Its name.
     #[schema(max_length = 40)]
-    pub name: Option<String>,
-    /// New room.
-    pub room: Option<HexId>,
-    /// Whether it is out of service.
-    pub out_of_service: Option<bool>,
+    pub name: String,
+    /// Its room.
+    pub room: HexId,
+}
+
+/// Take a kiosk out of service, or back.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KioskServiceInput {
+    /// Request id, fresh for each intent; the same one when trying again.
+    pub request: HexId,
+    /// Whether it takes patrons.
+    pub in_service: bool,
+}
+
+/// Name a room; a room that is not known yet comes into being.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RoomInput {
+    /// Request id, fresh for each intent; the same one when trying again.
+    pub request: HexId,
+    /// Its name.
+    #[schema(max_length = 40)]
+    pub name: String,
+    /// Its place among the rooms.
+    pub order: u16,
 }
 
 /// The command is on this node's disk; from here on its delivery can be watched.

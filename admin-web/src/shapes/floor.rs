@@ -27,8 +27,6 @@ pub enum KioskState {
     Paused,
     /// Taken out of service by staff.
     OutOfService,
-    /// Nothing was heard of it yet.
-    Unknown,
 }
 
 /// Something about a kiosk that staff should look at.
@@ -42,22 +40,15 @@ pub struct AlarmView {
     pub message_en: String,
 }
 
-/// A message on its way to a kiosk's screen, or on it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct PendingMessage {
-    /// Id of the message.
-    pub id: HexId,
-    /// Whether the kiosk has it on its screen, as far as this node knows.
-    pub shown: bool,
-}
-
 /// A kiosk as the console shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct LiveTile {
     /// The kiosk (the place at the desk).
     pub kiosk: HexId,
-    /// Its name; empty when it has none yet.
+    /// Its name, or the start of its id.
     pub name: String,
+    /// Whether staff have named it: a new machine waits for that.
+    pub named: bool,
     /// The room where it stands.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub room: Option<HexId>,
@@ -66,9 +57,8 @@ pub struct LiveTile {
     /// The session open on it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session: Option<SessionView>,
-    /// The node that runs it, if one is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub node: Option<HexKey>,
+    /// The nodes that run it; one, save when a machine was replaced or copied.
+    pub nodes: Vec<HexKey>,
     /// Whether a link reaches it now, from this node or another admin node.
     pub reachable: bool,
     /// When it was last heard of, in site time.
@@ -76,6 +66,6 @@ pub struct LiveTile {
     pub seen_ms: Option<i64>,
     /// What staff should look at, worst first.
     pub alarms: Vec<AlarmView>,
-    /// Messages not acknowledged yet.
-    pub messages: Vec<PendingMessage>,
+    /// Messages sent and not acknowledged yet.
+    pub unread: u16,
 }

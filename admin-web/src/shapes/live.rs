@@ -18,13 +18,15 @@ pub struct LiveSnapshot {
     pub stamp: Stamp,
     /// Name of the site.
     pub site_name: String,
-    /// Rooms, by name.
+    /// Seconds that the console proposes for a new code.
+    pub default_seconds: u32,
+    /// Rooms, in their order.
     pub rooms: Vec<RoomView>,
-    /// Kiosks, by room and name.
+    /// Kiosks, by name.
     pub tiles: Vec<LiveTile>,
-    /// Live codes: sessions not open now whose code still opens.
+    /// Live codes: sessions not open now whose code still opens, newest validity first.
     pub codes: Vec<SessionView>,
-    /// The latest commands of all operators of this node, newest first.
+    /// The latest commands submitted at this node, newest first.
     pub deliveries: Vec<DeliveryView>,
     /// Admin nodes of the site, this one included.
     pub admins: Vec<AdminView>,

@@ -26,7 +26,7 @@ pub struct NodeView {
     /// The kiosk that it runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kiosk: Option<HexId>,
-    /// A name for people: the kiosk's, or the admin node's.
+    /// A name for people: the kiosk's, or the start of its key.
     pub name: String,
     /// Whether it is the one that answers.
     pub here: bool,
@@ -35,12 +35,10 @@ pub struct NodeView {
     /// When it was last heard of, in site time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seen_ms: Option<i64>,
-    /// Whether what it signs for survives a power cut.
-    pub durable: bool,
-    /// Whether a second member has countersigned its admission.
-    pub countersigned: bool,
     /// Whether it was revoked.
     pub revoked: bool,
+    /// Whether it is proven to have written two histories.
+    pub forked: bool,
 }
 
 /// The nodes of the site.

@@ -27,25 +27,15 @@ pub enum SessionState {
 /// What an order asks of a kiosk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum OrderKind {
+pub enum Order {
     /// Pause the session.
     Pause,
     /// Let it go on.
     Resume,
-    /// End it.
+    /// End it; what remains can be used later.
+    CloseKeepingRest,
+    /// End it for good.
     Close,
-    /// Make the code void.
-    Withdraw,
-}
-
-/// An order that the kiosk has not carried out yet, as far as this node knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Intended {
-    /// What was asked.
-    pub order: OrderKind,
-    /// When, in site time (a hint).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub since_ms: Option<i64>,
 }
 
 /// A patron's use of the computers. All durations in milliseconds.
@@ -55,8 +45,9 @@ pub struct SessionView {
     pub id: HexId,
     /// What is observed.
     pub state: SessionState,
-    /// What was ordered and is not observed yet, oldest first.
-    pub intended: Vec<Intended>,
+    /// What was ordered and is not observed yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub intended: Option<Order>,
     /// The kiosk where it is open, or was last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kiosk: Option<HexId>,
@@ -83,15 +74,14 @@ pub struct SessionView {
     pub at_ms: i64,
     /// Whether the countdown runs.
     pub running: bool,
-    /// When it was first opened, in site time.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub opened_ms: Option<i64>,
-    /// When it was issued, in site time.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub issued_ms: Option<i64>,
+    /// From when the code opens, in site time.
+    pub valid_from_ms: i64,
     /// Until when the code opens, in site time.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub valid_until_ms: Option<i64>,
+    pub valid_until_ms: i64,
+    /// Who issued it.
+    pub issued_by: HexId,
+    /// Whether it stands open on several kiosks that had not seen each other.
+    pub double: bool,
 }
 
 /// Which sessions to list.
