@@ -1,1 +1,5 @@
 //! actors
+
+pub mod clock;
+pub mod code_key;
+pub mod vault;
