@@ -76,4 +76,17 @@ impl StoreError {
             source,
         }
     }
+
+    /// What a store that stops because of this says from then on.
+    pub(crate) fn into_reason(self) -> String {
+        match self {
+            Self::Damaged { what } => what,
+            Self::InUse { .. }
+            | Self::Full { .. }
+            | Self::Broken { .. }
+            | Self::TooLarge { .. }
+            | Self::OtherLayout { .. }
+            | Self::Io { .. } => self.to_string(),
+        }
+    }
 }

@@ -86,7 +86,7 @@ impl GroupCommit {
             match result {
                 Ok(()) => state.durable = state.durable.max(covered),
                 Err(error) => {
-                    state.broken.get_or_insert_with(|| error.to_string());
+                    state.broken.get_or_insert_with(|| error.into_reason());
                 }
             }
             self.changed.notify_all();
