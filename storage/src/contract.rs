@@ -42,8 +42,11 @@ pub(crate) fn noise(seed: u64, len: usize) -> Vec<u8> {
     (0..len).map(next).collect()
 }
 
+/// One function of the contract, with its name.
+type Clause<S> = (&'static str, fn(&S));
+
 /// Every function of the contract with its name, so that no store forgets one.
-pub(crate) fn all<S: LedgerStore>() -> Vec<(&'static str, fn(&S))> {
+pub(crate) fn all<S: LedgerStore>() -> Vec<Clause<S>> {
     vec![
         ("an_empty_store_holds_nothing", an_empty_store_holds_nothing),
         (
