@@ -3,3 +3,4 @@
 pub mod clock;
 pub mod code_key;
 pub mod vault;
+pub mod link;

@@ -1,0 +1,448 @@
+//! The QUIC endpoint of a node: one UDP socket that dials and answers.
+//!
+//! Whoever can reach the port can send to it, so everything before the greeting is bounded here:
+//! addresses are validated by a stateless retry before any state is kept, and both the open
+//! links and the unfinished handshakes (in all, and for one address) have a limit.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ed25519_dalek::SigningKey;
+use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
+use quinn::crypto::{CryptoError, HmacKey};
+use quinn::{IdleTimeout, Runtime, VarInt};
+use quinn_proto::HashedConnectionIdGenerator;
+use sha2::{Digest, Sha256};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::LinkError;
+use super::close::{CloseReason, LinkEnd};
+use super::socket::{CountingSocket, QUIC_V1};
+use super::tls;
+
+/// How often an idle link shows that it is alive.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(1);
+
+/// How long a peer may be silent before its link is lost.
+pub const IDLE: Duration = Duration::from_secs(4);
+
+/// From the first packet to open lanes: how long either end may take.
+pub const HANDSHAKE: Duration = Duration::from_secs(5);
+
+/// Links that may be open at once.
+pub const MAX_LINKS: usize = 512;
+
+/// Answered handshakes that may be unfinished at once, in all.
+pub const MAX_HANDSHAKES: usize = 64;
+
+/// Answered handshakes that may be unfinished at once, from one address.
+pub const MAX_HANDSHAKES_FROM_ONE: usize = 16;
+
+/// Streams that the dialler may have open: the five lanes, and a second `cluster` while the
+/// first ends.
+const MAX_STREAMS: u32 = 8;
+
+/// What one stream may hold unread.
+const STREAM_WINDOW: u32 = 256 * 1024;
+
+/// What a peer may send in all before it is judged.
+const STRANGER_WINDOW: u32 = 64 * 1024;
+
+/// What a judged peer may have unread: every stream's window, so that no lane starves another.
+const LINK_WINDOW: u32 = MAX_STREAMS * STREAM_WINDOW;
+
+/// A node's UDP port; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    quinn: quinn::Endpoint,
+    node: [u8; 32],
+    gate: Arc<Gate>,
+}
+
+/// What the port has seen since it was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PortCounts {
+    /// Datagrams that no peer of this node can have meant for it.
+    pub strays: u64,
+    /// Connections turned away because a limit was reached.
+    pub turned_away: u64,
+    /// Connections open now, judged or not.
+    pub open: usize,
+}
+
+/// The limits, and who uses them up.
+#[derive(Debug)]
+struct Gate {
+    links: Arc<Semaphore>,
+    handshakes: Arc<Semaphore>,
+    by_address: Mutex<HashMap<IpAddr, usize>>,
+    turned_away: AtomicU64,
+    strays: Arc<AtomicU64>,
+}
+
+/// A connection whose TLS stands: both ends have proven their keys, nothing else is known.
+#[derive(Debug)]
+pub struct Proven {
+    pub(crate) connection: quinn::Connection,
+    pub(crate) peer: [u8; 32],
+    pub(crate) dialled: bool,
+    pub(crate) place: OwnedSemaphorePermit,
+    pub(crate) _handshake: Option<HandshakePlace>,
+}
+
+/// Somebody at the door: an address that was validated, and no handshake yet.
+#[derive(Debug)]
+pub struct Arrival {
+    incoming: quinn::Incoming,
+    place: OwnedSemaphorePermit,
+    handshake: HandshakePlace,
+}
+
+impl Endpoint {
+    /// Opens `listen` for the node of this key. Call within a tokio runtime.
+    pub fn bind(key: &SigningKey, listen: SocketAddr) -> Result<Self, LinkError> {
+        let (server, client) = tls::configs(key)?;
+        let failed = |what: &dyn std::fmt::Display| LinkError::Tls(what.to_string());
+        let transport = Arc::new(transport());
+        let server = QuicServerConfig::try_from(server).map_err(|error| failed(&error))?;
+        let mut server = quinn::ServerConfig::with_crypto(Arc::new(server));
+        server
+            .transport_config(Arc::clone(&transport))
+            .migration(false)
+            .max_incoming(MAX_HANDSHAKES)
+            .incoming_buffer_size(16 * 1024)
+            .incoming_buffer_size_total(1024 * 1024);
+        let client = QuicClientConfig::try_from(client).map_err(|error| failed(&error))?;
+        let mut client = quinn::ClientConfig::new(Arc::new(client));
+        client.transport_config(transport);
+
+        let socket = std::net::UdpSocket::bind(listen).map_err(|cause| match cause.kind() {
+            std::io::ErrorKind::AddrInUse => LinkError::PortInUse(listen),
+            _ => LinkError::Listen {
+                address: listen,
+                cause,
+            },
+        })?;
+        let listen_failed = |cause| LinkError::Listen {
+            address: listen,
+            cause,
+        };
+        let reset_key = ResetKey::of(key);
+        let id_key = reset_key.connection_ids();
+        let mut settings = quinn::EndpointConfig::new(Arc::new(reset_key));
+        settings
+            .supported_versions(vec![QUIC_V1])
+            .grease_quic_bit(false)
+            .min_reset_interval(Duration::from_millis(100))
+            .cid_generator(move || Box::new(HashedConnectionIdGenerator::from_key(id_key)));
+        let runtime = Arc::new(quinn::TokioRuntime);
+        let strays = Arc::new(AtomicU64::new(0));
+        let socket = runtime.wrap_udp_socket(socket).map_err(listen_failed)?;
+        let socket = CountingSocket::new(socket, id_key, Arc::clone(&strays));
+        let mut quinn = quinn::Endpoint::new_with_abstract_socket(
+            settings,
+            Some(server),
+            Arc::new(socket),
+            runtime,
+        )
+        .map_err(listen_failed)?;
+        quinn.set_default_client_config(client);
+        let gate = Gate {
+            links: Arc::new(Semaphore::new(MAX_LINKS)),
+            handshakes: Arc::new(Semaphore::new(MAX_HANDSHAKES)),
+            by_address: Mutex::default(),
+            turned_away: AtomicU64::new(0),
+            strays,
+        };
+        Ok(Self {
+            quinn,
+            node: key.verifying_key().to_bytes(),
+            gate: Arc::new(gate),
+        })
+    }
+
+    /// The address that it listens on, with the port that the system chose if 0 was asked for.
+    pub fn address(&self) -> Result<SocketAddr, LinkError> {
+        self.quinn.local_addr().map_err(|cause| LinkError::Listen {
+            address: SocketAddr::from(([0, 0, 0, 0], 0)),
+            cause,
+        })
+    }
+
+    /// The node whose port this is.
+    pub fn node(&self) -> [u8; 32] {
+        self.node
+    }
+
+    /// What the port has seen so far.
+    pub fn counts(&self) -> PortCounts {
+        PortCounts {
+            strays: self.gate.strays.load(Ordering::Relaxed),
+            turned_away: self.gate.turned_away.load(Ordering::Relaxed),
+            open: self.quinn.open_connections(),
+        }
+    }
+
+    /// The next connection that asks to be answered; `None` once the endpoint is closed.
+    pub async fn accept(&self) -> Option<Arrival> {
+        loop {
+            let incoming = self.quinn.accept().await?;
+            if !incoming.remote_address_validated() {
+                // Nothing is kept for an address until it has answered from there.
+                if let Err(error) = incoming.retry() {
+                    error.into_incoming().ignore();
+                }
+                continue;
+            }
+            let from = incoming.remote_address().ip();
+            let place = Arc::clone(&self.gate.links).try_acquire_owned().ok();
+            match (place, HandshakePlace::take(&self.gate, from)) {
+                (Some(place), Some(handshake)) => {
+                    return Some(Arrival {
+                        incoming,
+                        place,
+                        handshake,
+                    });
+                }
+                _ => {
+                    self.gate.turned_away.fetch_add(1, Ordering::Relaxed);
+                    incoming.refuse();
+                }
+            }
+        }
+    }
+
+    /// Dials `address`. With `sought`, whoever else answers there is left without a word.
+    pub async fn dial(
+        &self,
+        address: SocketAddr,
+        sought: Option<[u8; 32]>,
+    ) -> Result<Proven, LinkEnd> {
+        let place = Arc::clone(&self.gate.links)
+            .try_acquire_owned()
+            .map_err(|_| LinkEnd::Ours(CloseReason::Overrun))?;
+        let connecting = self
+            .quinn
+            .connect(address, tls::SERVER_NAME)
+            .map_err(|_| LinkEnd::Lost)?;
+        let connection = shaken(connecting).await?;
+        let peer = tls::peer_node(&connection).ok_or(LinkEnd::Ours(CloseReason::Malformed))?;
+        if sought.is_some_and(|sought| sought != peer) || peer == self.node {
+            CloseReason::OtherNode.close(&connection);
+            return Err(LinkEnd::Ours(CloseReason::OtherNode));
+        }
+        Ok(Proven {
+            connection,
+            peer,
+            dialled: true,
+            place,
+            _handshake: None,
+        })
+    }
+
+    /// Closes every link and the port; in the background, what is owed to peers is still sent.
+    pub fn close(&self) {
+        let reason = CloseReason::Shutdown;
+        self.quinn
+            .close(VarInt::from_u32(reason.code()), reason.name().as_bytes());
+    }
+
+    /// Waits until all closes have been sent, at most for as long as a peer may be silent.
+    pub async fn closed(&self) {
+        self.quinn.wait_idle().await;
+    }
+}
+
+impl Arrival {
+    /// Does the TLS handshake.
+    pub async fn prove(self) -> Result<Proven, LinkEnd> {
+        let connecting = self
+            .incoming
+            .accept()
+            .map_err(|error| LinkEnd::from(&error))?;
+        let connection = shaken(connecting).await?;
+        let peer = tls::peer_node(&connection).ok_or(LinkEnd::Ours(CloseReason::Malformed))?;
+        let (place, handshake) = (self.place, Some(self.handshake));
+        Ok(Proven {
+            connection,
+            peer,
+            dialled: false,
+            place,
+            _handshake: handshake,
+        })
+    }
+}
+
+impl Proven {
+    /// The node at the other end.
+    pub fn peer(&self) -> [u8; 32] {
+        self.peer
+    }
+
+    /// Gives a judged peer the windows of a link.
+    pub(crate) fn widen(&self) {
+        self.connection
+            .set_receive_window(VarInt::from_u32(LINK_WINDOW));
+    }
+}
+
+async fn shaken(connecting: quinn::Connecting) -> Result<quinn::Connection, LinkEnd> {
+    match tokio::time::timeout(HANDSHAKE, connecting).await {
+        Ok(Ok(connection)) => Ok(connection),
+        Ok(Err(error)) => Err(LinkEnd::from(&error)),
+        Err(_) => Err(LinkEnd::Lost),
+    }
+}
+
+fn transport() -> quinn::TransportConfig {
+    let mut transport = quinn::TransportConfig::default();
+    let idle = u32::try_from(IDLE.as_millis()).unwrap_or(u32::MAX);
+    transport
+        .keep_alive_interval(Some(KEEP_ALIVE))
+        .max_idle_timeout(Some(IdleTimeout::from(VarInt::from_u32(idle))))
+        .max_concurrent_bidi_streams(VarInt::from_u32(MAX_STREAMS))
+        .max_concurrent_uni_streams(VarInt::from_u32(0))
+        .datagram_receive_buffer_size(None)
+        .stream_receive_window(VarInt::from_u32(STREAM_WINDOW))
+        .receive_window(VarInt::from_u32(STRANGER_WINDOW))
+        .send_window(1024 * 1024);
+    transport
+}
+
+/// An unfinished answered handshake's place, given back when dropped.
+#[derive(Debug)]
+pub(crate) struct HandshakePlace {
+    gate: Arc<Gate>,
+    from: IpAddr,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl HandshakePlace {
+    fn take(gate: &Arc<Gate>, from: IpAddr) -> Option<Self> {
+        let permit = Arc::clone(&gate.handshakes).try_acquire_owned().ok()?;
+        let mut by_address = gate
+            .by_address
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let count = by_address.entry(from).or_default();
+        if *count >= MAX_HANDSHAKES_FROM_ONE {
+            return None;
+        }
+        *count += 1;
+        drop(by_address);
+        Some(Self {
+            gate: Arc::clone(gate),
+            from,
+            _permit: permit,
+        })
+    }
+}
+
+impl Drop for HandshakePlace {
+    fn drop(&mut self) {
+        let mut by_address = self
+            .gate
+            .by_address
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = by_address.get_mut(&self.from) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                by_address.remove(&self.from);
+            }
+        }
+    }
+}
+
+/// Keys of stateless resets and connection ids, derived from the node key: after a restart a node
+/// still recognises the packets of its former run and tells their senders to let go at once.
+struct ResetKey([u8; 32]);
+
+impl ResetKey {
+    fn of(key: &SigningKey) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(b"poste quic reset key");
+        hash.update(key.to_bytes());
+        Self(hash.finalize().into())
+    }
+
+    fn connection_ids(&self) -> u64 {
+        let mut key = [0; 32];
+        self.sign(b"poste quic connection ids", &mut key);
+        key.first_chunk::<8>()
+            .map_or(0, |bytes| u64::from_le_bytes(*bytes))
+    }
+}
+
+impl HmacKey for ResetKey {
+    /// HMAC-SHA-256 with a 32-byte key.
+    fn sign(&self, data: &[u8], signature_out: &mut [u8]) {
+        let mut pad = [0x36; 64];
+        pad.iter_mut()
+            .zip(self.0)
+            .for_each(|(pad, key)| *pad ^= key);
+        let inner = Sha256::new()
+            .chain_update(pad)
+            .chain_update(data)
+            .finalize();
+        // 0x36 ^ 0x5c turns the inner padding into the outer one.
+        pad.iter_mut().for_each(|pad| *pad ^= 0x6a);
+        let outer = Sha256::new()
+            .chain_update(pad)
+            .chain_update(inner)
+            .finalize();
+        signature_out
+            .iter_mut()
+            .zip(outer)
+            .for_each(|(out, byte)| *out = byte);
+    }
+
+    fn signature_len(&self) -> usize {
+        32
+    }
+
+    fn verify(&self, data: &[u8], signature: &[u8]) -> Result<(), CryptoError> {
+        let mut expected = [0; 32];
+        self.sign(data, &mut expected);
+        let difference = expected
+            .iter()
+            .zip(signature)
+            .fold(0, |all, (a, b)| all | (a ^ b));
+        if difference == 0 && signature.len() == expected.len() {
+            Ok(())
+        } else {
+            Err(CryptoError)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 4231, test case 2 has a short key; zero-padding makes it one of 32 bytes.
+    #[test]
+    fn the_reset_key_signs_as_hmac_sha_256() {
+        let mut key = [0; 32];
+        key[..4].copy_from_slice(b"Jefe");
+        let mut signature = [0; 32];
+        ResetKey(key).sign(b"what do ya want for nothing?", &mut signature);
+        assert_eq!(
+            signature[..8],
+            [0x5b, 0xdc, 0xc1, 0x46, 0xbf, 0x60, 0x75, 0x4e]
+        );
+        assert!(
+            ResetKey(key)
+                .verify(b"what do ya want for nothing?", &signature)
+                .is_ok()
+        );
+        assert!(
+            ResetKey(key)
+                .verify(b"what do ya want for nothing!", &signature)
+                .is_err()
+        );
+    }
+}
