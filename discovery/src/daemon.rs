@@ -1,0 +1,89 @@
+//! The mDNS daemon's beginning and end.
+
+use std::time::Duration;
+
+use mdns_sd::{DaemonEvent, IfKind, Receiver, ServiceDaemon, ServiceEvent};
+
+use crate::announcement::{SERVICE, record};
+use crate::error::DiscoveryError;
+use crate::hint::{Announcement, Interfaces};
+
+/// How long each step of a leave-taking may take.
+const LEAVING: Duration = Duration::from_secs(2);
+/// The longest name of a network interface on Linux.
+const INTERFACE_NAME_MAX: usize = 15;
+
+/// A running daemon that announces this node.
+pub(crate) struct Daemon {
+    handle: ServiceDaemon,
+    full_name: String,
+    /// What it tells about itself.
+    pub(crate) events: Receiver<DaemonEvent>,
+}
+
+impl Daemon {
+    /// Starts a daemon on these interfaces only and announces.
+    pub(crate) fn begin(
+        announcement: &Announcement,
+        interfaces: &Interfaces,
+    ) -> Result<Self, DiscoveryError> {
+        let wanted = wanted(interfaces)?;
+        let record = record(announcement)?;
+        let full_name = record.get_fullname().to_owned();
+        let handle = ServiceDaemon::new()?;
+        // It comes up on all interfaces: before anything is said, all are shut and ours opened.
+        let events = handle.disable_interface(IfKind::All).and_then(|()| {
+            handle.enable_interface(wanted)?;
+            let events = handle.monitor()?;
+            handle.register(record)?;
+            Ok(events)
+        });
+        match events {
+            Ok(events) => Ok(Self {
+                handle,
+                full_name,
+                events,
+            }),
+            Err(error) => {
+                // Without this its thread would go on for ever.
+                handle.shutdown().ok();
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Asks who is there. Names that are known already answer at once, and asking again begins the
+    /// questions anew, whose pauses would otherwise grow to an hour.
+    pub(crate) fn browse(&self) -> Result<Receiver<ServiceEvent>, DiscoveryError> {
+        Ok(self.handle.browse(SERVICE)?)
+    }
+
+    /// Says goodbye and waits for the daemon's end, neither for long.
+    pub(crate) async fn leave(self) {
+        if let Ok(said) = self.handle.unregister(&self.full_name) {
+            tokio::time::timeout(LEAVING, said.recv_async()).await.ok();
+        }
+        let ended = match self.handle.shutdown() {
+            Ok(ended) => tokio::time::timeout(LEAVING, ended.recv_async())
+                .await
+                .is_ok(),
+            Err(_) => false,
+        };
+        if !ended {
+            tracing::warn!("the mDNS daemon did not end in time");
+        }
+    }
+}
+
+fn wanted(interfaces: &Interfaces) -> Result<Vec<IfKind>, DiscoveryError> {
+    match interfaces {
+        Interfaces::Loopback => Ok(vec![IfKind::LoopbackV4]),
+        Interfaces::Named(names) => {
+            let fits = |name: &String| (1..=INTERFACE_NAME_MAX).contains(&name.len());
+            if names.is_empty() || !names.iter().all(fits) {
+                return Err(DiscoveryError::Interfaces(names.clone()));
+            }
+            Ok(names.iter().cloned().map(IfKind::Name).collect())
+        }
+    }
+}
