@@ -1,0 +1,272 @@
+//! What the command line says, in French and in English.
+//!
+//! [`Say`] is every sentence, with what varies in it as fields, so that a test
+//! can ask which one it was without reading prose. It is also this program's
+//! error: what cannot be done is said in the language of whoever asked.
+
+use std::fmt;
+use std::sync::OnceLock;
+
+use domain::refusal::Refusal;
+
+mod refusals;
+
+/// A language that the program speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lang {
+    /// French.
+    Fr,
+    /// English.
+    En,
+}
+
+impl Lang {
+    /// The language of this process: French where the locale begins with `fr`.
+    pub(crate) fn here() -> Self {
+        static HERE: OnceLock<Lang> = OnceLock::new();
+        *HERE.get_or_init(|| {
+            // The order in which POSIX lets one override the other.
+            let locale = ["LC_ALL", "LC_MESSAGES", "LANG"]
+                .into_iter()
+                .filter_map(|name| std::env::var(name).ok())
+                .find(|value| !value.is_empty());
+            Self::of_locale(locale.as_deref())
+        })
+    }
+
+    /// The language of a locale's name, `fr_FR.UTF-8` or `C`.
+    pub(crate) fn of_locale(locale: Option<&str>) -> Self {
+        let french = locale
+            .is_some_and(|name| name == "fr" || name.starts_with("fr_") || name.starts_with("fr."));
+        if french { Self::Fr } else { Self::En }
+    }
+}
+
+/// Declares [`Say`]: each sentence once, its two readings side by side, so that
+/// neither language can lack one.
+macro_rules! sentences {
+    ($($(#[$doc:meta])* $name:ident $({ $($field:ident: $type:ty),* $(,)? })? =>
+        $french:literal, $english:literal;)*) => {
+        /// A sentence to a person.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub(crate) enum Say {
+            $(
+                $(#[$doc])*
+                $name $({ $(#[allow(missing_docs, reason = "named in the sentence")] $field: $type),* })?,
+            )*
+            /// The rules said no.
+            Refused(Refusal),
+        }
+
+        impl Say {
+            /// The sentence in `lang`.
+            pub(crate) fn render(&self, lang: Lang) -> String {
+                match self {
+                    $(
+                        Self::$name $({ $($field),* })? => match lang {
+                            Lang::Fr => format!($french),
+                            Lang::En => format!($english),
+                        },
+                    )*
+                    Self::Refused(refusal) => match lang {
+                        Lang::Fr => refusals::french(refusal),
+                        Lang::En => refusal.to_string(),
+                    },
+                }
+            }
+        }
+    };
+}
+
+sentences! {
+    /// The configuration file cannot be read at all.
+    ConfigUnreadable { file: String, reason: String } =>
+        "Configuration illisible : {file} : {reason}",
+        "Cannot read the configuration {file}: {reason}";
+    /// A line of the configuration is wrong.
+    ConfigWrong { file: String, line: usize, text: String, reason: String } =>
+        "Configuration refusée : {file}, ligne {line} : {reason}\n    {text}",
+        "Configuration refused: {file}, line {line}: {reason}\n    {text}";
+    /// No configuration at the default place.
+    ConfigMissing { file: String } =>
+        "Pas de configuration : {file} n'existe pas. Indiquez-la par --config, ou partez de l'exemple : poste example > {file}",
+        "No configuration: {file} does not exist. Name one with --config, or start from the example: poste example > {file}";
+    /// The operating system has no randomness to give.
+    NoRandomness { reason: String } =>
+        "Le système ne fournit pas d'aléa : {reason}",
+        "The system gives no randomness: {reason}";
+    /// argon2id could not run.
+    NoMemory { reason: String } =>
+        "Dérivation de la clé impossible (mémoire ?) : {reason}",
+        "Cannot derive the key (memory?): {reason}";
+    /// A passphrase is too short to seal a site key.
+    PassphraseShort { least: usize } =>
+        "Phrase secrète trop courte : au moins {least} caractères.",
+        "Passphrase too short: at least {least} characters.";
+    /// A sealed file is whole, its passphrase another one.
+    WrongPassphrase =>
+        "Ce n'est pas la bonne phrase secrète.",
+        "This is not the right passphrase.";
+    /// A sealed file is not what was written.
+    SealDamaged =>
+        "Le fichier de la clé du site est abîmé ou n'en est pas un. Utilisez une autre copie, ou les mots de secours.",
+        "The site key's file is damaged, or is not one. Use another copy, or the recovery words.";
+    /// The recovery words do not fit together.
+    WordsWrong =>
+        "Les mots de secours ne vont pas ensemble : vérifiez leur ordre et leur orthographe.",
+        "The recovery words do not fit together: check their order and spelling.";
+    /// Not the right number of recovery words.
+    WordsCount { found: usize, wanted: usize } =>
+        "Il faut {wanted} mots de secours, en voici {found}.",
+        "{wanted} recovery words are needed, these are {found}.";
+    /// A recovery word is not in the list.
+    WordUnknown { place: usize, word: String } =>
+        "Le mot {place}, « {word} », n'est pas un mot de secours.",
+        "Word {place}, “{word}”, is not a recovery word.";
+    /// The disk said no.
+    FileTrouble { file: String, reason: String } =>
+        "{file} : {reason}",
+        "{file}: {reason}";
+    /// A secret would be overwritten.
+    AlreadyThere { file: String } =>
+        "{file} existe déjà et n'est pas remplacé.",
+        "{file} is already there and is not replaced.";
+    /// A secret that others can read.
+    KeyOpenToOthers { file: String, mode: u32 } =>
+        "{file} est lisible par d'autres comptes (droits {mode:o}) : cette clé n'est plus secrète. Attendu : 600.",
+        "{file} can be read by other accounts (mode {mode:o}): this key is no secret any more. Expected: 600.";
+    /// A secret of the wrong length.
+    KeyNotWhole { file: String } =>
+        "{file} n'a pas la longueur d'une clé : fichier abîmé.",
+        "{file} does not have a key's length: damaged file.";
+    /// A join line with a typo.
+    InvitationTypo =>
+        "La ligne d'invitation contient une faute de frappe, ou n'est pas entière.",
+        "The join line has a typo, or is not whole.";
+    /// Something else than a join line.
+    InvitationOther =>
+        "Ce n'est pas une ligne d'invitation (elle commence par poste-join1-).",
+        "This is not a join line (it begins with poste-join1-).";
+    /// Another process of this node runs.
+    AlreadyRunning { folder: String } =>
+        "Un nœud tourne déjà sur {folder}.",
+        "A node is already running on {folder}.";
+    /// The node must be running for this.
+    NotRunning { folder: String } =>
+        "Aucun nœud ne tourne sur {folder} : démarrez-le avec poste run.",
+        "No node is running on {folder}: start it with poste run.";
+    /// The path of the control socket is too long for the system.
+    SocketPathLong { path: String } =>
+        "Le chemin de la prise de contrôle dépasse ce que Linux permet (107 octets) : {path}. Choisissez un data_dir plus court.",
+        "The control socket's path is longer than Linux allows (107 bytes): {path}. Choose a shorter data_dir.";
+    /// The control socket broke.
+    SocketTrouble { path: String, reason: String } =>
+        "Prise de contrôle {path} : {reason}",
+        "Control socket {path}: {reason}";
+    /// The running node answered something else than asked.
+    AnswerOdd =>
+        "Le nœud a répondu autre chose que prévu : est-ce la même version de poste ?",
+        "The node answered something unexpected: is it the same release of poste?";
+    /// The running node could not do it.
+    Broken { reason: String } =>
+        "Échec : {reason}",
+        "Failed: {reason}";
+    /// A listener's port is taken.
+    PortTaken { what: String, address: String, reason: String } =>
+        "{what} : impossible d'écouter sur {address} : {reason}",
+        "{what}: cannot listen on {address}: {reason}";
+    /// Logging cannot start.
+    LogTrouble { folder: String, reason: String } =>
+        "Impossible d'écrire le journal technique dans {folder} : {reason}",
+        "Cannot write the log in {folder}: {reason}";
+    /// The folder belongs to no site yet.
+    NoSite { folder: String } =>
+        "{folder} n'appartient encore à aucun site : poste init en fonde un, poste join en rejoint un.",
+        "{folder} belongs to no site yet: poste init founds one, poste join joins one.";
+    /// The folder belongs to a site already.
+    HasSite { folder: String } =>
+        "{folder} appartient déjà à un site.",
+        "{folder} belongs to a site already.";
+    /// Two secrets that were typed differ.
+    TypedTwice =>
+        "Les deux saisies diffèrent.",
+        "The two entries differ.";
+    /// A secret was asked for and nothing came.
+    NothingTyped =>
+        "Rien n'a été saisi.",
+        "Nothing was typed.";
+    /// Prompt for a new passphrase.
+    AskNewPassphrase =>
+        "Phrase secrète qui scellera la clé du site : ",
+        "Passphrase that will seal the site key: ";
+    /// Prompt for the passphrase of a sealed key.
+    AskPassphrase =>
+        "Phrase secrète de la clé du site : ",
+        "Passphrase of the site key: ";
+    /// Prompt for the recovery words.
+    AskWords =>
+        "Les 24 mots de secours : ",
+        "The 24 recovery words: ";
+    /// Prompt for an operator's new password.
+    AskPassword { login: String } =>
+        "Mot de passe de {login} : ",
+        "Password of {login}: ";
+    /// Prompt for the same again.
+    AskAgain =>
+        "Encore une fois : ",
+        "Once more: ";
+    /// A duration, a count or the like is out of bounds.
+    OutOfBounds { what: String, least: u64, most: u64 } =>
+        "{what} : de {least} à {most}.",
+        "{what}: from {least} to {most}.";
+}
+
+impl fmt::Display for Say {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(Lang::here()))
+    }
+}
+
+impl std::error::Error for Say {}
+
+impl From<Refusal> for Say {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Lang, Say};
+
+    #[test]
+    fn french_is_spoken_where_the_locale_is_french() {
+        for french in ["fr", "fr_FR.UTF-8", "fr_RE", "fr.UTF-8"] {
+            assert_eq!(Lang::of_locale(Some(french)), Lang::Fr, "{french}");
+        }
+        for other in [
+            Some("en_GB.UTF-8"),
+            Some("C"),
+            Some("frp_IT"),
+            Some("fro"),
+            None,
+        ] {
+            assert_eq!(Lang::of_locale(other), Lang::En, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn sentence_names_the_file_and_line_in_both_languages() {
+        let say = Say::ConfigWrong {
+            file: "/etc/poste/poste.toml".to_owned(),
+            line: 12,
+            text: "lisen = 1".to_owned(),
+            reason: "unknown field `lisen`".to_owned(),
+        };
+        for lang in [Lang::Fr, Lang::En] {
+            let text = say.render(lang);
+            assert!(text.contains("/etc/poste/poste.toml"), "{text}");
+            assert!(text.contains("12") && text.contains("lisen"), "{text}");
+        }
+    }
+}
