@@ -77,6 +77,7 @@ impl Neighbours {
             }
             return self.left(&name);
         }
+        let before = before.filter(|known| known.described.node == described.node);
         let addresses = merged(before.map(|known| &known.addresses), addresses);
         if addresses.is_empty() {
             return Vec::new();
