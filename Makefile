@@ -72,9 +72,9 @@ shellcheck: need-test
 # ── Tests ───────────────────────────────────────────────────────────────────
 
 .PHONY: test-rust
-test-rust: need-test $(CONSOLE_PAGE) ## Rules, machine, links, web: every Rust test and doc test
+test-rust: need-test need-tools $(CONSOLE_PAGE) ## Rules, machine, links, web: every Rust test and doc test
 	$(say) 'Rust tests'
-	scripts/test-rust.sh
+	cargo nextest run --locked --workspace
 	$(say) 'doc tests'
 	cargo test --locked --workspace --doc
 

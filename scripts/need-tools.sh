@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# Installs the pinned cargo-deny and cargo-machete where cargo keeps its programs, if they are not there.
-# Unoptimised builds: they take a third of the time to build, and both still check this tree in seconds.
+# Installs the cargo programs that the checks and tests use where cargo keeps its programs, if they are not
+# there. Unoptimised builds: much quicker to make, and still done with this tree in seconds.
 set -euo pipefail
 
-want() {
-    local name=$1 version=$2 installed
-    installed=$("$name" --version 2>/dev/null || true)
-    case " $installed " in
-        *" $version "*) ;;
-        *)
-            printf '\n── %s %s\n' "$name" "$version"
-            cargo install --quiet --locked --debug "$name@$version"
-            ;;
-    esac
+has() {
+    local said
+    said=$("$1" --version 2>/dev/null) && grep --quiet --word-regexp --fixed-strings "$2" <<<"$said"
 }
 
-want cargo-deny 0.20.2
-want cargo-machete 0.9.2
+get() {
+    printf '\n── %s\n' "$1"
+    cargo install --quiet --locked --debug "$@"
+}
+
+has cargo-deny 0.20.2 || get cargo-deny@0.20.2
+has cargo-machete 0.9.2 || get cargo-machete@0.9.2
+# Any nextest will do. It runs each test in a process of its own, and ractor's registry is one for the process.
+has cargo-nextest cargo-nextest || get cargo-nextest@0.9.151 --no-default-features --features default-no-update
