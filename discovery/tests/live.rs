@@ -2,7 +2,11 @@
 //!
 //! As root the test runs itself again in a network namespace of its own, so that nothing at all can
 //! leave this machine; elsewhere it runs on loopback as it is, and says so.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says where it runs"
+)]
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
