@@ -19,8 +19,13 @@
 //! Erasure removes keys and cells from the store; how soon the disk beneath reuses those bytes is
 //! the store's matter. They stay sealed under a key that is gone from every live record.
 
+pub mod account;
 pub mod exchange;
 pub mod key;
+pub mod login;
+pub mod note;
+pub mod password;
+pub mod refusal;
 pub mod row;
 pub mod text;
 pub mod write;
@@ -29,6 +34,8 @@ mod seal;
 mod shelf;
 mod tree;
 
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,6 +47,7 @@ use storage::{LedgerStore, StoreError};
 
 use exchange::RowMessage;
 use key::VaultKey;
+use refusal::VaultRefusal;
 use row::{Cell, Row};
 use shelf::{Check, Held, Shelf};
 use tree::Tree;
@@ -63,59 +71,6 @@ pub enum VaultError {
     /// Bytes that cannot be sealed.
     #[error("a row could not be sealed")]
     Unsealable,
-}
-
-/// A rule that stands in the way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum VaultRefusal {
-    /// The rows were sealed under another key than the one given.
-    #[error("this key does not open the vault's rows")]
-    WrongKey,
-    /// A backup was restored and the ledger has not caught up yet.
-    #[error("the vault is shut until the ledger has caught up with the restored backup")]
-    Shut,
-    /// The row was erased, for ever.
-    #[error("this row was erased")]
-    Erased,
-    /// [`MOST_ROWS`] are there.
-    #[error("the vault holds {MOST_ROWS} rows and takes no more")]
-    Full,
-    /// A value is longer than [`MOST_VALUE`].
-    #[error("a field takes at most {MOST_VALUE} bytes")]
-    ValueTooLong,
-    /// No such field number, or one field written twice at once.
-    #[error("fields are numbered below {FIELDS} and written once at a time")]
-    Field,
-    /// The row is there and is of another kind.
-    #[error("this row is of another kind")]
-    OtherKind,
-    /// So many unsettled values stand that one more could be dropped unseen.
-    #[error("too many edits of this field stand unsettled; settle them first")]
-    Unsettled,
-    /// The operator's login is taken, or was created twice apart and is not settled.
-    #[error("this login is taken")]
-    LoginTaken,
-    /// There is no such row.
-    #[error("no such row")]
-    Unknown,
-}
-
-impl VaultRefusal {
-    /// Stable name for machines.
-    pub fn code(self) -> &'static str {
-        match self {
-            VaultRefusal::WrongKey => "vault_wrong_key",
-            VaultRefusal::Shut => "vault_shut",
-            VaultRefusal::Erased => "row_erased",
-            VaultRefusal::Full => "vault_full",
-            VaultRefusal::ValueTooLong => "value_too_long",
-            VaultRefusal::Field => "no_such_field",
-            VaultRefusal::OtherKind => "other_kind",
-            VaultRefusal::Unsettled => "too_many_conflicts",
-            VaultRefusal::LoginTaken => "login_taken",
-            VaultRefusal::Unknown => "no_such_row",
-        }
-    }
 }
 
 /// Who writes, and with what.
@@ -208,7 +163,10 @@ impl<S: LedgerStore> Vault<S> {
         self.damaged = lost.into_iter().collect();
         for row in rows {
             if let Some(held) = self.shelf.load(row)? {
-                self.enter(&held)?;
+                if held.is_damaged() {
+                    self.damaged.insert(row);
+                }
+                self.enter(row, standing(&held.row)?);
             }
         }
         Ok(&self.damaged)
@@ -338,42 +296,25 @@ impl<S: LedgerStore> Vault<S> {
         rows: Vec<(Held, RowKind, Vec<u16>)>,
         rng: &mut (impl CryptoRng + ?Sized),
     ) -> Result<Ticket, VaultError> {
-        let (mut ops, mut entered) = (Vec::new(), Vec::new());
+        let (mut ops, mut kept) = (Vec::new(), Vec::new());
         for (held, kind_before, changed) in rows {
-            entered.push((
-                held.row.id,
-                Standing {
-                    kind: held.row.kind,
-                    hash: held.row.hash()?,
-                },
-            ));
+            kept.push((held.row.id, standing(&held.row)?));
             ops.extend(self.shelf.save_ops(held, kind_before, &changed, rng)?);
         }
         let ticket = self.store().stage(ops)?;
-        for (row, standing) in entered {
+        for (row, standing) in kept {
             self.damaged.remove(&row);
-            self.index.insert(row, standing);
-            self.tree.touch(row);
+            self.enter(row, standing);
         }
         Ok(ticket)
     }
 
-    fn enter(&mut self, held: &Held) -> Result<(), VaultError> {
-        let row = &held.row;
-        if held.is_damaged() {
-            self.damaged.insert(row.id);
-        }
-        if row.cells().next().is_some() {
-            self.index.insert(
-                row.id,
-                Standing {
-                    kind: row.kind,
-                    hash: row.hash()?,
-                },
-            );
-            self.tree.touch(row.id);
-        }
-        Ok(())
+    fn enter(&mut self, row: RowId, standing: Option<Standing>) {
+        match standing {
+            Some(standing) => self.index.insert(row, standing),
+            None => self.index.remove(&row),
+        };
+        self.tree.touch(row);
     }
 
     fn check_open(&self) -> Result<(), VaultRefusal> {
@@ -398,6 +339,15 @@ impl<S: LedgerStore> Vault<S> {
         }
         Ok(())
     }
+}
+
+/// How a row stands in the index: not at all where no reader sees anything of it.
+fn standing(row: &Row) -> Result<Option<Standing>, CodecError> {
+    let hash = row.hash()?;
+    Ok(row.stands().then_some(Standing {
+        kind: row.kind,
+        hash,
+    }))
 }
 
 fn signed(

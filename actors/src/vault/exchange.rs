@@ -6,7 +6,8 @@
 //! lost, doubled or late ones cost a round, never a row. New writes are pushed at once as
 //! [`RowMessage::Rows`], so rounds are usually idle.
 //!
-//! Answers are bounded: a round that finds more to say than [`MOST_ANSWER`] says the rest next time.
+//! Answers are bounded: a round that finds more to say than [`MOST_ANSWER`] says the rest in the
+//! next. So whoever has [learned](Handled::learned) something begins another round before long.
 
 use std::collections::BTreeMap;
 
@@ -18,12 +19,13 @@ use serde::{Deserialize, Serialize};
 use storage::LedgerStore;
 use storage::operation::Ticket;
 
+use super::refusal::VaultRefusal;
 use super::row::{Cell, Change};
 use super::shelf::Held;
 use super::text::SealedText;
 use super::tree::{self, BUCKETS};
 use super::write::FieldWrite;
-use super::{Vault, VaultError, VaultRefusal};
+use super::{Vault, VaultError};
 
 /// Largest frame of the lane, in bytes.
 pub const MOST_FRAME: usize = 256 * 1024;
@@ -31,7 +33,9 @@ pub const MOST_FRAME: usize = 256 * 1024;
 const FRAME_FILL: usize = 128 * 1024;
 /// Most rows in one offer or want.
 pub const MOST_LISTED: usize = 2_000;
-/// Most bytes of answer to one message.
+/// Most offers in one answer.
+const MOST_OFFERS: usize = 40;
+/// Most bytes of cells in one answer, give or take one row.
 pub const MOST_ANSWER: usize = 4 * 1024 * 1024;
 
 /// What travels on the lane `rows`.
@@ -200,25 +204,25 @@ impl<S: LedgerStore> Vault<S> {
     }
 
     fn offers(&mut self, theirs: &[[u8; 32]]) -> Vec<RowMessage> {
-        let differing: Vec<u8> = (0..=u8::MAX)
-            .zip(self.buckets().iter().zip(theirs))
-            .filter(|(_, (ours, theirs))| ours != theirs)
-            .map(|(bucket, _)| bucket)
-            .collect();
-        let (mut offers, mut listed) = (Vec::new(), 0);
-        for bucket in differing {
-            let (first, last) = tree::bounds(bucket);
-            let rows: Vec<(RowId, [u8; 32])> = self
-                .index
-                .range(first..=last)
-                .map(|(row, standing)| (*row, standing.hash))
-                .collect();
-            listed += rows.len();
-            offers.extend(split_offer(first, last, &rows));
-            if listed * 48 > MOST_ANSWER {
-                break;
+        // Neighbouring buckets that differ are spoken about together.
+        let mut stretches: Vec<(u8, u8)> = Vec::new();
+        for (bucket, (ours, theirs)) in (0..=u8::MAX).zip(self.buckets().iter().zip(theirs)) {
+            if ours == theirs {
+                continue;
+            }
+            match stretches.last_mut() {
+                Some((_, last)) if bucket.checked_sub(1) == Some(*last) => *last = bucket,
+                _ => stretches.push((bucket, bucket)),
             }
         }
+        let mut offers = Vec::new();
+        for (first, last) in stretches {
+            let ((first, _), (_, last)) = (tree::bounds(first), tree::bounds(last));
+            let standing = self.index.range(first..=last);
+            let rows: Vec<_> = standing.map(|(row, at)| (*row, at.hash)).collect();
+            offers.extend(split_offer(first, last, &rows));
+        }
+        offers.truncate(MOST_OFFERS);
         offers
     }
 

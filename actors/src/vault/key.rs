@@ -85,12 +85,13 @@ impl VaultKey {
 
     /// Writes this key to `path`, as [`VaultKey::create`].
     pub fn save(&self, path: &Path) -> Result<(), KeyFileError> {
-        let failed = |source: io::Error| match source.kind() {
-            io::ErrorKind::AlreadyExists => KeyFileError::Exists(path.to_owned()),
-            _ => KeyFileError::Io {
-                path: path.to_owned(),
-                source,
-            },
+        let failed = |source: io::Error| {
+            let path = path.to_owned();
+            if source.kind() == io::ErrorKind::AlreadyExists {
+                KeyFileError::Exists(path)
+            } else {
+                KeyFileError::Io { path, source }
+            }
         };
         let fresh = path.with_extension("key.new");
         // What an earlier, interrupted attempt left behind was never used.
@@ -120,12 +121,13 @@ impl VaultKey {
     /// Reads the key at `path`. A file that others could read is refused, not repaired: whoever
     /// loosened it has to know.
     pub fn load(path: &Path) -> Result<Self, KeyFileError> {
-        let failed = |source: io::Error| match source.kind() {
-            io::ErrorKind::NotFound => KeyFileError::Missing(path.to_owned()),
-            _ => KeyFileError::Io {
-                path: path.to_owned(),
-                source,
-            },
+        let failed = |source: io::Error| {
+            let path = path.to_owned();
+            if source.kind() == io::ErrorKind::NotFound {
+                KeyFileError::Missing(path)
+            } else {
+                KeyFileError::Io { path, source }
+            }
         };
         let mut file = File::open(path).map_err(failed)?;
         let about = file.metadata().map_err(failed)?;

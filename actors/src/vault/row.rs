@@ -277,6 +277,11 @@ impl Row {
         self.cells.values()
     }
 
+    /// Whether a reader sees anything at all.
+    pub fn stands(&self) -> bool {
+        self.cells.values().any(|cell| !cell.heads.is_empty())
+    }
+
     /// One field, with what is kept of it.
     pub fn cell(&self, field: u16) -> Option<&Cell> {
         self.cells.get(&field)
