@@ -1,6 +1,12 @@
-//! actors
+//! The node's machinery.
+//!
+//! One pure machine, [`replica::Replica`], holds everything that a node knows and decides; ractor
+//! shells around it give it a clock, a disk barrier and links over QUIC. The [`vault`] keeps personal
+//! data on admin nodes. Nothing here knows a page or a command line.
 
 pub mod clock;
 pub mod code_key;
-pub mod vault;
+pub mod entry;
 pub mod link;
+pub mod replica;
+pub mod vault;

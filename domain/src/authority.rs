@@ -9,8 +9,8 @@ use alloc::vec::Vec;
 
 use serde::Serialize;
 
-use crate::fact::{Cut, Derivation, Fact, MOST_PARTS, Part, Scope, root_of};
-use crate::id::{EntryId, EpochId, KioskId, NodeId, SiteId, TokenId};
+use crate::fact::{AdminAdmitted, Cut, Derivation, Fact, MOST_PARTS, Part, Scope, root_of};
+use crate::id::{EntryId, EpochId, KioskId, NodeId, Signature, SiteId, TokenId};
 use crate::operator::OperatorRole;
 
 /// What a node is for.
@@ -151,7 +151,7 @@ pub struct Token {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Chain {
     founded: Option<(alloc::string::String, Derivation)>,
-    admins: BTreeSet<NodeId>,
+    admins: BTreeMap<NodeId, Signature>,
     admin_revocations: BTreeMap<NodeId, Revocation>,
     boots: BTreeMap<EpochId, (NodeId, bool)>,
     tokens: BTreeMap<TokenId, BTreeMap<EntryId, Token>>,
@@ -185,7 +185,10 @@ impl Chain {
                     }
                 }
             }
-            Fact::AdminAdmitted(f) => self.admins.insert(f.node),
+            Fact::AdminAdmitted(f) => match self.admins.get(&f.node) {
+                Some(known) if *known <= f.signature => false,
+                _ => self.admins.insert(f.node, f.signature).is_none_or(|_| true),
+            },
             Fact::AdminRevoked(f) => {
                 let revocation = self.admin_revocations.entry(f.node).or_default();
                 take_piece(revocation, id, &f.part, &f.cut)
@@ -331,13 +334,33 @@ impl Chain {
         self.admissions.get(node).into_iter().flatten()
     }
 
+    /// The site key's word that `node` is an admin node.
+    pub fn admin_certificate(&self, node: &NodeId) -> Option<AdminAdmitted> {
+        let signature = self.admins.get(node)?;
+        Some(AdminAdmitted { node: *node, signature: *signature })
+    }
+
+    /// The entries that stand behind a node's admission by `token`: the token's, and one
+    /// countersignature.
+    pub fn entries_behind(&self, node: &NodeId, token: &TokenId) -> Vec<EntryId> {
+        let issued = self.tokens.get(token).and_then(|said| said.keys().next());
+        let signed = self.countersigned.get(node).into_iter().flatten();
+        let signed = signed.filter(|(by, _)| by == token).map(|(_, id)| id).next();
+        issued.into_iter().chain(signed).copied().collect()
+    }
+
+    /// The entries by which operators admitted `node`.
+    pub fn pairing_entries(&self, node: &NodeId) -> Vec<EntryId> {
+        self.paired.get(node).into_iter().flatten().map(|(id, _)| *id).collect()
+    }
+
     /// Who stands, from nothing but this set.
     ///
     /// Admin nodes first, since only the site key makes and unmakes them; then kiosks' nodes, whose
     /// tokens, countersignatures and revocations have effect only within what is already standing.
     pub fn standing(&self) -> Standing {
         let mut standing = Standing::default();
-        for node in &self.admins {
+        for node in self.admins.keys() {
             let revocation = self.admin_revocations.get(node);
             self.admit(
                 &mut standing,

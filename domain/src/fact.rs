@@ -556,6 +556,17 @@ pub fn opening_bytes(
 }
 
 impl Fact {
+    /// Whether it carries a certificate, so that it matters not who wrote it down.
+    pub fn speaks_for_itself(&self) -> bool {
+        matches!(
+            self,
+            Fact::SiteFounded(_)
+                | Fact::AdminAdmitted(_)
+                | Fact::AdminRevoked(_)
+                | Fact::NodeAdmitted(_)
+        )
+    }
+
     /// Whether the certificate inside, if there is one, was made by the key that it names. Facts
     /// without a certificate draw their authority from their author and pass.
     pub fn certificate_holds(&self, site: &SiteId) -> bool {

@@ -1,0 +1,282 @@
+//! The registers of use: signed, kept by the greatest, told on.
+//!
+//! A kiosk's fresh reading goes at once to the admin nodes and a few neighbours; others get changes
+//! with the next round. A digest by buckets, exchanged when a link begins and now and then, finds
+//! what was missed.
+
+use std::collections::BTreeMap;
+
+use domain::authority::NodeKind;
+use domain::codec;
+use domain::id::{EpochId, NodeId, SessionId, verifies};
+use domain::moment::Moment;
+use domain::session::Reading;
+use sha2::{Digest, Sha256};
+use storage::error::StoreError;
+use storage::ledger_store::LedgerStore;
+use storage::operation::{Op, Table};
+
+use super::message::{BUCKETS, MOST_READINGS, Message, SignedReading, UseMessage, reading_bytes};
+use super::{Output, Replica};
+
+const PAGE: usize = 512;
+/// Neighbours that a kiosk's reading goes to at once, beside the admin nodes.
+const NEIGHBOURS: usize = 3;
+/// Changes remembered for the rounds; who is further behind gets a digest.
+const MOST_CHANGES: usize = 20_000;
+
+type Register = (SessionId, EpochId);
+
+/// The registers as they travel.
+#[derive(Debug, Default)]
+pub(super) struct Readings {
+    signed: BTreeMap<Register, SignedReading>,
+    /// Changes by count, the latest of each register only.
+    changes: BTreeMap<u64, Register>,
+    count_of: BTreeMap<Register, u64>,
+    next: u64,
+    buckets: Vec<Option<[u8; 8]>>,
+    /// Own readings that wait for the disk before they are told.
+    untold: Vec<SignedReading>,
+    /// Readings of amnesic kiosks to say "held" for, once durable.
+    to_confirm: Vec<(NodeId, Register, u32)>,
+}
+
+impl Readings {
+    pub(super) fn count(&self) -> u64 {
+        self.next
+    }
+
+    fn put(&mut self, signed: SignedReading) {
+        let register = (signed.reading.session, signed.reading.epoch);
+        self.signed.insert(register, signed);
+        if let Some(before) = self.count_of.insert(register, self.next) {
+            self.changes.remove(&before);
+        }
+        self.changes.insert(self.next, register);
+        self.next += 1;
+        if self.changes.len() > MOST_CHANGES {
+            self.changes.pop_first();
+        }
+        self.buckets.resize(BUCKETS, None);
+        if let Some(bucket) = self.buckets.get_mut(usize::from(register.0.0[0])) {
+            *bucket = None;
+        }
+    }
+
+    fn in_bucket(&self, bucket: u8) -> impl Iterator<Item = &SignedReading> {
+        let (mut low, mut high) = ([0; 16], [u8::MAX; 16]);
+        (low[0], high[0]) = (bucket, bucket);
+        let range = (SessionId(low), EpochId([0; 32]))..=(SessionId(high), EpochId([u8::MAX; 32]));
+        self.signed.range(range).map(|(_, signed)| signed)
+    }
+
+    fn digest(&mut self) -> Vec<[u8; 8]> {
+        self.buckets.resize(BUCKETS, None);
+        (0..=u8::MAX)
+            .map(|bucket| {
+                if let Some(Some(known)) = self.buckets.get(usize::from(bucket)) {
+                    return *known;
+                }
+                let mut hash = Sha256::new_with_prefix(b"poste-uses-1");
+                let mut any = false;
+                for signed in self.in_bucket(bucket) {
+                    any = true;
+                    hash.update(signed.reading.session.0);
+                    hash.update(signed.reading.epoch.0);
+                    hash.update(signed.reading.n.to_le_bytes());
+                }
+                let mut short = [0; 8];
+                if any {
+                    short.copy_from_slice(&hash.finalize()[..8]);
+                }
+                if let Some(place) = self.buckets.get_mut(usize::from(bucket)) {
+                    *place = Some(short);
+                }
+                short
+            })
+            .collect()
+    }
+}
+
+fn key_of(register: &Register) -> Vec<u8> {
+    [register.0.0.as_slice(), &register.1.0].concat()
+}
+
+impl<S: LedgerStore + Clone> Replica<S> {
+    pub(super) fn load_readings(&mut self, now: Moment) -> Result<(), StoreError> {
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let page = self.store.scan(Table::Registers, after.as_deref(), PAGE)?;
+            let Some((last, _)) = page.last() else {
+                return Ok(());
+            };
+            after = Some(last.clone());
+            for (_, value) in page {
+                if let Ok(signed) = codec::decode::<SignedReading>(&value) {
+                    self.site.read(signed.reading, now);
+                    self.readings.put(signed);
+                }
+            }
+        }
+    }
+
+    /// Writes this kiosk's own reading. It is told to others once it is on the disk, so that no
+    /// node ever knows of a reading that the kiosk itself may have forgotten.
+    pub(super) fn measure(
+        &mut self,
+        reading: Reading,
+        record: Option<Op>,
+        now: Moment,
+    ) -> Result<(), StoreError> {
+        let bytes = reading_bytes(&reading).unwrap_or_default();
+        let signed = SignedReading {
+            reading,
+            signature: self.author.sign(&bytes),
+        };
+        let register = (reading.session, reading.epoch);
+        let value = codec::encode(&signed).unwrap_or_default();
+        let mut ops = vec![Op::Put {
+            table: Table::Registers,
+            key: key_of(&register),
+            value,
+        }];
+        ops.extend(record);
+        let staged = self.stage(ops, now);
+        // A full disk must not stop the countdown: the reading counts in memory, and is told.
+        self.site.read(reading, now);
+        self.readings.put(signed);
+        self.readings.untold.push(signed);
+        self.out.push(Output::Changed { by_fact: false });
+        staged.map(|_| ())
+    }
+
+    pub(super) fn send_durable_readings(&mut self, _now: Moment) {
+        if self.staged > self.durable {
+            return;
+        }
+        for signed in std::mem::take(&mut self.readings.untold) {
+            let mut neighbours = 0;
+            let to: Vec<NodeId> = self
+                .peers
+                .iter()
+                .filter(|(_, peer)| {
+                    neighbours += usize::from(peer.kind == NodeKind::Kiosk);
+                    peer.kind == NodeKind::Admin || neighbours <= NEIGHBOURS
+                })
+                .map(|(peer, _)| *peer)
+                .collect();
+            for peer in to {
+                self.send(peer, Message::Use(UseMessage::Readings(vec![signed])));
+            }
+        }
+        for (peer, (session, epoch), n) in std::mem::take(&mut self.readings.to_confirm) {
+            if !self.me.amnesic && self.peers.contains_key(&peer) {
+                self.send(peer, Message::Use(UseMessage::Held(session, epoch, n)));
+            }
+        }
+    }
+
+    /// Sends what changed since the last round, but for what the peer measured itself.
+    pub(super) fn send_changed_readings(&mut self, to: NodeId) {
+        let Some(peer) = self.peers.get_mut(&to) else {
+            return;
+        };
+        let since = peer.uses_sent;
+        peer.uses_sent = self.readings.next;
+        let behind = self
+            .readings
+            .changes
+            .first_key_value()
+            .is_some_and(|(c, _)| *c > since);
+        if behind && since > 0 {
+            self.send_use_digest(to, true);
+            return;
+        }
+        let changed: Vec<SignedReading> = self
+            .readings
+            .changes
+            .range(since..)
+            .filter_map(|(_, register)| self.readings.signed.get(register))
+            .filter(|signed| self.site.node_of(&signed.reading.epoch) != Some(to))
+            .copied()
+            .collect();
+        self.send_readings(to, &changed);
+    }
+
+    fn send_readings(&mut self, to: NodeId, readings: &[SignedReading]) {
+        for part in readings.chunks(MOST_READINGS) {
+            self.send(to, Message::Use(UseMessage::Readings(part.to_vec())));
+        }
+    }
+
+    pub(super) fn send_use_digest(&mut self, to: NodeId, reply: bool) {
+        let buckets = self.readings.digest();
+        self.send(to, Message::Use(UseMessage::Digest { buckets, reply }));
+    }
+
+    pub(super) fn hear_use(&mut self, from: NodeId, message: UseMessage, now: Moment) {
+        match message {
+            UseMessage::Readings(readings) => self.take_readings(from, &readings, now),
+            UseMessage::Digest { buckets, reply } => {
+                let mine = self.readings.digest();
+                let differing: Vec<SignedReading> = (0..=u8::MAX)
+                    .zip(mine.iter().zip(&buckets))
+                    .filter(|(_, (mine, theirs))| mine != theirs)
+                    .flat_map(|(bucket, _)| self.readings.in_bucket(bucket).copied())
+                    .collect();
+                if reply && mine != buckets {
+                    self.send_use_digest(from, false);
+                }
+                self.send_readings(from, &differing);
+            }
+            UseMessage::Held(session, epoch, n) => {
+                let trusted = self.site.standing().is_member(&from);
+                if let Some(duty) = &mut self.duty
+                    && trusted
+                    && epoch == self.author.epoch()
+                {
+                    duty.held_elsewhere(session, n);
+                }
+            }
+        }
+    }
+
+    fn take_readings(&mut self, from: NodeId, readings: &[SignedReading], now: Moment) {
+        let mut ops = Vec::new();
+        for signed in readings {
+            let reading = signed.reading;
+            let register = (reading.session, reading.epoch);
+            if reading.epoch == self.author.epoch() {
+                continue; // nobody tells this node what it measured
+            }
+            let known = self
+                .readings
+                .signed
+                .get(&register)
+                .is_some_and(|known| (known.reading.n, known.reading) >= (reading.n, reading));
+            if known {
+                continue;
+            }
+            let proven = reading_bytes(&reading)
+                .is_ok_and(|bytes| verifies(&reading.epoch.0, &[&bytes], &signed.signature));
+            if !proven || !self.site.read(reading, now) {
+                continue;
+            }
+            if let Ok(value) = codec::encode(signed) {
+                ops.push(Op::Put {
+                    table: Table::Registers,
+                    key: key_of(&register),
+                    value,
+                });
+            }
+            self.readings.put(*signed);
+            if self.site.chain().node_of(&reading.epoch) == Some((from, true)) {
+                self.readings.to_confirm.push((from, register, reading.n));
+            }
+        }
+        if !ops.is_empty() && self.stage(ops, now).is_ok() {
+            self.out.push(Output::Changed { by_fact: false });
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Receipts: signed words that entries are on a disk, never mistaken for the entries themselves.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::authority::NodeKind;
+use domain::id::{EpochId, NodeId, verifies};
+use storage::ledger_store::LedgerStore;
+
+use super::message::{LedgerMessage, MOST_REACHES, Message, Receipt, receipt_bytes};
+use super::{Output, Replica};
+
+/// What others hold of this epoch's log, and what this node owes others a word about.
+#[derive(Debug, Default)]
+pub(super) struct Receipts {
+    /// Below which number each node holds this epoch's log durably.
+    held: BTreeMap<NodeId, u64>,
+    /// Logs that grew since the last receipt, and who sent the growth.
+    owed: BTreeMap<EpochId, BTreeSet<NodeId>>,
+}
+
+impl Receipts {
+    pub(super) fn owe(&mut self, epoch: EpochId, to: NodeId) {
+        self.owed.entry(epoch).or_default().insert(to);
+    }
+
+    /// The nodes that said they hold entry `seq` of this epoch.
+    pub(super) fn holders(&self, seq: u64) -> impl Iterator<Item = &NodeId> {
+        self.held
+            .iter()
+            .filter(move |(_, height)| **height > seq)
+            .map(|(node, _)| node)
+    }
+
+    pub(super) fn holds(&self, node: &NodeId, seq: u64) -> bool {
+        self.held.get(node).is_some_and(|height| *height > seq)
+    }
+}
+
+impl<S: LedgerStore + Clone> Replica<S> {
+    /// Tells the senders, the authors and the admin nodes what has become durable here. An amnesic
+    /// node's word is worth nothing after a power cut, so it gives none.
+    pub(super) fn send_receipts(&mut self) {
+        if self.staged > self.durable {
+            return; // a later barrier covers what is still owed
+        }
+        let owed = std::mem::take(&mut self.receipts.owed);
+        if self.me.amnesic || owed.is_empty() {
+            return;
+        }
+        let mut letters: BTreeMap<NodeId, Vec<(EpochId, u64)>> = BTreeMap::new();
+        for (epoch, senders) in owed {
+            let Some(height) = self.frontier.get(&epoch).map(|reach| reach.height) else {
+                continue;
+            };
+            let author = self.site.node_of(&epoch);
+            for (peer, linked) in &self.peers {
+                if linked.kind == NodeKind::Admin || senders.contains(peer) || author == Some(*peer)
+                {
+                    letters.entry(*peer).or_default().push((epoch, height));
+                }
+            }
+        }
+        for (peer, held) in letters {
+            for held in held.chunks(MOST_REACHES) {
+                let by = self.author.epoch();
+                let Ok(bytes) = receipt_bytes(&by, held) else {
+                    continue;
+                };
+                let signature = self.author.sign(&bytes);
+                let receipt = Receipt {
+                    by,
+                    held: held.to_vec(),
+                    signature,
+                };
+                let message = Message::Ledger(LedgerMessage::Receipt(receipt));
+                self.out.push(Output::Send { peer, message });
+            }
+        }
+    }
+
+    pub(super) fn hear_receipt(&mut self, receipt: &Receipt, now: domain::moment::Moment) {
+        let own = self.author.epoch();
+        let Some((_, height)) = receipt.held.iter().find(|(epoch, _)| *epoch == own) else {
+            return;
+        };
+        let Some((node, amnesic)) = self.site.chain().node_of(&receipt.by) else {
+            return;
+        };
+        let proven = receipt_bytes(&receipt.by, &receipt.held)
+            .is_ok_and(|bytes| verifies(&receipt.by.0, &[&bytes], &receipt.signature));
+        if amnesic || !proven || !self.site.standing().is_member(&node) {
+            return;
+        }
+        let held = self.receipts.held.entry(node).or_default();
+        *held = (*held).max((*height).min(self.author.height()));
+        let height = *held;
+        self.deliveries
+            .confirm(&node, height, now, self.site.standing());
+        self.out.push(Output::Changed { by_fact: true });
+    }
+}

@@ -1,0 +1,116 @@
+//! Rounds of anti-entropy: on a timer, gated by one hash, so that an idle site says almost nothing.
+
+use domain::authority::NodeKind;
+use domain::id::NodeId;
+use domain::moment::Moment;
+use sha2::{Digest, Sha256};
+use storage::ledger_store::LedgerStore;
+
+use super::message::{LedgerMessage, MOST_REACHES, Message, Reach};
+use super::{Notice, ROUND_MS, Replica, site_time};
+
+/// A digest of the registers goes out each so many rounds, as a net under what is sent at once.
+const DIGEST_EVERY: u64 = 12;
+/// Rows are compared each so many rounds.
+const ROWS_EVERY: u64 = 3;
+
+impl<S: LedgerStore + Clone> Replica<S> {
+    pub(super) fn round_if_due(&mut self, now: Moment) {
+        if now.boot_ms < self.next_round {
+            return;
+        }
+        self.next_round = now.boot_ms + ROUND_MS;
+        self.rounds += 1;
+        if self.me.kind == NodeKind::Admin && !now.trusted && self.rounds % 720 == 1 {
+            self.notice(Notice::Clock(now.wall_ms));
+        }
+        let peers: Vec<(NodeId, NodeKind)> = self
+            .peers
+            .iter()
+            .map(|(peer, link)| (*peer, link.kind))
+            .collect();
+        for (peer, kind) in peers {
+            self.send_round(peer, now);
+            self.send_changed_readings(peer);
+            if self.rounds.is_multiple_of(DIGEST_EVERY) {
+                self.send_use_digest(peer, true);
+            }
+            if kind == NodeKind::Admin && self.rounds.is_multiple_of(ROWS_EVERY) {
+                self.send_row_round(peer);
+            }
+        }
+    }
+
+    pub(super) fn send_round(&mut self, peer: NodeId, now: Moment) {
+        let wall_ms = match self.me.kind {
+            NodeKind::Admin if site_time::is_possible(now.wall_ms) => now.wall_ms,
+            NodeKind::Admin | NodeKind::Kiosk => 0,
+        };
+        let root = self.root();
+        self.send(
+            peer,
+            Message::Ledger(LedgerMessage::Round { root, wall_ms }),
+        );
+    }
+
+    pub(super) fn send_row_round(&mut self, peer: NodeId) {
+        let admin = self
+            .peers
+            .get(&peer)
+            .is_some_and(|peer| peer.kind == NodeKind::Admin);
+        if admin && let Some(message) = self.vault.as_mut().and_then(|vault| vault.begin_round()) {
+            self.send(peer, Message::Row(message));
+        }
+    }
+
+    /// Hash over what others would be told of the ledger.
+    pub(super) fn root(&mut self) -> [u8; 32] {
+        if let Some(root) = self.root {
+            return root;
+        }
+        let mut hash = Sha256::new_with_prefix(b"poste-frontier-1");
+        for reach in self.frontier.values() {
+            let visible = self.visible(reach);
+            if visible > 0 {
+                hash.update(reach.epoch.0);
+                hash.update(visible.to_le_bytes());
+                // Beyond a cut nobody's head counts.
+                if visible == reach.height {
+                    hash.update(reach.head);
+                }
+            }
+        }
+        for (epoch, seq) in self.site.chain().forks() {
+            hash.update(epoch.0);
+            hash.update(seq.to_le_bytes());
+        }
+        let root = hash.finalize().into();
+        self.root = Some(root);
+        root
+    }
+
+    pub(super) fn send_frontier(&mut self, to: NodeId) {
+        let reaches: Vec<Reach> = self
+            .frontier
+            .values()
+            .map(|reach| Reach {
+                height: self.visible(reach),
+                ..*reach
+            })
+            .filter(|reach| reach.height > 0)
+            .collect();
+        let mut parts: Vec<&[Reach]> = reaches.chunks(MOST_REACHES).collect();
+        if parts.is_empty() {
+            parts.push(&[]);
+        }
+        let last = parts.len() - 1;
+        for (place, part) in parts.into_iter().enumerate() {
+            let more = place < last;
+            let message = LedgerMessage::Frontier {
+                more,
+                reaches: part.to_vec(),
+            };
+            self.send(to, Message::Ledger(message));
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The Replica in worlds of several nodes, on virtual time, over a network that can be cut.
+
+mod attack;
+mod story;
+mod world;

@@ -1,0 +1,332 @@
+use domain::command::Command;
+use domain::fact::Cause;
+use domain::refusal::Refusal;
+use domain::screen::Face;
+use domain::session::State;
+
+use super::super::Failure;
+use super::world::{World, kiosk_id};
+
+fn state(world: &World, node: domain::id::NodeId, session: domain::id::SessionId) -> State {
+    world
+        .replica(node)
+        .site()
+        .session(&session)
+        .unwrap()
+        .state()
+        .unwrap()
+}
+
+#[test]
+fn nodes_join_by_token_and_come_to_one_state() {
+    let (world, admins, kiosks) = World::new(2, 3);
+    assert_eq!(world.fingerprints().len(), 1);
+    for node in admins.iter().chain(&kiosks) {
+        assert_eq!(world.replica(*node).site().standing().members.len(), 5);
+        assert_eq!(world.replica(*node).links().count(), 4);
+        let named = world.replica(*node).site().kiosk_name(&kiosk_id(2));
+        assert_eq!(named, "Poste 2");
+    }
+}
+
+#[test]
+fn the_story_of_a_session_that_outlives_its_admin_host() {
+    let (mut world, admins, kiosks) = World::new(2, 3);
+    let (first, second, kiosk) = (admins[0], admins[1], kiosks[0]);
+    let session = world.issue(first, 1, 600);
+    world.type_code(kiosk, 1).unwrap();
+    world.run_for(10_000);
+    assert_eq!(world.remaining_s(kiosk, session), 590);
+    assert_eq!(world.remaining_s(second, session), 590);
+
+    world.kill(first);
+    world.run_for(60_000);
+    assert_eq!(world.remaining_s(kiosk, session), 530);
+    world.must(
+        second,
+        Command::Extend {
+            session,
+            seconds: 900,
+        },
+    );
+    world.run_for(1_000);
+    assert_eq!(world.remaining_s(kiosk, session), 1_429);
+
+    world.kill(kiosk);
+    world.run_for(7_000);
+    world.start(kiosk);
+    world.run_for(1_000);
+    assert_eq!(
+        world.remaining_s(kiosk, session),
+        1_421,
+        "time went on, and was counted once"
+    );
+    assert!(matches!(state(&world, second, session), State::Open { .. }));
+
+    world.start(first);
+    world.run_for(10_000);
+    assert_eq!(world.remaining_s(first, session), 1_411);
+    world.must(
+        first,
+        Command::Close {
+            session,
+            keep_rest: false,
+            note: None,
+        },
+    );
+    world.run_for(6_000);
+    assert_eq!(
+        state(&world, second, session),
+        State::Closed {
+            kiosk: kiosk_id(1),
+            cause: Cause::Staff
+        }
+    );
+    assert_eq!(world.fingerprints().len(), 1);
+}
+
+#[test]
+fn a_session_expires_on_its_kiosk_within_two_seconds_and_charges_no_more() {
+    let (mut world, admins, kiosks) = World::new(1, 1);
+    let session = world.issue(admins[0], 1, 60);
+    world.type_code(kiosks[0], 1).unwrap();
+    world.cut_off(kiosks[0], &admins);
+    world.run_for(61_000);
+    let cause = Cause::Expired;
+    assert_eq!(
+        state(&world, kiosks[0], session),
+        State::Closed {
+            kiosk: kiosk_id(1),
+            cause
+        }
+    );
+    world.heal();
+    world.run_for(12_000);
+    let site = world.replica(admins[0]).site();
+    let found = site.session(&session).unwrap();
+    assert_eq!(found.measured_ms(|epoch| site.node_of(epoch)), 60_000);
+    world.must(
+        admins[0],
+        Command::Extend {
+            session,
+            seconds: 300,
+        },
+    );
+    world.run_for(1_000);
+    world.type_code(kiosks[0], 1).unwrap();
+    assert_eq!(world.remaining_s(kiosks[0], session), 300);
+}
+
+#[test]
+fn after_a_reboot_the_code_opens_what_was_left_on_another_kiosk() {
+    let (mut world, admins, kiosks) = World::new(1, 2);
+    let session = world.issue(admins[0], 1, 600);
+    world.type_code(kiosks[0], 1).unwrap();
+    world.run_for(33_000);
+    world.cut_power(kiosks[0]);
+    world.run_for(20_000);
+    assert_eq!(
+        world.type_code(kiosks[1], 1),
+        Err(Failure::Refused(Refusal::OpenElsewhere {
+            kiosk: String::from("Poste 1")
+        }))
+    );
+    world.start(kiosks[0]);
+    world.run_for(3_000);
+    let cause = Cause::Reboot;
+    assert_eq!(
+        state(&world, admins[0], session),
+        State::Closed {
+            kiosk: kiosk_id(1),
+            cause
+        }
+    );
+    world.type_code(kiosks[1], 1).unwrap();
+    let left = world.remaining_s(kiosks[1], session);
+    assert!(
+        (567..=572).contains(&left),
+        "at most one interval is given: {left}"
+    );
+}
+
+#[test]
+fn power_cycling_does_not_pay_more_than_three_times() {
+    let (mut world, admins, kiosks) = World::new(1, 1);
+    let session = world.issue(admins[0], 1, 600);
+    for _ in 0..8 {
+        world.type_code(kiosks[0], 1).unwrap();
+        world.run_for(4_900);
+        world.cut_power(kiosks[0]);
+        world.run_for(2_000);
+        world.start(kiosks[0]);
+        world.run_for(8_000);
+    }
+    let left = world.remaining_s(admins[0], session);
+    assert_eq!(left, 600 - 5 * 5, "three intervals forgiven, five charged");
+}
+
+#[test]
+fn one_code_on_two_kiosks_that_cannot_see_each_other_ends_on_one() {
+    let (mut world, admins, kiosks) = World::new(1, 2);
+    let session = world.issue(admins[0], 1, 3600);
+    world.run_for(1_000);
+    let everyone: Vec<_> = admins.iter().chain(&kiosks).copied().collect();
+    world.cut_off(kiosks[0], &everyone);
+    world.cut_off(kiosks[1], &everyone);
+    world.run_for(40_000);
+    world.type_code(kiosks[0], 1).unwrap();
+    world.type_code(kiosks[1], 1).unwrap();
+    world.run_for(60_000);
+    world.heal();
+    world.run_for(60_000);
+    let open = kiosks
+        .iter()
+        .filter(|kiosk| world.replica(**kiosk).running().is_some())
+        .count();
+    assert_eq!(open, 1);
+    assert!(matches!(
+        state(&world, admins[0], session),
+        State::Open { .. }
+    ));
+    let site = world.replica(admins[0]).site();
+    let used = site
+        .session(&session)
+        .unwrap()
+        .measured_ms(|epoch| site.node_of(epoch));
+    assert!(
+        (149_000..=165_000).contains(&used),
+        "both uses count: {used}"
+    );
+}
+
+#[test]
+fn an_isolated_kiosk_opens_known_codes_up_to_the_allowance_across_restarts() {
+    let (mut world, admins, kiosks) = World::new(1, 1);
+    let settings = domain::settings::Settings {
+        allowance_s: 120,
+        ..Default::default()
+    };
+    world.must(admins[0], Command::ChangeSettings { settings });
+    let session = world.issue(admins[0], 1, 3600);
+    world.run_for(6_000);
+    world.cut_off(kiosks[0], &admins);
+    world.run_for(40_000);
+    world.type_code(kiosks[0], 1).unwrap();
+    world.run_for(70_000);
+    world.cut_power(kiosks[0]);
+    world.start(kiosks[0]);
+    world.run_for(31_000);
+    world.type_code(kiosks[0], 1).unwrap();
+    world.run_for(70_000);
+    let cause = Cause::Isolated;
+    assert_eq!(
+        state(&world, kiosks[0], session),
+        State::Closed {
+            kiosk: kiosk_id(1),
+            cause
+        }
+    );
+    assert_eq!(
+        world.type_code(kiosks[0], 1),
+        Err(Failure::Refused(Refusal::Isolated))
+    );
+    world.heal();
+    world.run_for(6_000);
+    world.type_code(kiosks[0], 1).unwrap();
+}
+
+#[test]
+fn pausing_stops_the_clock_and_resuming_goes_on() {
+    let (mut world, admins, kiosks) = World::new(2, 1);
+    let session = world.issue(admins[0], 1, 600);
+    world.type_code(kiosks[0], 1).unwrap();
+    world.run_for(20_000);
+    world.must(admins[1], Command::Pause { session });
+    world.run_for(100_000);
+    let left = world.remaining_s(admins[0], session);
+    assert!((579..=580).contains(&left), "{left}");
+    let screen = world
+        .replica(kiosks[0])
+        .view(world.moment(kiosks[0]))
+        .unwrap()
+        .screen;
+    assert!(matches!(screen.face, Face::Paused { .. }));
+    world.must(admins[0], Command::Resume { session });
+    world.run_for(20_000);
+    let left = world.remaining_s(admins[1], session);
+    assert!((559..=560).contains(&left), "{left}");
+}
+
+#[test]
+fn nothing_is_acknowledged_before_the_disk_has_it() {
+    let (mut world, admins, _) = World::new(1, 0);
+    let session = world.issue(admins[0], 1, 600);
+    world.machines.get_mut(&admins[0]).unwrap().disk_answers = false;
+    let request = world.request();
+    let command = Command::Extend {
+        session,
+        seconds: 60,
+    };
+    let asked = domain::command::Asked { request, command };
+    let by = domain::decide::Author::Operator(super::world::HOST);
+    let first = world.ask(admins[0], by, asked.clone());
+    let again = world.ask(admins[0], by, asked);
+    assert!(
+        !world.replies.contains_key(&first),
+        "acknowledged before it was durable"
+    );
+    assert!(
+        !world.replies.contains_key(&again),
+        "a repetition was acknowledged too early"
+    );
+    world.input(admins[0], super::super::Input::DiskFailed);
+    assert_eq!(world.replies[&first], Err(Failure::Disk));
+    assert_eq!(world.replies[&again], Err(Failure::Disk));
+}
+
+#[test]
+fn a_text_reaches_its_kiosk_and_nobody_else_and_goes_when_read() {
+    let (mut world, admins, kiosks) = World::new(2, 2);
+    let message = domain::id::RowId([77; 16]);
+    let command = Command::SendMessage {
+        message,
+        kiosk: kiosk_id(1),
+    };
+    let asked = domain::command::Asked {
+        request: world.request(),
+        command,
+    };
+    let now = world.moment(admins[0]);
+    // The kiosk is linked to the other admin node alone.
+    world.cut_off(kiosks[0], &[admins[0]]);
+    let outputs = world.replica_mut(admins[0]).say(
+        super::super::AskId(1),
+        super::world::HOST,
+        asked,
+        "Fermeture dans dix minutes",
+        now,
+    );
+    world.carry_out(admins[0], outputs);
+    world.run_for(6_000);
+    let texts = |world: &World, kiosk| {
+        world
+            .replica(kiosk)
+            .view(world.moment(kiosk))
+            .unwrap()
+            .texts
+    };
+    assert_eq!(
+        texts(&world, kiosks[0]),
+        [(message, String::from("Fermeture dans dix minutes"))]
+    );
+    assert_eq!(texts(&world, kiosks[1]), []);
+    let by = domain::decide::Author::Kiosk {
+        kiosk: kiosk_id(1),
+        node: kiosks[0],
+    };
+    let command = Command::AcknowledgeMessage { message };
+    let request = world.request();
+    world.ask(kiosks[0], by, domain::command::Asked { request, command });
+    world.run_for(1_000);
+    assert_eq!(texts(&world, kiosks[0]), []);
+}
