@@ -1,4 +1,4 @@
-import { createRouter, createWebHistory, type RouteRecordRaw } from 'vue-router'
+import { createRouter, createWebHistory, type Router, type RouteRecordRaw } from 'vue-router'
 
 import type { TextKey } from './locales/text'
 import { useLogin } from './login/login'
@@ -19,12 +19,14 @@ const routes: RouteRecordRaw[] = [
   { path: '/:rest(.*)', name: 'unknown', component: () => import('./layout/UnknownPage.vue'), meta: { title: 'page.notFound', open: true } },
 ]
 
-/** The pages, each behind the login unless it says otherwise. */
-export const router = createRouter({ history: createWebHistory(), routes })
-
-router.beforeEach(async (to) => {
-  const login = useLogin()
-  if (login.state === 'unknown') await login.look()
-  if (!login.signedIn && !to.meta.open) return { name: 'login', query: { back: to.fullPath } }
-  return true
-})
+/** The pages, each behind the login unless it says otherwise. Reads the address when it is called. */
+export function createPages(): Router {
+  const router = createRouter({ history: createWebHistory(), routes })
+  router.beforeEach(async (to) => {
+    const login = useLogin()
+    if (login.state === 'unknown') await login.look()
+    if (!login.signedIn && !to.meta.open) return { name: 'login', query: { back: to.fullPath } }
+    return true
+  })
+  return router
+}

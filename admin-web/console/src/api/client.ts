@@ -92,8 +92,12 @@ export const api = {
     ask((signal) =>
       client.POST('/api/v1/kiosks/{kiosk}/message', { params: { path: { kiosk } }, body, signal }),
     ),
-  describeKiosk: (kiosk: string, body: { request: string; out_of_service: boolean }) =>
-    ask((signal) => client.POST('/api/v1/kiosks/{kiosk}', { params: { path: { kiosk } }, body, signal })),
+  nameKiosk: (kiosk: string, body: { request: string; name: string; room: string }) =>
+    ask((signal) => client.POST('/api/v1/kiosks/{kiosk}/name', { params: { path: { kiosk } }, body, signal })),
+  nameRoom: (room: string, body: { request: string; name: string; order: number }) =>
+    ask((signal) => client.POST('/api/v1/rooms/{room}', { params: { path: { room } }, body, signal })),
+  setService: (kiosk: string, body: { request: string; in_service: boolean }) =>
+    ask((signal) => client.POST('/api/v1/kiosks/{kiosk}/service', { params: { path: { kiosk } }, body, signal })),
   issue: (body: IssueBody) => ask((signal) => client.POST('/api/v1/codes', { body, signal })),
   issueBatch: (body: IssueBody & { count: number }) =>
     ask((signal) => client.POST('/api/v1/codes/batch', { body, signal })),

@@ -121,26 +121,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/kiosks/{kiosk}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Name a kiosk and say where it stands.
-         * @description Role needed: Admin.
-         */
-        post: operations["describeKiosk"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/kiosks/{kiosk}/message": {
         parameters: {
             query?: never;
@@ -155,6 +135,46 @@ export interface paths {
          * @description Role needed: Host.
          */
         post: operations["message"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/kiosks/{kiosk}/name": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Name a kiosk and say where it stands.
+         * @description Role needed: Admin.
+         */
+        post: operations["nameKiosk"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/kiosks/{kiosk}/service": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a kiosk out of service, or back.
+         * @description Role needed: Host.
+         */
+        post: operations["kioskService"];
         delete?: never;
         options?: never;
         head?: never;
@@ -267,6 +287,26 @@ export interface paths {
         get: operations["nodes"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rooms/{room}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Name a room.
+         * @description Role needed: Admin.
+         */
+        post: operations["nameRoom"];
         delete?: never;
         options?: never;
         head?: never;
@@ -497,16 +537,6 @@ export interface components {
         };
         HexId: string;
         HexKey: string;
-        /** @description An order that the kiosk has not carried out yet, as far as this node knows. */
-        Intended: {
-            /** @description What was asked. */
-            order: components["schemas"]["OrderKind"];
-            /**
-             * Format: int64
-             * @description When, in site time (a hint).
-             */
-            since_ms?: number | null;
-        };
         /** @description Issue several access codes alike. */
         IssueBatchInput: {
             /**
@@ -580,21 +610,27 @@ export interface components {
             /** @description The session that it opens. */
             session: components["schemas"]["HexId"];
         };
-        /** @description Name a kiosk and say where it stands. What is absent stays as it is. */
-        KioskInput: {
-            /** @description New name (40 characters at most). */
-            name?: string | null;
-            /** @description Whether it is out of service. */
-            out_of_service?: boolean | null;
+        /** @description Name a kiosk and say where it stands. */
+        KioskNameInput: {
+            /** @description Its name. */
+            name: string;
             /** @description Request id, fresh for each intent; the same one when trying again. */
             request: components["schemas"]["HexId"];
-            room?: components["schemas"]["HexId"] | null;
+            /** @description Its room. */
+            room: components["schemas"]["HexId"];
+        };
+        /** @description Take a kiosk out of service, or back. */
+        KioskServiceInput: {
+            /** @description Whether it takes patrons. */
+            in_service: boolean;
+            /** @description Request id, fresh for each intent; the same one when trying again. */
+            request: components["schemas"]["HexId"];
         };
         /**
          * @description What a kiosk is doing, as observed.
          * @enum {string}
          */
-        KioskState: "free" | "running" | "paused" | "out_of_service" | "unknown";
+        KioskState: "free" | "running" | "paused" | "out_of_service";
         /** @description The server's sign of life, every 2 s when nothing else was sent. */
         LiveHeartbeat: components["schemas"]["Stamp"];
         /**
@@ -628,17 +664,22 @@ export interface components {
         LiveSnapshot: components["schemas"]["Stamp"] & {
             /** @description Admin nodes of the site, this one included. */
             admins: components["schemas"]["AdminView"][];
-            /** @description Live codes: sessions not open now whose code still opens. */
+            /** @description Live codes: sessions not open now whose code still opens, newest validity first. */
             codes: components["schemas"]["SessionView"][];
-            /** @description The latest commands of all operators of this node, newest first. */
+            /**
+             * Format: int32
+             * @description Seconds that the console proposes for a new code.
+             */
+            default_seconds: number;
+            /** @description The latest commands submitted at this node, newest first. */
             deliveries: components["schemas"]["DeliveryView"][];
             /** @description Who is signed in. */
             operator: components["schemas"]["OperatorView"];
-            /** @description Rooms, by name. */
+            /** @description Rooms, in their order. */
             rooms: components["schemas"]["RoomView"][];
             /** @description Name of the site. */
             site_name: string;
-            /** @description Kiosks, by room and name. */
+            /** @description Kiosks, by name. */
             tiles: components["schemas"]["LiveTile"][];
         };
         /** @description A kiosk as the console shows it. */
@@ -647,11 +688,12 @@ export interface components {
             alarms: components["schemas"]["AlarmView"][];
             /** @description The kiosk (the place at the desk). */
             kiosk: components["schemas"]["HexId"];
-            /** @description Messages not acknowledged yet. */
-            messages: components["schemas"]["PendingMessage"][];
-            /** @description Its name; empty when it has none yet. */
+            /** @description Its name, or the start of its id. */
             name: string;
-            node?: components["schemas"]["HexKey"] | null;
+            /** @description Whether staff have named it: a new machine waits for that. */
+            named: boolean;
+            /** @description The nodes that run it; one, save when a machine was replaced or copied. */
+            nodes: components["schemas"]["HexKey"][];
             /** @description Whether a link reaches it now, from this node or another admin node. */
             reachable: boolean;
             room?: components["schemas"]["HexId"] | null;
@@ -663,6 +705,11 @@ export interface components {
             session?: components["schemas"]["SessionView"] | null;
             /** @description What it is doing, as last observed. */
             state: components["schemas"]["KioskState"];
+            /**
+             * Format: int32
+             * @description Messages sent and not acknowledged yet.
+             */
+            unread: number;
         };
         /**
          * @description What changed since the last message on the same socket. A tile, a code or a delivery that is
@@ -723,10 +770,8 @@ export interface components {
         NodeKind: "admin" | "kiosk";
         /** @description A node of the site. */
         NodeView: {
-            /** @description Whether a second member has countersigned its admission. */
-            countersigned: boolean;
-            /** @description Whether what it signs for survives a power cut. */
-            durable: boolean;
+            /** @description Whether it is proven to have written two histories. */
+            forked: boolean;
             /** @description Whether it is the one that answers. */
             here: boolean;
             /** @description What it is for. */
@@ -734,7 +779,7 @@ export interface components {
             kiosk?: components["schemas"]["HexId"] | null;
             /** @description Whether the answering node has a link to it now. */
             linked: boolean;
-            /** @description A name for people: the kiosk's, or the admin node's. */
+            /** @description A name for people: the kiosk's, or the start of its key. */
             name: string;
             /** @description Its key. */
             node: components["schemas"]["HexKey"];
@@ -769,14 +814,7 @@ export interface components {
          * @description What an order asks of a kiosk.
          * @enum {string}
          */
-        OrderKind: "pause" | "resume" | "close" | "withdraw";
-        /** @description A message on its way to a kiosk's screen, or on it. */
-        PendingMessage: {
-            /** @description Id of the message. */
-            id: components["schemas"]["HexId"];
-            /** @description Whether the kiosk has it on its screen, as far as this node knows. */
-            shown: boolean;
-        };
+        Order: "pause" | "resume" | "close_keeping_rest" | "close";
         /** @description A command that needs nothing but its request id: pause, resume, withdraw. */
         PlainInput: {
             /** @description Request id, fresh for each intent; the same one when trying again. */
@@ -810,6 +848,18 @@ export interface components {
          * @enum {string}
          */
         Role: "viewer" | "host" | "admin";
+        /** @description Name a room; a room that is not known yet comes into being. */
+        RoomInput: {
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: int32
+             * @description Its place among the rooms.
+             */
+            order: number;
+            /** @description Request id, fresh for each intent; the same one when trying again. */
+            request: components["schemas"]["HexId"];
+        };
         /** @description A room of kiosks. */
         RoomView: {
             /** @description Id of the room. */
@@ -838,6 +888,8 @@ export interface components {
             at_ms: number;
             bound_kiosk?: components["schemas"]["HexId"] | null;
             bound_room?: components["schemas"]["HexId"] | null;
+            /** @description Whether it stands open on several kiosks that had not seen each other. */
+            double: boolean;
             /**
              * Format: int64
              * @description Time used beyond what was granted.
@@ -850,21 +902,12 @@ export interface components {
             granted_ms: number;
             /** @description Id of the session (that of its code too). */
             id: components["schemas"]["HexId"];
-            /** @description What was ordered and is not observed yet, oldest first. */
-            intended: components["schemas"]["Intended"][];
-            /**
-             * Format: int64
-             * @description When it was issued, in site time.
-             */
-            issued_ms?: number | null;
+            intended?: components["schemas"]["Order"] | null;
+            /** @description Who issued it. */
+            issued_by: components["schemas"]["HexId"];
             kiosk?: components["schemas"]["HexId"] | null;
             /** @description What staff wrote on it, from the vault. */
             label?: string | null;
-            /**
-             * Format: int64
-             * @description When it was first opened, in site time.
-             */
-            opened_ms?: number | null;
             /**
              * Format: int64
              * @description Time left, as of `at_ms`.
@@ -881,9 +924,14 @@ export interface components {
             used_ms: number;
             /**
              * Format: int64
+             * @description From when the code opens, in site time.
+             */
+            valid_from_ms: number;
+            /**
+             * Format: int64
              * @description Until when the code opens, in site time.
              */
-            valid_until_ms?: number | null;
+            valid_until_ms: number;
         };
         /** @description A page of sessions, in the order of their ids. */
         SessionsReply: components["schemas"]["Stamp"] & {
@@ -1202,7 +1250,7 @@ export interface operations {
             };
         };
     };
-    describeKiosk: {
+    message: {
         parameters: {
             query?: never;
             header?: never;
@@ -1213,7 +1261,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["KioskInput"];
+                "application/json": components["schemas"]["MessageInput"];
             };
         };
         responses: {
@@ -1237,7 +1285,7 @@ export interface operations {
             };
         };
     };
-    message: {
+    nameKiosk: {
         parameters: {
             query?: never;
             header?: never;
@@ -1248,7 +1296,42 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["MessageInput"];
+                "application/json": components["schemas"]["KioskNameInput"];
+            };
+        };
+        responses: {
+            /** @description Done, or here it is. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandReply"];
+                };
+            };
+            /** @description Not done: 400 malformed, 401 not signed in, 403 not allowed, 404 unknown, 413 too large, 422 refused by a rule, 429 too many tries, 503 busy. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    kioskService: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kiosk: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KioskServiceInput"];
             };
         };
         responses: {
@@ -1470,6 +1553,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["NodesReply"];
+                };
+            };
+            /** @description Not done: 400 malformed, 401 not signed in, 403 not allowed, 404 unknown, 413 too large, 422 refused by a rule, 429 too many tries, 503 busy. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    nameRoom: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                room: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RoomInput"];
+            };
+        };
+        responses: {
+            /** @description Done, or here it is. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandReply"];
                 };
             };
             /** @description Not done: 400 malformed, 401 not signed in, 403 not allowed, 404 unknown, 413 too large, 422 refused by a rule, 429 too many tries, 503 busy. */

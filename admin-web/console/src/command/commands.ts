@@ -121,10 +121,12 @@ export const useCommands = defineStore('commands', () => {
     begin({ command: 'withdraw', session }, (request) => api.withdraw(session, request))
   const message = (kiosk: string, words: string) =>
     begin({ command: 'send_message', kiosk }, (request) => api.message(kiosk, { request, text: words }))
-  const setService = (kiosk: string, outOfService: boolean) =>
-    begin({ command: 'describe_kiosk', kiosk }, (request) =>
-      api.describeKiosk(kiosk, { request, out_of_service: outOfService }),
-    )
+  const setService = (kiosk: string, inService: boolean) =>
+    begin({ command: 'describe_kiosk', kiosk }, (request) => api.setService(kiosk, { request, in_service: inService }))
+  const nameKiosk = (kiosk: string, name: string, room: string) =>
+    begin({ command: 'name_kiosk', kiosk }, (request) => api.nameKiosk(kiosk, { request, name, room }))
+  const nameRoom = (room: string, name: string, order: number) =>
+    begin({ command: 'name_room' }, (request) => api.nameRoom(room, { request, name, order }))
 
   /** Whether it can be taken back: only time given or taken, once, if it may have got through. */
   function canUndo(journey: Journey): boolean {
@@ -195,7 +197,7 @@ export const useCommands = defineStore('commands', () => {
 
   return {
     journeys, inView, actions, underWay,
-    extend, pause, resume, close, withdraw, message, setService,
+    extend, pause, resume, close, withdraw, message, setService, nameKiosk, nameRoom,
     canUndo, undo, sendAgain, stateOf, pendingSeconds, forget,
   }
 })

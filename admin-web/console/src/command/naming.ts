@@ -1,3 +1,4 @@
+import type { LiveTile } from '../api/shapes'
 import { change, isTextKey, text } from '../locales/text'
 import type { About } from './commands'
 
@@ -6,4 +7,10 @@ export function commandWords(about: About): string {
   if (about.command === 'extend' && about.seconds) return change(about.seconds)
   const key = `command.${about.command}`
   return isTextKey(key) ? text(key) : text('command.other')
+}
+
+/** The same with the kiosk's name before it: « Poste 3 : +15 min ». */
+export function journeyWords(about: About, tiles: ReadonlyMap<string, LiveTile>): string {
+  const name = about.kiosk ? tiles.get(about.kiosk)?.name : undefined
+  return name ? text('command.on', { name, what: commandWords(about) }) : commandWords(about)
 }

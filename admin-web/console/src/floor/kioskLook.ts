@@ -10,18 +10,23 @@ export type Look = 'free' | 'running' | 'ending' | 'paused' | 'out_of_service' |
 /** All looks, in the order of the filters. */
 export const LOOKS: readonly Look[] = ['running', 'ending', 'paused', 'free', 'unreachable', 'out_of_service', 'unknown']
 
+/** Whether nothing was ever heard of it. */
+export function isUnheard(tile: LiveTile): boolean {
+  return !tile.reachable && typeof tile.seen_ms !== 'number'
+}
+
 /** A kiosk out of reach keeps what it was doing: its session goes on there, and is shown so. */
 export function lookOf(tile: LiveTile, now: number | undefined): Look {
   if (tile.state === 'running' && tile.session) {
     return remainingAt(tile.session, now) < ENDING_UNDER_MS ? 'ending' : 'running'
   }
-  if (tile.state === 'free' && !tile.reachable) return 'unreachable'
+  if (tile.state === 'free' && !tile.reachable) return isUnheard(tile) ? 'unknown' : 'unreachable'
   return tile.state
 }
 
 /** Whether a filter shows it: « Injoignable » also finds kiosks whose session goes on out of reach. */
 export function isSeenBy(filter: Look, tile: LiveTile, now: number | undefined): boolean {
-  if (filter === 'unreachable') return !tile.reachable && tile.state !== 'unknown'
+  if (filter === 'unreachable') return !tile.reachable && !isUnheard(tile)
   return lookOf(tile, now) === filter
 }
 

@@ -23,6 +23,8 @@ export interface Floor {
   node: string
   asOfMs: number
   behindMs: number
+  /** Proposed for a new code. */
+  defaultSeconds: number
   operator: OperatorView | undefined
   rooms: readonly RoomView[]
   admins: readonly AdminView[]
@@ -40,6 +42,7 @@ export function emptyFloor(): Floor {
     node: '',
     asOfMs: 0,
     behindMs: 0,
+    defaultSeconds: 3600,
     operator: undefined,
     rooms: [],
     admins: [],
@@ -72,6 +75,7 @@ export function takeIn(floor: Floor, message: LiveMessage): void {
 function replaceBy(floor: Floor, snapshot: LiveSnapshot): void {
   floor.known = true
   floor.siteName = snapshot.site_name
+  floor.defaultSeconds = snapshot.default_seconds
   floor.operator = snapshot.operator
   floor.rooms = snapshot.rooms
   floor.admins = snapshot.admins

@@ -18,6 +18,10 @@ export const useLogin = defineStore('login', () => {
   const operator = ref<OperatorView>()
   /** Whether a login that held has ended by itself. */
   const ended = ref(false)
+  /** Whether another node's ticket was brought and not taken. */
+  const notResumed = ref(false)
+  /** Whether the server did not answer when it was last asked who is signed in. */
+  const silent = ref(false)
 
   // In memory only: whoever holds it is signed in elsewhere.
   let ticket: { text: string; until: number } | undefined
@@ -54,6 +58,7 @@ export const useLogin = defineStore('login', () => {
     if (answer.kind === 'reply') enter(answer.reply)
     else if (answer.kind === 'problem' && answer.status === 401) leave(true)
     else if (state.value === 'unknown') leave(false)
+    silent.value = answer.kind === 'unanswered'
   }
 
   async function signIn(name: string, password: string): Promise<SignInOutcome> {
@@ -62,7 +67,9 @@ export const useLogin = defineStore('login', () => {
 
   /** Goes on here with the ticket of another admin node. */
   async function resume(text: string): Promise<SignInOutcome> {
-    return settle(await api.resume(text))
+    const outcome = settle(await api.resume(text))
+    notResumed.value = outcome.kind !== 'in'
+    return outcome
   }
 
   function settle(answer: Awaited<ReturnType<typeof api.login>>): SignInOutcome {
@@ -84,7 +91,7 @@ export const useLogin = defineStore('login', () => {
     return `${page}${path}${fresh ? `#resume=${encodeURIComponent(ticket?.text ?? '')}` : ''}`
   }
 
-  return { state, operator, ended, signedIn, look, signIn, resume, signOut, leave, addressAt }
+  return { state, operator, ended, silent, notResumed, signedIn, look, signIn, resume, signOut, leave, addressAt }
 })
 
 /** Takes the ticket out of the address, so that it is neither shown, shared nor kept in history. */
