@@ -161,6 +161,8 @@ pub struct Session {
     orders: BTreeMap<EntryId, Order>,
     withdrawn: BTreeSet<EntryId>,
     openings: BTreeMap<EntryId, (Signature, Member<Step>)>,
+    /// Hashed apart: only those that count are part of the site's state.
+    #[serde(skip)]
     cells: BTreeMap<EpochId, Cell>,
 }
 
@@ -472,8 +474,15 @@ impl Session {
         charged.fold(exact, u64::saturating_add)
     }
 
+    /// Whether `node` proved that it was given this session's code.
+    pub(crate) fn was_opened_by(&self, node: NodeId) -> bool {
+        self.life.members().any(|(_, m)| {
+            m.value.node == node && matches!(m.value.kind, StepKind::Opened { .. })
+        })
+    }
+
     /// Readings by nodes that opened this session; others change nothing.
-    fn counted(&self, node_of: impl Fn(&EpochId) -> Option<NodeId>) -> Vec<&Cell> {
+    pub(crate) fn counted(&self, node_of: impl Fn(&EpochId) -> Option<NodeId>) -> Vec<&Cell> {
         let openers: BTreeSet<_> = self
             .life
             .members()

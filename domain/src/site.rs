@@ -22,10 +22,10 @@ use crate::replace::{Member, Replaceable};
 use crate::session::{Issue, Order, OrderKind, Reading, Session, State, Step, StepKind};
 use crate::settings::Settings;
 
-/// Unissued sessions that readings may wait for, before more are refused.
-const MOST_PHANTOMS: usize = 4_096;
-/// Readings that one session keeps, before more are refused: one for each process that ran it.
-const MOST_CELLS: usize = 512;
+/// Registers that may wait for the opening or the certificate that makes them count, before more are
+/// refused: each node of 200 kiosks may be ahead by some twenty. Those refused are offered again by
+/// whoever holds them.
+const MOST_WAITING: usize = 4_096;
 
 /// What taking a fact in did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -61,6 +61,7 @@ pub struct Site {
     erased: BTreeSet<RowId>,
     codes: BTreeMap<CodeKey, BTreeSet<SessionId>>,
     on: BTreeMap<KioskId, BTreeSet<SessionId>>,
+    waiting: BTreeSet<(SessionId, EpochId)>,
 }
 
 /// Tells whether an opening of `session` was proven by a code's key.
@@ -93,6 +94,7 @@ impl Site {
             erased: BTreeSet::new(),
             codes: BTreeMap::new(),
             on: BTreeMap::new(),
+            waiting: BTreeSet::new(),
         }
     }
 
@@ -148,25 +150,34 @@ impl Site {
     /// Takes a reading in whose signature by its epoch was verified. `seen` is this node's moment.
     /// Says whether it was news.
     pub fn read(&mut self, reading: Reading, seen: Moment) -> bool {
-        if self.chain.node_of(&reading.epoch).is_none() {
-            return false;
-        }
-        match self.sessions.get(&reading.session) {
-            Some(session) if session.cell(&reading.epoch).is_some() => {}
-            Some(session) if session.cells().count() >= MOST_CELLS => return false,
-            Some(_) => {}
-            None if self.phantoms() >= MOST_PHANTOMS => return false,
-            None => {}
+        let register = (reading.session, reading.epoch);
+        let known = self
+            .sessions
+            .get(&reading.session)
+            .is_some_and(|session| session.cell(&reading.epoch).is_some());
+        if !known && !self.is_counted(&register) {
+            if self.waiting.len() >= MOST_WAITING {
+                let waiting = core::mem::take(&mut self.waiting).into_iter();
+                self.waiting = waiting
+                    .filter(|register| !self.is_counted(register))
+                    .collect();
+            }
+            if self.waiting.len() >= MOST_WAITING {
+                return false;
+            }
+            self.waiting.insert(register);
         }
         let session = self.sessions.entry(reading.session).or_default();
         session.read(reading, seen.boot_ms)
     }
 
-    fn phantoms(&self) -> usize {
-        self.sessions
-            .values()
-            .filter(|session| session.issue().is_none())
-            .count()
+    /// Whether an epoch's readings of a session count: its node opened that session.
+    fn is_counted(&self, (session, epoch): &(SessionId, EpochId)) -> bool {
+        self.node_of(epoch).is_some_and(|node| {
+            self.sessions
+                .get(session)
+                .is_some_and(|session| session.was_opened_by(node))
+        })
     }
 
     fn restand(&mut self) -> Effect {
@@ -486,12 +497,16 @@ impl Site {
 
     /// SHA-256 of the state: equal on nodes that hold the same entries and readings.
     pub fn fingerprint(&self) -> Result<[u8; 32], CodecError> {
-        // Sessions of which only readings speak are left out: how many of them a node keeps is
-        // bounded, and depends on what it met first.
+        // What only readings speak of is left out, and readings that do not count: how many of them a
+        // node keeps is bounded, and depends on what it met first.
         let entered: BTreeMap<_, _> = self
             .sessions
             .iter()
             .filter(|(_, session)| session.is_entered())
+            .map(|(id, session)| {
+                let used = session.counted(|epoch| self.node_of(epoch)).into_iter();
+                (id, (session, used.collect::<Vec<_>>()))
+            })
             .collect();
         let places = (&self.rooms, &self.kiosks, &self.settings);
         let state = (
