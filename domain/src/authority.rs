@@ -5,6 +5,7 @@
 //! therefore give authority or take it away, and the answer is the same in any order.
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use serde::Serialize;
@@ -12,6 +13,22 @@ use serde::Serialize;
 use crate::fact::{AdminAdmitted, Cut, Derivation, Fact, MOST_PARTS, Part, Scope, root_of};
 use crate::id::{EntryId, EpochId, KioskId, NodeId, Signature, SiteId, TokenId};
 use crate::operator::OperatorRole;
+
+/// The name under which a certificate is judged that is in no log yet: a greeting brought it, and the
+/// link has proven whose it is. No epoch has this key.
+pub const UNWRITTEN: EntryId = EntryId {
+    epoch: EpochId([0; 32]),
+    seq: u64::MAX,
+};
+
+const FIRST: EntryId = EntryId {
+    epoch: EpochId([0; 32]),
+    seq: 0,
+};
+const LAST: EntryId = EntryId {
+    epoch: EpochId([255; 32]),
+    seq: u64::MAX,
+};
 
 /// What a node is for.
 #[derive(
@@ -150,14 +167,14 @@ pub struct Token {
 /// Every fact about membership.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Chain {
-    founded: Option<(alloc::string::String, Derivation)>,
-    admins: BTreeMap<NodeId, Signature>,
+    founded: BTreeMap<EntryId, (String, Derivation)>,
+    admins: BTreeMap<NodeId, BTreeMap<EntryId, Signature>>,
     admin_revocations: BTreeMap<NodeId, Revocation>,
     boots: BTreeMap<EpochId, (NodeId, bool)>,
     tokens: BTreeMap<TokenId, BTreeMap<EntryId, Token>>,
-    token_revocations: BTreeMap<TokenId, BTreeSet<EntryId>>,
-    admissions: BTreeMap<NodeId, BTreeMap<TokenId, KioskId>>,
-    countersigned: BTreeMap<NodeId, BTreeSet<(TokenId, EntryId)>>,
+    token_revocations: BTreeSet<(TokenId, EntryId)>,
+    admissions: BTreeSet<(NodeId, TokenId, KioskId, EntryId)>,
+    countersigned: BTreeSet<(NodeId, TokenId, EntryId)>,
     paired: BTreeMap<NodeId, BTreeMap<EntryId, KioskId>>,
     revocations: BTreeMap<NodeId, Revocation>,
     forks: BTreeMap<EpochId, u64>,
@@ -171,27 +188,23 @@ impl Chain {
         reason = "`concerns` lists what is taken"
     )]
     pub fn take(&mut self, site: &SiteId, id: &EntryId, fact: &Fact) -> bool {
-        if !Self::concerns(fact) || !fact.certificate_holds(site) {
+        let forked = self.forks.get(&id.epoch).is_some_and(|low| id.seq >= *low);
+        if forked || !Self::concerns(fact) || !fact.certificate_holds(site) {
             return false;
         }
         match fact {
             Fact::SiteFounded(f) => {
                 let founding = (f.name.clone(), f.derivation);
-                match &mut self.founded {
-                    Some(known) if *known <= founding => false,
-                    place => {
-                        *place = Some(founding);
-                        true
-                    }
-                }
+                self.founded.insert(*id, founding).is_none()
             }
-            Fact::AdminAdmitted(f) => match self.admins.get(&f.node) {
-                Some(known) if *known <= f.signature => false,
-                _ => self.admins.insert(f.node, f.signature).is_none_or(|_| true),
-            },
+            Fact::AdminAdmitted(f) => self
+                .admins
+                .entry(f.node)
+                .or_default()
+                .insert(*id, f.signature)
+                .is_none(),
             Fact::AdminRevoked(f) => {
-                let revocation = self.admin_revocations.entry(f.node).or_default();
-                take_piece(revocation, id, &f.part, &f.cut)
+                take_piece(&mut self.admin_revocations, f.node, id, &f.part, &f.cut)
             }
             Fact::BootCertificate(f) => {
                 let first = id.seq == 0 && id.epoch == f.epoch;
@@ -217,23 +230,11 @@ impl Chain {
                         .insert(*id, token)
                         .is_none()
             }
-            Fact::TokenRevoked(f) => self
-                .token_revocations
-                .entry(f.token)
-                .or_default()
-                .insert(*id),
-            Fact::NodeAdmitted(f) => {
-                let by_token = self.admissions.entry(f.node).or_default();
-                match by_token.get(&f.token) {
-                    Some(known) if *known <= f.kiosk => false,
-                    _ => by_token.insert(f.token, f.kiosk).is_none_or(|_| true),
-                }
+            Fact::TokenRevoked(f) => {
+                f.by.role == OperatorRole::Admin && self.token_revocations.insert((f.token, *id))
             }
-            Fact::NodeCountersigned(f) => self
-                .countersigned
-                .entry(f.node)
-                .or_default()
-                .insert((f.token, *id)),
+            Fact::NodeAdmitted(f) => self.admissions.insert((f.node, f.token, f.kiosk, *id)),
+            Fact::NodeCountersigned(f) => self.countersigned.insert((f.node, f.token, *id)),
             Fact::NodePaired(f) => {
                 f.by.role == OperatorRole::Admin
                     && self
@@ -244,8 +245,8 @@ impl Chain {
                         .is_none()
             }
             Fact::NodeRevoked(f) => {
-                let revocation = self.revocations.entry(f.node).or_default();
-                f.by.role == OperatorRole::Admin && take_piece(revocation, id, &f.part, &f.cut)
+                f.by.role == OperatorRole::Admin
+                    && take_piece(&mut self.revocations, f.node, id, &f.part, &f.cut)
             }
             _ => false,
         }
@@ -268,12 +269,32 @@ impl Chain {
         )
     }
 
-    /// Takes the proof that `epoch` wrote two different entries with number `seq`.
+    /// Takes the proof that `epoch` wrote two different entries with number `seq`. Nobody can say
+    /// which of two histories counts, nor do all nodes hold the same one: from there on the epoch said
+    /// nothing, not even what others signed and it only carried.
     pub fn take_fork(&mut self, epoch: EpochId, seq: u64) -> bool {
-        let lowest = self.forks.entry(epoch).or_insert(u64::MAX);
-        let lower = seq < *lowest;
-        *lowest = (*lowest).min(seq);
-        lower
+        if self.forks.get(&epoch).is_some_and(|lowest| *lowest <= seq) {
+            return false;
+        }
+        self.forks.insert(epoch, seq);
+        let holds = |id: &EntryId| id.epoch != epoch || id.seq < seq;
+        if seq == 0 {
+            self.boots.remove(&epoch);
+        }
+        self.founded.retain(|id, _| holds(id));
+        keep(&mut self.admins, holds);
+        keep(&mut self.tokens, holds);
+        keep(&mut self.paired, holds);
+        self.token_revocations.retain(|(_, id)| holds(id));
+        self.admissions.retain(|(_, _, _, id)| holds(id));
+        self.countersigned.retain(|(_, _, id)| holds(id));
+        for revocations in [&mut self.admin_revocations, &mut self.revocations] {
+            revocations.retain(|_, revocation| {
+                revocation.pieces.retain(|(_, id), _| holds(id));
+                !revocation.pieces.is_empty()
+            });
+        }
+        true
     }
 
     /// Epochs proven to have written two histories, and where they part.
@@ -282,8 +303,8 @@ impl Chain {
     }
 
     /// The site's name and how its codes become keys.
-    pub fn founded(&self) -> Option<&(alloc::string::String, Derivation)> {
-        self.founded.as_ref()
+    pub fn founded(&self) -> Option<&(String, Derivation)> {
+        self.founded.values().min()
     }
 
     /// The node behind an epoch, member or not, and whether it forgets.
@@ -303,8 +324,8 @@ impl Chain {
     pub fn token(&self, token: &TokenId, standing: &Standing) -> Option<&Token> {
         let revoked = self
             .token_revocations
-            .get(token)
-            .is_some_and(|ids| ids.iter().any(|id| is_admin(standing, id)));
+            .range((*token, FIRST)..=(*token, LAST))
+            .any(|(_, id)| is_admin(standing, id));
         if revoked {
             None
         } else {
@@ -329,29 +350,48 @@ impl Chain {
             .map(|(_, token)| token)
     }
 
-    /// The tokens by which `node` asked to be admitted, with the kiosk that it wants to serve.
+    /// The tokens by which `node` asked to be admitted, with the kiosk that it wants to serve. Only
+    /// the node itself can ask: who holds a token cannot move another's node to a kiosk of his choice.
     pub fn admissions(&self, node: &NodeId) -> impl Iterator<Item = (&TokenId, &KioskId)> {
-        self.admissions.get(node).into_iter().flatten()
+        let first = (*node, TokenId([0; 32]), KioskId([0; 16]), FIRST);
+        let last = (*node, TokenId([255; 32]), KioskId([255; 16]), LAST);
+        let said = self.admissions.range(first..=last);
+        said.filter(|(node, _, _, id)| {
+            *id == UNWRITTEN || self.node_of(&id.epoch).is_some_and(|(of, _)| of == *node)
+        })
+        .map(|(_, token, kiosk, _)| (token, kiosk))
+    }
+
+    fn countersignatures(&self, node: NodeId, token: TokenId) -> impl Iterator<Item = &EntryId> {
+        let (first, last) = ((node, token, FIRST), (node, token, LAST));
+        let signed = self.countersigned.range(first..=last);
+        signed.map(|(_, _, id)| id)
     }
 
     /// The site key's word that `node` is an admin node.
     pub fn admin_certificate(&self, node: &NodeId) -> Option<AdminAdmitted> {
-        let signature = self.admins.get(node)?;
-        Some(AdminAdmitted { node: *node, signature: *signature })
+        let (_, signature) = self.admins.get(node)?.first_key_value()?;
+        let (node, signature) = (*node, *signature);
+        Some(AdminAdmitted { node, signature })
     }
 
     /// The entries that stand behind a node's admission by `token`: the token's, and one
     /// countersignature.
     pub fn entries_behind(&self, node: &NodeId, token: &TokenId) -> Vec<EntryId> {
-        let issued = self.tokens.get(token).and_then(|said| said.keys().next());
-        let signed = self.countersigned.get(node).into_iter().flatten();
-        let signed = signed.filter(|(by, _)| by == token).map(|(_, id)| id).next();
-        issued.into_iter().chain(signed).copied().collect()
+        let standing = self.standing();
+        let issued = self.tokens.get(token).into_iter().flat_map(|said| said.keys());
+        let issued = issued.filter(|id| is_admin(&standing, id)).take(1);
+        let signed = self.countersignatures(*node, *token);
+        let signed = signed.filter(|id| standing.author(id).is_some()).take(1);
+        issued.chain(signed).copied().collect()
     }
 
     /// The entries by which operators admitted `node`.
     pub fn pairing_entries(&self, node: &NodeId) -> Vec<EntryId> {
-        self.paired.get(node).into_iter().flatten().map(|(id, _)| *id).collect()
+        let standing = self.standing();
+        let paired = self.paired.get(node).into_iter().flatten();
+        let paired = paired.map(|(id, _)| *id);
+        paired.filter(|id| is_admin(&standing, id)).collect()
     }
 
     /// Who stands, from nothing but this set.
@@ -376,12 +416,8 @@ impl Chain {
         // until nobody is added. Members only ever join in this loop, so it ends.
         loop {
             let mut joined = Vec::new();
-            let candidates: BTreeSet<_> = self
-                .admissions
-                .keys()
-                .chain(self.paired.keys())
-                .copied()
-                .collect();
+            let asked = self.admissions.iter().map(|(node, _, _, _)| node);
+            let candidates: BTreeSet<_> = asked.chain(self.paired.keys()).copied().collect();
             for node in candidates {
                 if !standing.members.contains_key(&node)
                     && let Some(kiosk) = self.kiosk_served(&node, &standing)
@@ -417,11 +453,9 @@ impl Chain {
                 Scope::Kiosk(only) => only == *kiosk,
                 Scope::Room(_) => true,
             };
-            let countersigned = self.countersigned.get(node).is_some_and(|signers| {
-                signers
-                    .iter()
-                    .any(|(by, id)| by == token && standing.author(id).is_some())
-            });
+            let countersigned = self
+                .countersignatures(*node, *token)
+                .any(|id| standing.author(id).is_some());
             (fits && countersigned).then_some(*kiosk)
         });
         by_pairing.chain(by_token).min()
@@ -472,11 +506,24 @@ fn is_admin(standing: &Standing, id: &EntryId) -> bool {
         .is_some_and(|author| author.kind == NodeKind::Admin)
 }
 
-fn take_piece(revocation: &mut Revocation, id: &EntryId, part: &Part, cut: &[Cut]) -> bool {
-    part.index < part.count
-        && part.count <= MOST_PARTS
-        && revocation
-            .pieces
-            .insert((*part, *id), cut.to_vec())
-            .is_none()
+fn take_piece(
+    revocations: &mut BTreeMap<NodeId, Revocation>,
+    node: NodeId,
+    id: &EntryId,
+    part: &Part,
+    cut: &[Cut],
+) -> bool {
+    if part.index >= part.count || part.count > MOST_PARTS {
+        return false;
+    }
+    let pieces = &mut revocations.entry(node).or_default().pieces;
+    pieces.insert((*part, *id), cut.to_vec()).is_none()
+}
+
+/// Keeps what was said in entries that `holds`, and of whom something is still said.
+fn keep<K: Ord, V>(said: &mut BTreeMap<K, BTreeMap<EntryId, V>>, holds: impl Fn(&EntryId) -> bool) {
+    said.retain(|_, by_id| {
+        by_id.retain(|id, _| holds(id));
+        !by_id.is_empty()
+    });
 }
