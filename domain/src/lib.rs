@@ -14,6 +14,7 @@
 extern crate alloc;
 
 pub mod authority;
+mod batch;
 pub mod code;
 pub mod codec;
 pub mod command;

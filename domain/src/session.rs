@@ -199,8 +199,7 @@ impl Session {
         self.openings.insert(id, (proof, step)).is_none()
     }
 
-    /// Takes an issue in. Openings that came before it, or that were proven by another key (two
-    /// issues of one session: the lower hash counts), are judged again.
+    /// Takes an issue in.
     pub(crate) fn issue_by(
         &mut self,
         id: EntryId,
@@ -209,17 +208,49 @@ impl Session {
     ) -> bool {
         let before = self.issue().map(|issue| issue.key);
         let fresh = self.issues.insert(id, issue).is_none();
+        self.judge_openings(before, proven);
+        fresh
+    }
+
+    /// Takes an issue back: the batch that it came in is not what its root says.
+    pub(crate) fn unissue(
+        &mut self,
+        id: &EntryId,
+        proven: impl Fn(&CodeKey, &Step, &Signature) -> bool,
+    ) {
+        let before = self.issue().map(|issue| issue.key);
+        self.issues.remove(id);
+        self.judge_openings(before, proven);
+    }
+
+    /// Judges the openings again if another key counts than `before`: they came before the issue, or
+    /// were proven by the key of another (of two issues of one session the lower hash counts).
+    fn judge_openings(
+        &mut self,
+        before: Option<CodeKey>,
+        proven: impl Fn(&CodeKey, &Step, &Signature) -> bool,
+    ) {
         let now = self.issue().map(|issue| issue.key);
-        if let Some(key) = now.filter(|_| before != now) {
-            self.life
-                .remove_if(|step| matches!(step.kind, StepKind::Opened { .. }));
-            for (id, (proof, step)) in &self.openings {
-                if proven(&key, &step.value, proof) {
-                    self.life.insert(*id, step.clone());
-                }
+        if before == now {
+            return;
+        }
+        self.life
+            .remove_if(|step| matches!(step.kind, StepKind::Opened { .. }));
+        for (id, (proof, step)) in &self.openings {
+            if now.is_some_and(|key| proven(&key, &step.value, proof)) {
+                self.life.insert(*id, step.clone());
             }
         }
-        fresh
+    }
+
+    /// Whether some issue names `key`.
+    pub(crate) fn has_key(&self, key: &CodeKey) -> bool {
+        self.issues.values().any(|issue| issue.key == *key)
+    }
+
+    /// The kiosks of all openings, proven or not: it can stand nowhere else.
+    pub(crate) fn kiosks(&self) -> impl Iterator<Item = KioskId> {
+        self.openings.values().map(|(_, step)| step.value.kiosk)
     }
 
     pub(crate) fn order(&mut self, id: EntryId, order: Order) -> bool {

@@ -7,11 +7,10 @@ use alloc::vec::Vec;
 use serde::Serialize;
 
 use crate::authority::{Chain, Epoch, NodeKind, Standing};
+use crate::batch::{Batches, Piece};
 use crate::codec::{self, CodecError};
 use crate::command::Terms;
-use crate::fact::{
-    CodesIssued, Fact, LONGEST_NAME, MOST_PARTS, Part, fact_hash, opening_bytes, root_of,
-};
+use crate::fact::{CodesIssued, Fact, LONGEST_NAME, MOST_PARTS, fact_hash, opening_bytes};
 use crate::id::{
     CodeKey, EntryId, EpochId, KioskId, NodeId, RoomId, RowId, SessionId, SiteId, verifies,
 };
@@ -38,14 +37,6 @@ pub struct Effect {
     pub refold: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct Batch {
-    terms: Terms,
-    by: By,
-    hash: [u8; 32],
-    codes: Vec<(SessionId, CodeKey)>,
-}
-
 /// The state of a site: a function of the set of facts (and readings) taken in, whatever their order.
 #[derive(Debug, Clone)]
 pub struct Site {
@@ -57,7 +48,7 @@ pub struct Site {
     kiosks: BTreeMap<KioskId, Kiosk>,
     settings: Replaceable<Settings>,
     sessions: BTreeMap<SessionId, Session>,
-    batches: BTreeMap<Part, BTreeMap<EntryId, Batch>>,
+    batches: Batches,
     erased: BTreeSet<RowId>,
     codes: BTreeMap<CodeKey, BTreeSet<SessionId>>,
     on: BTreeMap<KioskId, BTreeSet<SessionId>>,
@@ -90,7 +81,7 @@ impl Site {
             kiosks: BTreeMap::new(),
             settings: Replaceable::default(),
             sessions: BTreeMap::new(),
-            batches: BTreeMap::new(),
+            batches: Batches::default(),
             erased: BTreeSet::new(),
             codes: BTreeMap::new(),
             on: BTreeMap::new(),
@@ -136,7 +127,7 @@ impl Site {
         self.rooms.clear();
         self.kiosks.clear();
         self.settings = Replaceable::default();
-        self.batches.clear();
+        self.batches = Batches::default();
         self.erased.clear();
         self.codes.clear();
         self.on.clear();
@@ -428,12 +419,26 @@ impl Site {
         changed
     }
 
+    fn unissue(&mut self, id: &EntryId, session: SessionId, key: CodeKey) {
+        let proven = opening_proven(self.id, session);
+        let Some(found) = self.sessions.get_mut(&session) else {
+            return;
+        };
+        found.unissue(id, proven);
+        if !found.has_key(&key)
+            && let Some(sessions) = self.codes.get_mut(&key)
+        {
+            sessions.remove(&session);
+        }
+        self.index(session);
+    }
+
     /// Keeps the list of sessions that stand on each kiosk.
     fn index(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get(&id) else {
             return;
         };
-        let kiosks: BTreeSet<KioskId> = session.steps().map(|(_, step)| step.kiosk).collect();
+        let kiosks: BTreeSet<KioskId> = session.kiosks().collect();
         for kiosk in kiosks {
             let on = self.on.entry(kiosk).or_default();
             if session.issue().is_some() && session.stands_on(kiosk) {
@@ -455,44 +460,27 @@ impl Site {
             until_ms: f.until_ms,
             place: f.place,
         };
-        let batch = Batch {
+        let piece = Piece {
             terms,
             by: f.by,
             hash,
             codes: f.codes.clone(),
         };
-        if self
-            .batches
-            .entry(f.part)
-            .or_default()
-            .insert(id, batch)
-            .is_some()
-        {
+        let Some(turn) = self.batches.insert(id, &f.part, piece) else {
             return false;
+        };
+        for (id, piece) in turn.lost {
+            for (session, key) in piece.codes {
+                self.unissue(&id, session, key);
+            }
         }
-        self.complete_batch(&f.part);
-        true
-    }
-
-    fn complete_batch(&mut self, part: &Part) {
-        let pieces: Vec<(EntryId, Batch)> = (0..part.count)
-            .filter_map(|index| self.batches.get(&Part { index, ..*part }))
-            .filter_map(|said| said.iter().min_by_key(|(_, batch)| batch.hash))
-            .map(|(id, batch)| (*id, batch.clone()))
-            .collect();
-        let whole: Vec<_> = pieces
-            .iter()
-            .flat_map(|(_, batch)| batch.codes.clone())
-            .collect();
-        if pieces.len() != usize::from(part.count) || root_of(&whole).ok() != Some(part.root) {
-            return;
-        }
-        for (id, batch) in pieces {
-            for (session, key) in batch.codes {
-                let issue = Issue::new(key, batch.terms.clone(), None, batch.by, batch.hash);
+        for (id, piece) in turn.gained {
+            for (session, key) in piece.codes {
+                let issue = Issue::new(key, piece.terms.clone(), None, piece.by, piece.hash);
                 self.issue(id, session, issue);
             }
         }
+        true
     }
 
     /// SHA-256 of the state: equal on nodes that hold the same entries and readings.
