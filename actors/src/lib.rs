@@ -7,6 +7,8 @@
 pub mod clock;
 pub mod code_key;
 pub mod entry;
+pub mod gateway;
 pub mod link;
+pub mod peers;
 pub mod replica;
 pub mod vault;

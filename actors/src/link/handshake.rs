@@ -89,9 +89,7 @@ pub trait Judge: Send + Sync {
 #[derive(Debug)]
 pub struct Link {
     pub(crate) peer: [u8; 32],
-    pub(crate) kind: PeerKind,
     pub(crate) version: u16,
-    pub(crate) instance: [u8; 8],
     pub(crate) dialled: bool,
     pub(crate) connection: Connection,
     pub(crate) control: Stream,
@@ -155,7 +153,7 @@ async fn dialled(
 ) -> Result<Link, LinkEnd> {
     let mut control = open(&proven.connection, StreamTag::Control).await?;
     frame::write(&mut control.0, &introduction.hello().encode()).await?;
-    let met = meet(&proven, &mut control.1, introduction, judge).await?;
+    let version = meet(&proven, &mut control.1, introduction, judge).await?;
     proven.widen();
     let mut lanes = Vec::with_capacity(Lane::ALL.len());
     for lane in Lane::ALL {
@@ -165,7 +163,7 @@ async fn dialled(
     let lanes = lanes
         .try_into()
         .map_err(|_| LinkEnd::Ours(CloseReason::Malformed))?;
-    Ok(met.into_link(proven, control, lanes, cluster))
+    Ok(link(proven, version, control, lanes, cluster))
 }
 
 async fn answered(
@@ -177,7 +175,7 @@ async fn answered(
     if tag != StreamTag::Control {
         return Err(LinkEnd::Ours(CloseReason::Malformed));
     }
-    let met = meet(&proven, &mut control.1, introduction, judge).await?;
+    let version = meet(&proven, &mut control.1, introduction, judge).await?;
     proven.widen();
     frame::write(&mut control.0, &introduction.hello().encode()).await?;
     let mut lanes = Vec::with_capacity(Lane::ALL.len());
@@ -195,66 +193,50 @@ async fn answered(
     let lanes = lanes
         .try_into()
         .map_err(|_| LinkEnd::Ours(CloseReason::Malformed))?;
-    Ok(met.into_link(proven, control, lanes, cluster))
+    Ok(link(proven, version, control, lanes, cluster))
 }
 
-/// What judging a peer's hello has settled.
-struct Met {
-    kind: PeerKind,
+fn link(
+    proven: Proven,
     version: u16,
-    instance: [u8; 8],
-}
-
-impl Met {
-    fn into_link(
-        self,
-        proven: Proven,
-        control: Stream,
-        lanes: [(Lane, Stream); 3],
-        cluster: Stream,
-    ) -> Link {
-        Link {
-            peer: proven.peer,
-            kind: self.kind,
-            version: self.version,
-            instance: self.instance,
-            dialled: proven.dialled,
-            connection: proven.connection,
-            control,
-            lanes,
-            cluster,
-            _place: proven.place,
-        }
+    control: Stream,
+    lanes: [(Lane, Stream); 3],
+    cluster: Stream,
+) -> Link {
+    Link {
+        peer: proven.peer,
+        version,
+        dialled: proven.dialled,
+        connection: proven.connection,
+        control,
+        lanes,
+        cluster,
+        _place: proven.place,
     }
 }
 
-/// Reads the peer's hello and has it judged.
+/// Reads the peer's hello and has it judged; the version that both will speak.
 async fn meet(
     proven: &Proven,
     control: &mut RecvStream,
     introduction: &Introduction,
     judge: &impl Judge,
-) -> Result<Met, LinkEnd> {
+) -> Result<u16, LinkEnd> {
     let bytes = frame::read(control, MAX_HELLO).await?;
     let (hello, version) = Hello::decode(&bytes, introduction.versions).map_err(LinkEnd::Ours)?;
     if hello.site != introduction.site {
         return Err(LinkEnd::Ours(CloseReason::OtherSite));
     }
-    let instance = hello.instance;
     let stranger = Stranger {
         node: proven.peer,
         dialled: proven.dialled,
-        instance,
+        instance: hello.instance,
         version,
         greeting: hello.greeting,
         connection: proven.connection.clone(),
     };
-    let kind = judge.judge(&stranger).await.map_err(LinkEnd::Ours)?;
-    Ok(Met {
-        kind,
-        version,
-        instance,
-    })
+    judge.judge(&stranger).await.map_err(LinkEnd::Ours)?;
+    Ok(version)
 }
 
 /// Opens a stream and says whose it is.

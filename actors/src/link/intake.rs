@@ -4,6 +4,7 @@
 //! used up wait in their streams (QUIC then holds the sender back), while other lanes and the
 //! comings and goings of links still pass.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -27,6 +28,8 @@ pub enum LinkEvent {
         kind: PeerKind,
         /// The protocol version that both speak.
         version: u16,
+        /// Where it is: the address at which it can be dialled again, too.
+        address: SocketAddr,
         /// The way to send to it.
         outbound: Outbound,
     },
@@ -41,7 +44,7 @@ pub enum LinkEvent {
         /// The place that it takes; to keep it is to hold the lane back.
         place: Place,
     },
-    /// A link is no more. Its last frames have been told before.
+    /// A link is no more. A frame that was on its way may still follow.
     Down {
         /// The node at its other end.
         peer: [u8; 32],

@@ -51,6 +51,10 @@ impl Session {
         self.link.peer
     }
 
+    pub(crate) fn version(&self) -> u16 {
+        self.link.version
+    }
+
     pub(crate) fn connection(&self) -> &Connection {
         &self.link.connection
     }
