@@ -354,7 +354,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         }
     }
 
-    fn keep(&mut self, from: NodeId, fresh: Vec<Entry>, now: Moment) {
+    pub(super) fn keep(&mut self, from: NodeId, fresh: Vec<Entry>, now: Moment) {
         if fresh.is_empty() {
             return;
         }

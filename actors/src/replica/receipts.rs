@@ -30,10 +30,6 @@ impl Receipts {
             .filter(move |(_, height)| **height > seq)
             .map(|(node, _)| node)
     }
-
-    pub(super) fn holds(&self, node: &NodeId, seq: u64) -> bool {
-        self.held.get(node).is_some_and(|height| *height > seq)
-    }
 }
 
 impl<S: LedgerStore + Clone> Replica<S> {
