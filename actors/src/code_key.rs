@@ -124,7 +124,10 @@ mod tests {
 
     #[test]
     fn a_key_is_the_same_in_every_release() {
-        assert_eq!(key(&quick(7), "K7QM2XPD").to_string(), "f0b639b440f2c040a157d26cbaf3abe198e54e43ecf8bbec56893b4ab5596006");
+        assert_eq!(
+            key(&quick(7), "K7QM2XPD").to_string(),
+            "f0b639b440f2c040a157d26cbaf3abe198e54e43ecf8bbec56893b4ab5596006"
+        );
     }
 
     #[test]

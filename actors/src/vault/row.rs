@@ -14,7 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use super::write::{FIELDS, FieldWrite, RowKind, WriteId};
 
-/// Most heads of one field. Beyond, the lowest names stay: the same ones on every node.
+/// Most heads of one field. Beyond, the lowest names stay: the same ones on every node. Only edits
+/// made truly apart count here, because a cell always travels with the names of all that its heads
+/// supersede; bare writes, received with gaps, could fill it with what is long past.
 pub const MOST_HEADS: usize = 8;
 /// Most names of superseded writes that one field remembers; beyond, the oldest learned is
 /// forgotten. A value then comes back (as a conflict to be seen) only if a node that missed this

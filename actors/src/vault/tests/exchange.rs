@@ -319,6 +319,31 @@ fn large_rows_travel_in_frames_that_fit() {
 }
 
 #[test]
+fn an_offer_is_answered_with_what_it_lacks_and_a_wish_for_what_it_has() {
+    let mut desk = node(1);
+    for number in [1, 2] {
+        desk.set(row(number), 1, "rouge");
+    }
+    desk.vault.erase(row(4)).unwrap();
+    let same = desk.vault.index[&row(1)].hash;
+    let theirs = vec![(row(1), same), (row(3), [7; 32]), (row(4), [7; 32])];
+    let offer = RowMessage::Offer {
+        from: row(0),
+        until: row(9),
+        rows: theirs,
+    };
+    let replies = desk.hear(offer).replies;
+    let [RowMessage::Rows(cells), RowMessage::Want(wanted)] = replies.as_slice() else {
+        panic!("rows and a wish, not {replies:?}");
+    };
+    assert_eq!(
+        cells.iter().map(|cell| cell.row).collect::<Vec<_>>(),
+        [row(2)]
+    );
+    assert_eq!(*wanted, [row(3)]);
+}
+
+#[test]
 fn a_crowded_bucket_is_offered_in_parts_that_leave_no_gap() {
     let mut desk = node(1);
     desk.set(row(0), 1, "rouge");
