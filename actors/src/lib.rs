@@ -4,11 +4,16 @@
 //! shells around it give it a clock, a disk barrier and links over QUIC. The [`vault`] keeps personal
 //! data on admin nodes. Nothing here knows a page or a command line.
 
+pub mod clerk;
 pub mod clock;
 pub mod code_key;
+pub mod desk;
 pub mod entry;
 pub mod gateway;
+pub mod keeper;
+pub mod kiosk;
 pub mod link;
 pub mod peers;
 pub mod replica;
+pub mod tree;
 pub mod vault;

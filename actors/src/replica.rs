@@ -104,6 +104,18 @@ pub enum Input {
         /// The code's key pair; `None` for text that cannot be a code.
         key: Option<Box<SigningKey>>,
     },
+    /// A certificate of the site key's is to be written down.
+    Certify {
+        /// For the reply.
+        ask: AskId,
+        /// The fact that carries it.
+        certificate: Box<Fact>,
+    },
+    /// Reply once everything staged so far is durable.
+    Settle {
+        /// For the reply.
+        ask: AskId,
+    },
     /// A link stands, its greeting accepted by [`Replica::meet`].
     LinkUp {
         /// The other end.
@@ -318,6 +330,14 @@ impl<S: LedgerStore + Clone> Replica<S> {
             Input::Wake => {}
             Input::Ask { ask, by, asked } => self.ask(ask, by, &asked, now),
             Input::Typed { ask, key } => self.typed(ask, key.as_deref(), now),
+            Input::Certify { ask, certificate } => self.certify(ask, *certificate, now),
+            Input::Settle { ask } => {
+                let done = Done {
+                    entries: Vec::new(),
+                    session: None,
+                };
+                self.answer_when_durable(ask, Ok(done));
+            }
             Input::LinkUp { peer, kind } => self.link_up(peer, kind, now),
             Input::LinkDown { peer } => self.link_down(peer, now),
             Input::Lagging { peer } => self.lagging(peer),

@@ -29,6 +29,24 @@ impl<S: LedgerStore + Clone> Replica<S> {
         self.answer_when_durable(ask, outcome);
     }
 
+    /// Writes a certificate down that somebody brought: it speaks for itself, so who did does not
+    /// matter.
+    pub(super) fn certify(&mut self, ask: AskId, certificate: Fact, now: Moment) {
+        let outcome =
+            if !certificate.speaks_for_itself() || !certificate.certificate_holds(&self.me.site) {
+                Err(Refusal::Authority.into())
+            } else {
+                let written = self.append(vec![certificate], now);
+                written
+                    .map(|entries| Done {
+                        entries,
+                        session: None,
+                    })
+                    .map_err(|_| Failure::Disk)
+            };
+        self.answer_when_durable(ask, outcome);
+    }
+
     /// Decides and writes. The caller answers, once the disk has it.
     pub(super) fn carry_out(
         &mut self,
