@@ -8,7 +8,7 @@ use crate::announcement::{SERVICE, record};
 use crate::error::DiscoveryError;
 use crate::hint::{Announcement, Interfaces};
 
-/// How long each step of a leave-taking may take.
+/// How long a leave-taking may take.
 const LEAVING: Duration = Duration::from_secs(2);
 /// The longest name of a network interface on Linux.
 const INTERFACE_NAME_MAX: usize = 15;
@@ -16,7 +16,6 @@ const INTERFACE_NAME_MAX: usize = 15;
 /// A running daemon that announces this node.
 pub(crate) struct Daemon {
     handle: ServiceDaemon,
-    full_name: String,
     /// What it tells about itself.
     pub(crate) events: Receiver<DaemonEvent>,
 }
@@ -29,7 +28,6 @@ impl Daemon {
     ) -> Result<Self, DiscoveryError> {
         let wanted = wanted(interfaces)?;
         let record = record(announcement)?;
-        let full_name = record.get_fullname().to_owned();
         let handle = ServiceDaemon::new()?;
         // It comes up on all interfaces: before anything is said, all are shut and ours opened.
         let events = handle.disable_interface(IfKind::All).and_then(|()| {
@@ -39,11 +37,7 @@ impl Daemon {
             Ok(events)
         });
         match events {
-            Ok(events) => Ok(Self {
-                handle,
-                full_name,
-                events,
-            }),
+            Ok(events) => Ok(Self { handle, events }),
             Err(error) => {
                 // Without this its thread would go on for ever.
                 handle.shutdown().ok();
@@ -58,11 +52,8 @@ impl Daemon {
         Ok(self.handle.browse(SERVICE)?)
     }
 
-    /// Says goodbye and waits for the daemon's end, neither for long.
+    /// Ends the daemon, which says goodbye for all that it announced, and waits for that a little.
     pub(crate) async fn leave(self) {
-        if let Ok(said) = self.handle.unregister(&self.full_name) {
-            tokio::time::timeout(LEAVING, said.recv_async()).await.ok();
-        }
         let ended = match self.handle.shutdown() {
             Ok(ended) => tokio::time::timeout(LEAVING, ended.recv_async())
                 .await

@@ -2,7 +2,7 @@
 //!
 //! Each node announces itself as an instance of the service `_poste._udp.local.` and browses for
 //! the others; [`Discovery::start`](node_discovery::Discovery::start) does both and hands out
-//! [`Hint`](hint::Hint)s over a bounded channel. Networks that block multicast give a static list
+//! [`Hint`]s over a bounded channel. Networks that block multicast give a static list
 //! of addresses, which comes out as hints of its own.
 //!
 //! **A hint is never trusted.** Anyone on the network can announce anything: who is really at an

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
-use storage::sled_store::{Settings, SledStore};
+use storage::sled_store::SledStore;
 use storage::{LedgerStore, Op, Table};
 
 const THREADS: u8 = 4;
@@ -38,12 +38,7 @@ fn main() -> Outcome<()> {
 }
 
 fn write(folder: &Path) -> Outcome<()> {
-    // Tidied often, so that cuts fall into that too.
-    let settings = Settings {
-        tidy_every_ms: 50,
-        ..Settings::default()
-    };
-    let store = Arc::new(SledStore::open_with(folder, &settings)?.store);
+    let store = Arc::new(SledStore::open(folder)?.store);
     let mut writers = Vec::new();
     for thread in 0..THREADS {
         let store = Arc::clone(&store);

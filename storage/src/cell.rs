@@ -79,6 +79,8 @@ pub(crate) fn entry_key(epoch: &[u8; 32], seq: u64) -> Vec<u8> {
 
 /// The key before every entry's.
 pub(crate) const FIRST_ENTRY: &[u8] = &[ENTRY];
+/// A key after every key.
+pub(crate) const AFTER_ALL: &[u8] = &[0xFF];
 /// A key after every entry's.
 pub(crate) const AFTER_ENTRIES: &[u8] = &[ENTRY + 1];
 

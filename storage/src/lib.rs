@@ -1,7 +1,7 @@
 //! The durable floor of a node: opaque bytes that outlive a power cut.
 //!
-//! One trait, [`LedgerStore`](ledger_store::LedgerStore), and two stores behind it:
-//! [`SledStore`](sled_store::SledStore) on disk and [`MemoryStore`](memory::MemoryStore) for the
+//! One trait, [`LedgerStore`], and two stores behind it:
+//! [`SledStore`] on disk and [`MemoryStore`] for the
 //! simulator and for tests. The same contract tests run on both.
 //!
 //! What is kept: signed entries by (epoch, seq), four small tables (registers of use, the frontier,
@@ -15,7 +15,7 @@
 //!   called after it has returned `Ok`; **only then may anything be acknowledged**. Many threads
 //!   that wait at once share one fsync.
 //! - What is read is what was written: each value carries a checksum over its key and its bytes.
-//!   Damage is [`StoreError::Damaged`](error::StoreError::Damaged), never a panic and never other
+//!   Damage is [`StoreError::Damaged`], never a panic and never other
 //!   bytes.
 //! - After a failed write or fsync a store takes no further batch and no further barrier until it
 //!   is opened again: the kernel may have dropped the dirty pages, so a second fsync that says
@@ -23,7 +23,7 @@
 //!
 //! # A store that does not open
 //! is moved aside under a dated name (`ledger.damaged-20261122T090000Z`), never deleted, and a fresh
-//! one takes its place; [`Opened`](sled_store::Opened) tells so. A node re-learns from its peers.
+//! one takes its place; [`Opened`] tells so. A node re-learns from its peers.
 //! A store that is sound but has lost its end is kept, and said to be
 //! [`RolledBack`](sled_store::RolledBack).
 //! A store that another process holds, a full disk or a missing permission are not damage: they are

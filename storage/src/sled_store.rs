@@ -2,10 +2,8 @@
 //!
 //! What this file knows about sled and works around:
 //! - `flush()` does not fsync on Linux; the barrier does, on a descriptor of its own.
-//! - It panics on some damage: see [`cage`].
-//! - It frees a segment of its file only when nothing in it lives, unless its tidying thread runs;
-//!   so that thread runs, seldom ([`Settings::tidy_every_ms`]). Durability never depends on it.
-//! - Its pages above 128 KiB go to files that are never synced: see [`cell`](crate::cell).
+//! - It panics on some damage: see the module `cage`.
+//! - Its pages above 128 KiB go to files that are never synced: see the module `cell`.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -30,8 +28,6 @@ mod witness;
 pub struct Settings {
     /// sled's cache of pages.
     pub cache_bytes: u64,
-    /// How often segments that are mostly dead are written together, in milliseconds.
-    pub tidy_every_ms: u64,
     /// Bytes that must stay free on the disk: below this, batches that need room are refused while
     /// the store is still whole, and are taken again once there is room.
     pub reserve_bytes: u64,
@@ -41,7 +37,6 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             cache_bytes: 4 << 20,
-            tidy_every_ms: 60_000,
             reserve_bytes: 16 << 20,
         }
     }
@@ -132,9 +127,12 @@ impl SledStore {
         end: &[u8],
         max_count: usize,
     ) -> Result<Vec<(sled::IVec, sled::IVec)>, StoreError> {
-        let range = (start, Bound::Excluded(end.to_vec()));
-        self.cage
-            .run(|db| db.range(range).take(max_count).collect())
+        let mut left = max_count;
+        self.cage.cells(start, end, |_| {
+            let more = left > 0;
+            left = left.saturating_sub(1);
+            more
+        })
     }
 
     /// The body under a key, its parts put together. The caller holds the gate.
@@ -312,19 +310,15 @@ impl LedgerStore for SledStore {
         max_bytes: usize,
     ) -> Result<Vec<Numbered>, StoreError> {
         let _gate = self.reading();
-        let range = cell::entry_key(epoch, from)..=cell::entry_key(epoch, u64::MAX);
-        let cells = self.cage.run(|db| {
-            let mut cells = Vec::new();
-            let mut sum = 0_usize;
-            for item in db.range(range).take(max_count) {
-                let (key, cell) = item?;
-                sum = sum.saturating_add(cell::body_len(&cell));
-                if sum > max_bytes && !cells.is_empty() {
-                    break;
-                }
-                cells.push((key, cell));
-            }
-            Ok(cells)
+        let start = Bound::Included(cell::entry_key(epoch, from));
+        let mut end = cell::entry_key(epoch, u64::MAX);
+        end.push(0);
+        let mut count = 0_usize;
+        let mut sum = 0_usize;
+        let cells = self.cage.cells(start, &end, |cell| {
+            count += 1;
+            sum = sum.saturating_add(cell::body_len(cell));
+            count <= max_count && (sum <= max_bytes || count == 1)
         })?;
         let read = |(key, cell): &(sled::IVec, sled::IVec)| {
             Ok((cell::entry_place(key)?.1, self.whole(key, cell)?))

@@ -37,12 +37,28 @@ def mount(image, folder):
         cannot(f"cannot mount a loop device: {done.stderr.strip()}")
 
 
-def unmount(folder):
+def unmount(image, folder):
+    """Unmounts and waits until the kernel has let go of the image: as long as anyone holds the old
+    mount, the next one would get the same file system back, still shut down."""
     deadline = time.monotonic() + 20
-    while run("umount", folder).returncode != 0:
+    while True:
+        if os.path.ismount(folder):
+            run("umount", folder)
+        elif not run("losetup", "-j", image).stdout.strip():
+            return
         if time.monotonic() > deadline:
-            sys.exit(f"cannot unmount {folder}")
+            sys.exit(f"cannot unmount {folder}, or something else holds it")
         time.sleep(0.05)
+
+
+def in_a_mount_namespace_of_its_own():
+    """Starts again where no other process of this machine copies, and so holds, our mounts."""
+    if os.environ.get("POWER_CUT_ALONE") is None:
+        os.environ["POWER_CUT_ALONE"] = "1"
+        alone = ["unshare", "--mount", "--propagation", "private"]
+        if run(*alone, "true").returncode != 0:
+            cannot("no mount namespace of its own to be had")
+        os.execvp(alone[0], [*alone, sys.executable, *sys.argv])
 
 
 def write_until_cut(writer, folder, batches, acknowledged):
@@ -77,6 +93,7 @@ def main():
     chance = random.Random(seed)
     if os.geteuid() != 0:
         cannot("cutting the power under a file system needs root")
+    in_a_mount_namespace_of_its_own()
     work = tempfile.mkdtemp(prefix="power-cut-")
     image, folder = f"{work}/disk", f"{work}/mounted"
     os.mkdir(folder)
@@ -92,13 +109,13 @@ def main():
             try:
                 write_until_cut(writer, folder, chance.randint(1, 1500), acknowledged)
             finally:
-                unmount(folder)
+                unmount(image, folder)
             mount(image, folder)
             try:
                 wanted = [f"{thread}:{number}" for thread, number in acknowledged.items()]
                 checked = run(writer, "verify", f"{folder}/ledger", *wanted)
             finally:
-                unmount(folder)
+                unmount(image, folder)
             print(f"cut {cut}: acknowledged {acknowledged}, {checked.stdout.strip()}", flush=True)
             if checked.returncode != 0:
                 print(checked.stderr.strip())
@@ -106,7 +123,7 @@ def main():
         print(f"{cuts} cuts, nothing lost")
     finally:
         if os.path.ismount(folder):
-            unmount(folder)
+            unmount(image, folder)
         run("rm", "-rf", work)
 
 

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
@@ -14,9 +15,9 @@ const CLOSING: Duration = Duration::from_secs(10);
 
 /// An open sled tree with its folder's lock.
 ///
-/// sled panics on some kinds of damage, in reading as in opening and in its own `Drop`, and waits
-/// for ever for a thread of its own that has panicked. Every call goes through
-/// [`run`](Self::run), and closing happens on a thread of its own.
+/// sled panics on some kinds of damage, in reading as in opening and in its own `Drop`, where it
+/// writes once more and would wait for ever for a writing thread that has panicked. Every call goes
+/// through [`run`](Self::run), and closing happens on a thread of its own.
 pub(super) struct Cage {
     inner: Option<(sled::Db, File)>,
     path: PathBuf,
@@ -42,6 +43,31 @@ impl Cage {
             None => Err(StoreError::Broken {
                 why: "the store is closed".to_owned(),
             }),
+        }
+    }
+}
+
+impl Cage {
+    /// The cells from `start` up to and without `end`, for as long as `wanted` says.
+    ///
+    /// Each is sought anew: sled evicts pages only after so many accesses that one plain walk over
+    /// a large store would leave all of it in memory.
+    pub(super) fn cells(
+        &self,
+        mut start: Bound<Vec<u8>>,
+        end: &[u8],
+        mut wanted: impl FnMut(&[u8]) -> bool,
+    ) -> Result<Vec<(sled::IVec, sled::IVec)>, StoreError> {
+        let mut cells = Vec::new();
+        loop {
+            let range = (start, Bound::Excluded(end.to_vec()));
+            match self.run(|db| db.range(range).next().transpose())? {
+                Some((key, cell)) if wanted(&cell) => {
+                    start = Bound::Excluded(key.to_vec());
+                    cells.push((key, cell));
+                }
+                Some(_) | None => return Ok(cells),
+            }
         }
     }
 }

@@ -2,18 +2,23 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
+use std::ops::Bound;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
-use std::time::SystemTime;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
 
 use super::cage::Cage;
 use super::witness::Witness;
 use super::{Opened, RolledBack, Settings, SledStore};
 use crate::aside::{move_aside, sync, sync_parent, with_suffix};
-use crate::cell::{self, Cell, LAYOUT, LAYOUT_KEY, TICKET_KEY};
+use crate::cell::{self, AFTER_ALL, Cell, LAYOUT, LAYOUT_KEY, TICKET_KEY};
 use crate::error::StoreError;
 use crate::group_commit::GroupCommit;
 use crate::operation::Ticket;
+
+/// How long a store may be in use before that is believed.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Opens the store in `path`; one that is damaged is moved aside and a fresh one begun.
 pub(super) fn open(path: &Path, settings: &Settings) -> Result<Opened, StoreError> {
@@ -23,7 +28,7 @@ pub(super) fn open(path: &Path, settings: &Settings) -> Result<Opened, StoreErro
         Err(StoreError::Damaged { what }) => {
             // The lock lies beside the folder and is taken anew, so no other process comes between
             // with the folder that was moved.
-            let lock = lock(path)?;
+            let lock = patiently(|| lock(path))?;
             let aside = move_aside(path, SystemTime::now())?;
             drop(lock);
             tracing::error!(
@@ -44,13 +49,32 @@ pub(super) fn open(path: &Path, settings: &Settings) -> Result<Opened, StoreErro
 
 /// Opens the store in `path` and reads all of it once; nothing is moved.
 pub(super) fn open_as_it_is(path: &Path, settings: &Settings) -> Result<Opened, StoreError> {
+    patiently(|| try_open(path, settings))
+}
+
+/// Tries again for a moment while the store is in use. A store that this very process has just
+/// closed may still be held: by a thread of sled's that is finishing its last write, or by a child
+/// process between its fork and its exec.
+fn patiently<T>(mut attempt: impl FnMut() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match attempt() {
+            Err(StoreError::InUse { .. }) if Instant::now() < deadline => {
+                thread::sleep(Duration::from_millis(10));
+            }
+            result => return result,
+        }
+    }
+}
+
+fn try_open(path: &Path, settings: &Settings) -> Result<Opened, StoreError> {
     let lock = lock(path)?;
     remove_half_snapshots(path)?;
     let config = sled::Config::new()
         .path(path)
         .cache_capacity(settings.cache_bytes)
         .mode(sled::Mode::LowSpace)
-        .flush_every_ms(Some(settings.tidy_every_ms));
+        .flush_every_ms(None);
     let cage = Cage::open(path, &config, lock)?;
     // Opened once and kept: a descriptor tells of every failed write-back since its opening, while
     // a new one would not tell of a failure that another had already been told of.
@@ -189,10 +213,13 @@ fn verify(cage: &Cage) -> Result<u64, StoreError> {
     const PAGE: usize = 256;
     let mut parts_wanted = 0_u64;
     let mut parts_found = 0_u64;
-    let mut after: Vec<u8> = Vec::new();
+    let mut start = Bound::Unbounded;
     loop {
-        let page: Vec<(sled::IVec, sled::IVec)> =
-            cage.run(|db| db.range(after.as_slice()..).take(PAGE).collect())?;
+        let mut left = PAGE;
+        let page = cage.cells(start, AFTER_ALL, |_| {
+            left = left.saturating_sub(1);
+            left > 0
+        })?;
         for (key, value) in &page {
             match cell::unseal(key, value)? {
                 Cell::Whole(_) => {}
@@ -212,10 +239,7 @@ fn verify(cage: &Cage) -> Result<u64, StoreError> {
             }
         }
         match page.last() {
-            Some((key, _)) => {
-                after = key.to_vec();
-                after.push(0);
-            }
+            Some((key, _)) => start = Bound::Excluded(key.to_vec()),
             None => break,
         }
     }
