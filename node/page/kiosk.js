@@ -2,7 +2,7 @@
 // what to show, the countdown between two messages is drawn here on the monotonic clock.
 
 const FR = {
-  comfort: 'Confort de lecture', smaller: 'Texte plus petit', larger: 'Texte plus grand', contrast: 'Contraste',
+  comfort: 'Confort de lecture', smaller: 'A−, texte plus petit', larger: 'A+, texte plus grand', contrast: 'Contraste',
   voice: 'Lire à voix haute', otherLanguage: 'English', waiting: 'Le poste démarre…', welcome: 'Ce poste est libre',
   code: 'Votre code d’accès', example: 'Par exemple : K7QM-2XPD', open: 'Ouvrir', opening: 'Ouverture…',
   notice: 'À la fin, tout ce que vous avez laissé sur ce poste est effacé.', left: 'Temps restant', end: 'Fin à {time}',
@@ -14,7 +14,9 @@ const FR = {
   cleaning: 'Nettoyage du poste', warning: 'Il reste {time}. Enregistrez votre travail.', minute: '{n} minute', minutes: '{n} minutes',
   alone: 'Réseau indisponible, votre temps continue normalement.', aloneLocked: 'Réseau indisponible. Un code peut tout de même être accepté.',
   silent: 'Le poste se reconnecte. Votre temps continue normalement.', opened: 'Session ouverte. Il vous reste {time}.',
-  expired: 'Votre temps est écoulé', left_: 'Session terminée', staff: 'Session fermée par l’équipe', save: 'Enregistrez votre travail maintenant.',
+  expired: 'Votre temps est écoulé', finished: 'Session terminée', staff: 'Session fermée par l’équipe',
+  freed: 'L’équipe a libéré ce poste. Votre code garde le temps qui reste.', displaced: 'Votre session continue sur un autre poste',
+  cutOff: 'Ce poste est sans réseau. Votre code garde le temps qui reste.', save: 'Enregistrez votre travail maintenant.',
   cleaningNow: 'Le poste se nettoie, un instant…', empty: 'Tapez votre code d’accès.',
   unknown_code: 'Ce code n’est pas connu. Vérifiez-le et recommencez.', code_expired: 'Ce code n’est plus valable. Demandez-en un autre à l’accueil.',
   code_not_yet_valid: 'Ce code n’est pas encore valable.', code_withdrawn: 'Ce code a été retiré. Demandez à l’accueil.',
@@ -26,7 +28,7 @@ const FR = {
   failed: 'Le poste n’a pas répondu. Réessayez dans un instant.', refused: 'Ce n’est pas possible maintenant.', second: '{n} seconde', seconds: '{n} secondes',
 }
 const EN = {
-  comfort: 'Reading comfort', smaller: 'Smaller text', larger: 'Larger text', contrast: 'Contrast',
+  comfort: 'Reading comfort', smaller: 'A−, smaller text', larger: 'A+, larger text', contrast: 'Contrast',
   voice: 'Read aloud', otherLanguage: 'Français', waiting: 'The computer is starting…', welcome: 'This computer is free',
   code: 'Your access code', example: 'For example: K7QM-2XPD', open: 'Open', opening: 'Opening…',
   notice: 'At the end, everything you left on this computer is wiped.', left: 'Time left', end: 'Ends at {time}',
@@ -38,7 +40,9 @@ const EN = {
   cleaning: 'Cleaning the computer', warning: '{time} left. Save your work.', minute: '{n} minute', minutes: '{n} minutes',
   alone: 'Network unavailable, your time goes on normally.', aloneLocked: 'Network unavailable. A code may be accepted all the same.',
   silent: 'This computer is reconnecting. Your time goes on normally.', opened: 'Session open. You have {time} left.',
-  expired: 'Your time is up', left_: 'Session finished', staff: 'Session closed by staff', save: 'Save your work now.',
+  expired: 'Your time is up', finished: 'Session finished', staff: 'Session closed by staff',
+  freed: 'Staff freed this computer. Your code keeps the time left.', displaced: 'Your session goes on at another computer',
+  cutOff: 'This computer has no network. Your code keeps the time left.', save: 'Save your work now.',
   cleaningNow: 'The computer is being cleaned, one moment…', empty: 'Type your access code.',
   unknown_code: 'This code is not known. Check it and try again.', code_expired: 'This code is no longer valid. Ask for another one at the desk.',
   code_not_yet_valid: 'This code is not valid yet.', code_withdrawn: 'This code was withdrawn. Ask at the desk.',
@@ -51,6 +55,8 @@ const EN = {
 }
 
 const FACES = ['waiting', 'locked', 'running', 'paused', 'ended', 'out_of_service']
+/** Why a session ended, and the sentence that says so. */
+const CAUSES = { expired: 'expired', staff: 'staff', freed: 'freed', displaced: 'displaced', isolated: 'cutOff' }
 const SILENT_AFTER_MS = 12_000
 const RECONNECT_MS = 1_000
 const LARGEST = 2
@@ -175,8 +181,7 @@ function render() {
   put('enter', say(busy ? 'opening' : 'open'))
   put('refusal', refusal ? say(refusal.name, { ...refusal.values, time: inWords(refusal.ms) }) : '')
   at('code').setAttribute('aria-invalid', String(refusal !== undefined))
-  const cause = screen.ends?.cause
-  put('cause', say(cause === 'left' ? 'left_' : cause === 'staff' || cause === 'withdrawn' ? 'staff' : 'expired'))
+  put('cause', say(CAUSES[screen.ends?.cause] ?? 'finished'))
   renderMessage()
   draw()
 }
@@ -351,7 +356,9 @@ at('go').addEventListener('click', async () => {
   const problem = await post('/finish')
   if (problem) put('answer', say(problem.error))
 })
+// A browser lets a second Escape through whatever the page says: then the message comes back.
 at('message').addEventListener('cancel', (event) => event.preventDefault())
+at('message').addEventListener('close', renderMessage)
 at('read').addEventListener('click', async () => {
   const message = at('message').dataset.id
   acknowledging = message

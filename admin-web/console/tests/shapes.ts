@@ -4,7 +4,7 @@ export const stamp = { as_of_ms: 1_000_000, node: 'a'.repeat(64), behind_ms: 0 }
 
 export function session(over: Partial<SessionView> = {}): SessionView {
   return {
-    id: 's'.repeat(32), state: 'running', double: false, issued_by: 'o', valid_until_ms: 9_000_000, granted_ms: 3_600_000, used_ms: 0, remaining_ms: 600_000,
+    id: 's'.repeat(32), state: 'running', double: false, issued_by: 'o', valid_from_ms: 0, valid_until_ms: 9_000_000, granted_ms: 3_600_000, used_ms: 0, remaining_ms: 600_000,
     excess_ms: 0, at_ms: 1_000_000, running: true, ...over,
   }
 }
