@@ -13,6 +13,8 @@ use crate::desk::Account;
 
 pub(crate) mod password;
 pub(crate) mod proof;
+#[cfg(test)]
+mod tests;
 pub(crate) mod throttle;
 
 /// Inactivity after which a login ends.

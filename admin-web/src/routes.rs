@@ -17,6 +17,7 @@ use crate::web::Web;
 use crate::{openapi, page, reply};
 
 mod act;
+mod issue;
 mod read;
 mod sign_in;
 
@@ -246,8 +247,8 @@ fn acting<D: ConsoleDesk>(web: &Web<D>) -> BoxedFilter<(Response,)> {
         .or(post_to!(web, ("sessions" / HexId / "close"), act::close))
         .unify()
         .boxed();
-    let codes = post!(web, ("codes"), act::issue)
-        .or(post!(web, ("codes" / "batch"), act::issue_batch))
+    let codes = post!(web, ("codes"), issue::issue)
+        .or(post!(web, ("codes" / "batch"), issue::issue_batch))
         .unify()
         .or(post_to!(web, ("codes" / HexId / "withdraw"), act::withdraw))
         .unify()

@@ -16,6 +16,9 @@ use crate::shapes::node::{NodeKind, NodeView};
 use crate::shapes::session::{Order, SessionState, SessionView};
 use crate::shapes::stamp::Stamp;
 
+#[cfg(test)]
+mod tests;
+
 /// Everything that consoles show, made once for all of them at each change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveView {

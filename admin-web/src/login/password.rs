@@ -62,3 +62,56 @@ fn matches(password: &str, phc: &str) -> bool {
         .verify_password(password.as_bytes(), &hash)
         .is_ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use argon2::{Argon2, Params, PasswordHasher};
+
+    use super::{Busy, Checks, WAITING, matches};
+
+    fn phc(params: Params) -> String {
+        Argon2::from(params)
+            .hash_password_with_salt(b"bon mot de passe", &[1; 16])
+            .unwrap()
+            .to_string()
+    }
+
+    fn cheap() -> String {
+        phc(Params::new(Params::MIN_M_COST, 1, 1, None).unwrap())
+    }
+
+    #[test]
+    fn only_the_right_password_matches() {
+        let phc = cheap();
+        assert!(matches("bon mot de passe", &phc));
+        assert!(!matches("bon mot de passe ", &phc));
+        assert!(!matches("", &phc));
+        assert!(!matches(&"x".repeat(2_000), &phc));
+    }
+
+    #[test]
+    fn a_hash_that_asks_for_too_much_or_is_none_matches_nothing() {
+        let cheap = cheap();
+        for hostile in [
+            "",
+            "$argon2id$",
+            "bon mot de passe",
+            &cheap.replace("m=8", "m=4194304"),
+            &cheap.replace("t=1", "t=4000000"),
+            &cheap.replace("p=1", "p=255"),
+        ] {
+            assert!(!matches("bon mot de passe", hostile), "{hostile}");
+        }
+    }
+
+    #[tokio::test]
+    async fn more_than_can_wait_are_turned_away() {
+        let checks = Checks::default();
+        let _all = checks
+            .waiting
+            .acquire_many(u32::try_from(WAITING).unwrap())
+            .await
+            .unwrap();
+        assert_eq!(checks.check("x".to_owned(), cheap()).await, Err(Busy));
+    }
+}

@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
+#[cfg(test)]
+mod tests;
+
 /// Wrong tries for one login name before the first delay.
 const FREE_FOR_LOGIN: u32 = 3;
 /// Wrong tries from one address before the first delay: a room of staff may share one.

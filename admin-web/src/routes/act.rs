@@ -1,15 +1,13 @@
 //! Commands. The domain judges them; here they are only read and passed on.
 
 use domain::command::Command;
-use domain::fact::Place;
 use domain::id::{KioskId, RequestId, RoomId, SessionId};
 use domain::refusal::Refusal;
 
 use super::{ADMIN, Body, HOST};
 use crate::denied::{Denied, Failure};
-use crate::desk::{Accepted, ConsoleDesk, IssueOrder};
+use crate::desk::{Accepted, ConsoleDesk};
 use crate::request::{Asked, parse};
-use crate::shapes::code::{IssueBatchInput, IssueBatchReply, IssueInput, IssueReply, IssuedCode};
 use crate::shapes::command::{
     CloseInput, CommandReply, ExtendInput, KioskNameInput, KioskServiceInput, MessageInput,
     PlainInput, RoomInput,
@@ -18,38 +16,44 @@ use crate::shapes::delivery::{DeliveryView, Stage};
 use crate::shapes::hex::HexId;
 use crate::web::{Caller, Web};
 
-/// Most codes of one batch: a print sheet.
-const LARGEST_BATCH: u16 = 200;
-/// Longest label of a code, in characters.
-const LONGEST_LABEL: usize = 80;
 /// Longest message to a kiosk, in characters.
 const LONGEST_MESSAGE: usize = 500;
 
 /// What a command concerns, for its delivery.
 #[derive(Clone, Copy)]
-struct About {
-    command: &'static str,
-    session: Option<HexId>,
-    kiosk: Option<HexId>,
+pub(super) struct About {
+    pub(super) command: &'static str,
+    pub(super) session: Option<HexId>,
+    pub(super) kiosk: Option<HexId>,
+    pub(super) seconds: Option<i32>,
+}
+
+impl About {
+    pub(super) fn of(command: &'static str) -> Self {
+        About {
+            command,
+            session: None,
+            kiosk: None,
+            seconds: None,
+        }
+    }
 }
 
 fn about_session(command: &'static str, session: HexId) -> About {
     About {
-        command,
         session: Some(session),
-        kiosk: None,
+        ..About::of(command)
     }
 }
 
 fn about_kiosk(command: &'static str, kiosk: HexId) -> About {
     About {
-        command,
-        session: None,
         kiosk: Some(kiosk),
+        ..About::of(command)
     }
 }
 
-fn deliveries(request: HexId, about: About, accepted: &Accepted) -> Vec<DeliveryView> {
+pub(super) fn deliveries(request: HexId, about: About, accepted: &Accepted) -> Vec<DeliveryView> {
     accepted
         .entries
         .iter()
@@ -59,6 +63,7 @@ fn deliveries(request: HexId, about: About, accepted: &Accepted) -> Vec<Delivery
             command: about.command.to_owned(),
             session: about.session,
             kiosk: about.kiosk,
+            seconds: about.seconds,
             at_ms: accepted.at_ms,
             stage: Stage::Accepted,
         })
@@ -85,12 +90,12 @@ async fn submit<D: ConsoleDesk>(
     })
 }
 
-fn out_of_bounds(request: HexId) -> Failure {
+pub(super) fn out_of_bounds(request: HexId) -> Failure {
     Denied::Refused(Refusal::OutOfBounds).of(request)
 }
 
 /// A text that a person reads: some, not too much, nothing that steers a terminal or a screen.
-fn readable(text: &str, longest: usize) -> bool {
+pub(super) fn readable(text: &str, longest: usize) -> bool {
     !text.trim().is_empty()
         && text.chars().count() <= longest
         && text.chars().all(|c| c == '\n' || !c.is_control())
@@ -109,14 +114,11 @@ pub(super) async fn extend<D: ConsoleDesk>(
         session: SessionId(session.0),
         seconds,
     };
-    submit(
-        web,
-        &caller,
-        request,
-        about_session("extend", session),
-        command,
-    )
-    .await
+    let about = About {
+        seconds: Some(seconds),
+        ..about_session("extend", session)
+    };
+    submit(web, &caller, request, about, command).await
 }
 
 pub(super) async fn pause<D: ConsoleDesk>(
@@ -275,12 +277,7 @@ pub(super) async fn name_room<D: ConsoleDesk>(
         name,
         order,
     };
-    let about = About {
-        command: "name_room",
-        session: None,
-        kiosk: None,
-    };
-    submit(web, &caller, request, about, command).await
+    submit(web, &caller, request, About::of("name_room"), command).await
 }
 
 pub(super) async fn message<D: ConsoleDesk>(
@@ -299,128 +296,10 @@ pub(super) async fn message<D: ConsoleDesk>(
         .message(caller.by(), RequestId(request.0), KioskId(kiosk.0), text)
         .await
         .map_err(|not_done| Denied::from(not_done).of(request))?;
-    let deliveries = deliveries(request, about_kiosk("message", kiosk), &accepted);
+    let deliveries = deliveries(request, about_kiosk("send_message", kiosk), &accepted);
     Ok(CommandReply {
         stamp: web.stamp(),
         request,
         deliveries,
-    })
-}
-
-pub(super) async fn issue<D: ConsoleDesk>(
-    web: &Web<D>,
-    asked: &Asked,
-    body: Body,
-) -> Result<IssueReply, Failure> {
-    let caller = web.caller(asked, HOST, true).await?;
-    let IssueInput {
-        request,
-        seconds,
-        valid_s,
-        kiosk,
-        room,
-        label,
-    } = parse(body)?;
-    let batch = IssueBatchInput {
-        request,
-        count: 1,
-        seconds,
-        valid_s,
-        kiosk,
-        room,
-        label,
-    };
-    let mut reply = issue_codes(web, &caller, batch).await?;
-    match (reply.issued.pop(), reply.issued.is_empty()) {
-        (Some(issued), true) => Ok(IssueReply {
-            stamp: reply.stamp,
-            request,
-            issued,
-            deliveries: reply.deliveries,
-        }),
-        (Some(_), false) | (None, _) => Err(Denied::Broken.of(request)),
-    }
-}
-
-pub(super) async fn issue_batch<D: ConsoleDesk>(
-    web: &Web<D>,
-    asked: &Asked,
-    body: Body,
-) -> Result<IssueBatchReply, Failure> {
-    let caller = web.caller(asked, HOST, true).await?;
-    issue_codes(web, &caller, parse(body)?).await
-}
-
-async fn issue_codes<D: ConsoleDesk>(
-    web: &Web<D>,
-    caller: &Caller,
-    input: IssueBatchInput,
-) -> Result<IssueBatchReply, Failure> {
-    let IssueBatchInput {
-        request,
-        count,
-        seconds,
-        valid_s,
-        kiosk,
-        room,
-        label,
-    } = input;
-    let place = match (kiosk, room) {
-        (None, None) => Place::Anywhere,
-        (Some(kiosk), None) => Place::Kiosk(KioskId(kiosk.0)),
-        (None, Some(room)) => Place::Room(RoomId(room.0)),
-        (Some(_), Some(_)) => {
-            return Err(Denied::Malformed("kiosk or room, not both".to_owned()).of(request));
-        }
-    };
-    let seconds = u32::try_from(seconds).map_err(|_| out_of_bounds(request))?;
-    let valid_ms = match valid_s {
-        None => None,
-        Some(valid_s) => Some(
-            valid_s
-                .checked_mul(1000)
-                .ok_or_else(|| out_of_bounds(request))?,
-        ),
-    };
-    let sound = (1..=LARGEST_BATCH).contains(&count)
-        && label
-            .as_ref()
-            .is_none_or(|label| readable(label, LONGEST_LABEL));
-    if !sound {
-        return Err(out_of_bounds(request));
-    }
-    let order = IssueOrder {
-        count,
-        seconds,
-        valid_ms,
-        place,
-        label,
-    };
-    let issued = web
-        .desk
-        .issue(caller.by(), RequestId(request.0), order)
-        .await
-        .map_err(|not_done| Denied::from(not_done).of(request))?;
-    let session = match issued.codes.as_slice() {
-        [(session, _)] => Some(HexId(session.0)),
-        _ => None,
-    };
-    let about = About {
-        command: "issue",
-        session,
-        kiosk,
-    };
-    Ok(IssueBatchReply {
-        stamp: web.stamp(),
-        request,
-        deliveries: deliveries(request, about, &issued.accepted),
-        issued: issued
-            .codes
-            .into_iter()
-            .map(|(session, code)| IssuedCode {
-                session: HexId(session.0),
-                code,
-            })
-            .collect(),
     })
 }

@@ -46,8 +46,12 @@ pub struct DeliveryView {
     pub request: HexId,
     /// The entry of the ledger: `<epoch hex>:<seq>`.
     pub entry: String,
-    /// Which command: `extend`, `pause`, `close`…
+    /// Which command: `issue_code`, `issue_codes`, `withdraw`, `extend`, `pause`, `resume`,
+    /// `close`, `send_message`, `name_kiosk`, `describe_kiosk`, `name_room`; others may come.
     pub command: String,
+    /// Seconds added by an `extend`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<i32>,
     /// The session concerned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session: Option<HexId>,
