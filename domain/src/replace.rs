@@ -67,16 +67,21 @@ impl<T> Replaceable<T> {
         self.members.is_empty()
     }
 
-    /// The members that no other member replaces. `counts(newer, older)` says whether `newer` had
-    /// the right to replace `older`. Members that replace each other in a ring (an author can
-    /// foretell names) leave no head; then all of them are.
+    /// The members that no other member replaces, of those that are `wanted`. `counts(newer, older)`
+    /// says whether `newer` had the right to replace `older`. Members that replace each other in a ring
+    /// (an author can foretell names) leave no head; then all of them are.
     pub fn heads_where(
         &self,
+        wanted: impl Fn(&Member<T>) -> bool,
         counts: impl Fn(&Member<T>, &Member<T>) -> bool,
     ) -> Vec<(EntryId, &Member<T>)> {
+        let members = || {
+            let members = self.members.iter().filter(|(_, member)| wanted(member));
+            members.map(|(id, member)| (*id, member))
+        };
         let mut replaced = BTreeSet::new();
-        for (id, newer) in &self.members {
-            for older in newer.replaces.iter().filter(|older| *older != id) {
+        for (id, newer) in members() {
+            for older in newer.replaces.iter().filter(|older| **older != id) {
                 if self
                     .members
                     .get(older)
@@ -86,17 +91,9 @@ impl<T> Replaceable<T> {
                 }
             }
         }
-        let heads: Vec<_> = self
-            .members
-            .iter()
-            .filter(|(id, _)| !replaced.contains(id))
-            .map(|(id, member)| (*id, member))
-            .collect();
+        let heads: Vec<_> = members().filter(|(id, _)| !replaced.contains(id)).collect();
         if heads.is_empty() {
-            self.members
-                .iter()
-                .map(|(id, member)| (*id, member))
-                .collect()
+            members().collect()
         } else {
             heads
         }
@@ -104,7 +101,7 @@ impl<T> Replaceable<T> {
 
     /// The heads, where every member may replace every other.
     pub fn heads(&self) -> Vec<(EntryId, &Member<T>)> {
-        self.heads_where(|_, _| true)
+        self.heads_where(|_| true, |_, _| true)
     }
 
     /// The names of the heads, as the next fact must replace them.

@@ -16,7 +16,7 @@ use crate::id::{
 };
 use crate::moment::Moment;
 use crate::operator::By;
-use crate::replace::{Member, Replaceable};
+use crate::replace::{MOST_REPLACED, Member, Replaceable};
 
 /// Interval between two readings, in milliseconds; each charges this much ahead.
 pub const READING_MS: u64 = 5_000;
@@ -325,23 +325,60 @@ impl Session {
             .and_then(|said| said.values().next().copied())
     }
 
-    /// Steps that nothing follows. A kiosk's facts follow only its own, but for an opening, which
-    /// whoever knows the code may write.
-    fn heads(&self) -> Vec<(EntryId, &Member<Step>)> {
-        self.life.heads_where(|newer, older| {
-            matches!(newer.value.kind, StepKind::Opened { .. })
-                || newer.value.kiosk == older.value.kiosk
-        })
+    /// Openings that were proven.
+    fn opened(&self) -> impl Iterator<Item = (&EntryId, &Member<Step>)> {
+        let members = self.life.members();
+        members.filter(|(_, m)| matches!(m.value.kind, StepKind::Opened { .. }))
     }
 
-    /// The names of the heads, as the next step must follow them.
-    pub fn head_ids(&self) -> Vec<EntryId> {
+    /// Whether `newer` may follow `older`: a kiosk's steps follow only its own, but for an opening,
+    /// which whoever knows the code may write.
+    fn follows(newer: &Member<Step>, older: &Member<Step>) -> bool {
+        matches!(newer.value.kind, StepKind::Opened { .. })
+            || newer.value.kiosk == older.value.kiosk
+    }
+
+    /// Steps that nothing follows, of kiosks that were given the code; others have no say.
+    fn heads(&self) -> Vec<(EntryId, &Member<Step>)> {
+        let had: BTreeSet<_> = self.opened().map(|(_, m)| m.value.kiosk).collect();
+        self.life
+            .heads_where(|step| had.contains(&step.value.kiosk), Self::follows)
+    }
+
+    /// Of the heads, those on kiosks that have an opening which no other opening had seen: what a
+    /// kiosk goes on to write cannot take back what an opening elsewhere has followed.
+    fn contenders(&self) -> Vec<(EntryId, &Member<Step>)> {
         let heads = self.heads();
-        heads
-            .into_iter()
-            .map(|(id, _)| id)
-            .take(crate::replace::MOST_REPLACED)
-            .collect()
+        let mut seen = BTreeSet::new();
+        let mut next: Vec<_> = self.opened().map(|(_, opening)| opening).collect();
+        while let Some(newer) = next.pop() {
+            for older in &newer.replaces {
+                if let Some(found) = self.life.get(older)
+                    && Self::follows(newer, found)
+                    && seen.insert(*older)
+                {
+                    next.push(found);
+                }
+            }
+        }
+        let unseen = self.opened().filter(|(id, _)| !seen.contains(*id));
+        let kiosks: BTreeSet<_> = unseen.map(|(_, m)| m.value.kiosk).collect();
+        let contend = heads.iter().filter(|(_, m)| kiosks.contains(&m.value.kiosk));
+        let contenders: Vec<_> = contend.copied().collect();
+        if contenders.is_empty() {
+            heads
+        } else {
+            contenders
+        }
+    }
+
+    /// The names of the heads, as the next step must follow them; the one that stands is never left
+    /// out.
+    pub fn head_ids(&self) -> Vec<EntryId> {
+        let winner = self.winner().map(|(id, _)| id);
+        let heads = self.heads().into_iter().map(|(id, _)| id);
+        let others = heads.filter(|id| Some(*id) != winner);
+        winner.into_iter().chain(others).take(MOST_REPLACED).collect()
     }
 
     /// The heads that stand on `kiosk`, as its next step must follow them.
@@ -350,21 +387,21 @@ impl Session {
         heads
             .filter(|(_, m)| m.value.kiosk == kiosk)
             .map(|(id, _)| id)
+            .take(MOST_REPLACED)
             .collect()
     }
 
-    /// The step that stands: staff's closing, then pausing, then open, then any other end; among
-    /// equals the lower hash.
+    /// The step that stands: staff's closing (which a kiosk can only carry out), then pausing, then
+    /// open, then any other end; among equals the lower hash.
     pub fn winner(&self) -> Option<(EntryId, Step)> {
-        fn rank(kind: StepKind) -> u8 {
-            match kind {
-                StepKind::Closed(Cause::Staff) => 3,
-                StepKind::Paused => 2,
-                StepKind::Opened { .. } | StepKind::Resumed => 1,
-                StepKind::Closed(_) => 0,
-            }
-        }
-        self.heads()
+        let for_good = self.close_ordered();
+        let rank = |kind| match kind {
+            StepKind::Closed(Cause::Staff) if for_good => 3,
+            StepKind::Paused => 2,
+            StepKind::Opened { .. } | StepKind::Resumed => 1,
+            StepKind::Closed(_) => 0,
+        };
+        self.contenders()
             .into_iter()
             .max_by(|(_, a), (_, b)| {
                 let ranks = rank(a.value.kind).cmp(&rank(b.value.kind));
@@ -373,18 +410,28 @@ impl Session {
             .map(|(id, member)| (id, member.value))
     }
 
-    /// Where it stands; `None` while its issue is unknown.
+    /// Where it stands; `None` while its issue is unknown. Once staff ordered an end for good, a
+    /// session that stands on no kiosk is over without anybody carrying it out; without such an order
+    /// no kiosk can make its end one for good.
     pub fn state(&self) -> Option<State> {
         self.issue()?;
         if !self.withdrawn.is_empty() {
             return Some(State::Withdrawn);
         }
         Some(match self.winner() {
+            None if self.close_ordered() => State::Withdrawn,
             None => State::Issued,
             Some((_, Step { kind, kiosk, node })) => match kind {
                 StepKind::Opened { .. } | StepKind::Resumed => State::Open { kiosk, node },
                 StepKind::Paused => State::Paused { kiosk, node },
-                StepKind::Closed(cause) => State::Closed { kiosk, cause },
+                StepKind::Closed(cause) => {
+                    let cause = match cause {
+                        _ if self.close_ordered() => Cause::Staff,
+                        Cause::Staff => Cause::Freed,
+                        own => own,
+                    };
+                    State::Closed { kiosk, cause }
+                }
             },
         })
     }
@@ -397,15 +444,16 @@ impl Session {
         })
     }
 
-    /// The openings that stand at the same time on several kiosks.
+    /// What stands open at the same time on several kiosks that had not seen each other.
     pub fn double_openings(&self) -> Vec<(EntryId, Step)> {
         let open: Vec<_> = self
-            .heads()
+            .contenders()
             .into_iter()
             .filter(|(_, m)| matches!(m.value.kind, StepKind::Opened { .. } | StepKind::Resumed))
             .map(|(id, m)| (id, m.value))
             .collect();
-        if open.len() > 1 { open } else { Vec::new() }
+        let kiosks: BTreeSet<_> = open.iter().map(|(_, step)| step.kiosk).collect();
+        if kiosks.len() > 1 { open } else { Vec::new() }
     }
 
     /// Whether staff ordered an end for good, carried out or not.
@@ -454,13 +502,10 @@ impl Session {
 
     /// Number that the next opening bears.
     pub fn next_opening(&self) -> u32 {
-        let openings = self
-            .life
-            .members()
-            .filter_map(|(_, member)| match member.value.kind {
-                StepKind::Opened { opening } => Some(opening),
-                StepKind::Paused | StepKind::Resumed | StepKind::Closed(_) => None,
-            });
+        let openings = self.opened().filter_map(|(_, member)| match member.value.kind {
+            StepKind::Opened { opening } => Some(opening),
+            StepKind::Paused | StepKind::Resumed | StepKind::Closed(_) => None,
+        });
         openings.max().unwrap_or(0).saturating_add(1)
     }
 
@@ -507,19 +552,12 @@ impl Session {
 
     /// Whether `node` proved that it was given this session's code.
     pub(crate) fn was_opened_by(&self, node: NodeId) -> bool {
-        self.life.members().any(|(_, m)| {
-            m.value.node == node && matches!(m.value.kind, StepKind::Opened { .. })
-        })
+        self.opened().any(|(_, m)| m.value.node == node)
     }
 
     /// Readings by nodes that opened this session; others change nothing.
     pub(crate) fn counted(&self, node_of: impl Fn(&EpochId) -> Option<NodeId>) -> Vec<&Cell> {
-        let openers: BTreeSet<_> = self
-            .life
-            .members()
-            .filter(|(_, m)| matches!(m.value.kind, StepKind::Opened { .. }))
-            .map(|(_, m)| m.value.node)
-            .collect();
+        let openers: BTreeSet<_> = self.opened().map(|(_, m)| m.value.node).collect();
         self.cells
             .values()
             .filter(|cell| node_of(&cell.reading.epoch).is_some_and(|node| openers.contains(&node)))

@@ -4,7 +4,6 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use serde::Serialize;
 
 use crate::authority::{Chain, Epoch, NodeKind, Standing};
 use crate::batch::{Batches, Piece};
@@ -53,6 +52,8 @@ pub struct Site {
     codes: BTreeMap<CodeKey, BTreeSet<SessionId>>,
     on: BTreeMap<KioskId, BTreeSet<SessionId>>,
     waiting: BTreeSet<(SessionId, EpochId)>,
+    /// Whether something has changed since those that wait were last looked through.
+    waiting_stale: bool,
 }
 
 /// Tells whether an opening of `session` was proven by a code's key.
@@ -86,6 +87,7 @@ impl Site {
             codes: BTreeMap::new(),
             on: BTreeMap::new(),
             waiting: BTreeSet::new(),
+            waiting_stale: false,
         }
     }
 
@@ -106,6 +108,7 @@ impl Site {
             return effect;
         };
         effect.changed |= self.apply_from(id, fact, &author);
+        self.waiting_stale |= effect.changed;
         effect
     }
 
@@ -147,7 +150,7 @@ impl Site {
             .get(&reading.session)
             .is_some_and(|session| session.cell(&reading.epoch).is_some());
         if !known && !self.is_counted(&register) {
-            if self.waiting.len() >= MOST_WAITING {
+            if self.waiting.len() >= MOST_WAITING && core::mem::take(&mut self.waiting_stale) {
                 let waiting = core::mem::take(&mut self.waiting).into_iter();
                 self.waiting = waiting
                     .filter(|register| !self.is_counted(register))
