@@ -528,8 +528,14 @@ impl Session {
     /// Milliseconds measured and charged by all epochs of nodes that opened it, not capped.
     /// `node_of` tells an epoch's node.
     pub fn measured_ms(&self, node_of: impl Fn(&EpochId) -> Option<NodeId>) -> u64 {
-        let counted = self.counted(node_of);
-        let continued: BTreeSet<_> = counted.iter().filter_map(|c| c.reading.continues).collect();
+        let counted = self.counted(&node_of);
+        let continued: BTreeSet<_> = counted
+            .iter()
+            .filter_map(|cell| {
+                let (earlier, n) = cell.reading.continues?;
+                (node_of(&earlier) == node_of(&cell.reading.epoch)).then_some((earlier, n))
+            })
+            .collect();
         let mut unended: Vec<&Reading> = counted
             .iter()
             .map(|cell| &cell.reading)
