@@ -146,6 +146,10 @@ pub(crate) struct KioskConfig {
     /// Name that staff see until they give the kiosk one of their own.
     #[serde(deserialize_with = "kiosk_name")]
     pub(crate) name: String,
+    /// Stands for the machine where it has no serial number and no network card,
+    /// or where several kiosks share one. Empty: the machine itself.
+    #[serde(deserialize_with = "kiosk_name")]
+    pub(crate) machine: String,
     /// TCP address of the kiosk page. Loopback only: the page belongs to the
     /// screen in front of it.
     #[serde(deserialize_with = "loopback")]
@@ -156,6 +160,7 @@ impl Default for KioskConfig {
     fn default() -> Self {
         Self {
             name: String::new(),
+            machine: String::new(),
             page: SocketAddr::from(([127, 0, 0, 1], 8480)),
         }
     }

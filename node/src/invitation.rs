@@ -3,9 +3,12 @@
 //! It names the site and where to knock. A kiosk's line also carries the secret
 //! key of a join token, which is what lets it in: whoever holds the line may join
 //! as what the token allows, until it expires or is revoked. An admin node's line
-//! carries no secret, since the site key has admitted its node key already.
+//! carries no secret but the site key's signature over its node key, which is of
+//! no use to another node.
 
 use std::net::{IpAddr, SocketAddr};
+
+use domain::id::{KioskId, Signature, SiteId};
 
 use crate::printable::{self, Misread};
 use crate::seed::Seed;
@@ -16,13 +19,24 @@ const PREFIX: &str = "poste-join1";
 /// Addresses that a line can carry.
 pub(crate) const ADDRESSES_MAX: usize = 4;
 
+/// By what right the holder of a line joins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Right {
+    /// The site key has admitted the node as an admin node, and signed so.
+    Admitted(Signature),
+    /// A join token for machines of one room, by its secret.
+    RoomToken(Seed),
+    /// A join token for the machine of one kiosk, by its secret.
+    KioskToken(Seed, KioskId),
+}
+
 /// What a join line says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Invitation {
     /// The site to join.
-    pub(crate) site: [u8; 32],
-    /// The join token's secret; none for a node that is admitted already.
-    pub(crate) token: Option<Seed>,
+    pub(crate) site: SiteId,
+    /// By what right.
+    pub(crate) right: Right,
     /// Link addresses of members, at most [`ADDRESSES_MAX`]; may be empty where
     /// mDNS finds them.
     pub(crate) addresses: Vec<SocketAddr>,
@@ -32,14 +46,22 @@ impl Invitation {
     /// The line. Addresses beyond the bound are left out.
     pub(crate) fn write(&self) -> String {
         let mut bytes = Vec::with_capacity(160);
-        match &self.token {
-            Some(token) => {
+        match &self.right {
+            Right::Admitted(signature) => {
+                bytes.push(0);
+                bytes.extend_from_slice(&signature.0);
+            }
+            Right::RoomToken(token) => {
                 bytes.push(1);
                 bytes.extend_from_slice(token.bytes());
             }
-            None => bytes.push(0),
+            Right::KioskToken(token, kiosk) => {
+                bytes.push(2);
+                bytes.extend_from_slice(token.bytes());
+                bytes.extend_from_slice(&kiosk.0);
+            }
         }
-        bytes.extend_from_slice(&self.site);
+        bytes.extend_from_slice(&self.site.0);
         for address in self.addresses.iter().take(ADDRESSES_MAX) {
             match address.ip() {
                 IpAddr::V4(ip) => {
@@ -70,11 +92,20 @@ impl Invitation {
 
     fn parts(bytes: &[u8]) -> Option<Self> {
         let (&form, rest) = bytes.split_first()?;
-        let (token, rest) = match form {
-            0 => (None, rest),
+        let (right, rest) = match form {
+            0 => {
+                let (signature, rest) = rest.split_first_chunk::<64>()?;
+                (Right::Admitted(Signature(*signature)), rest)
+            }
             1 => {
                 let (token, rest) = rest.split_first_chunk::<32>()?;
-                (Some(Seed::from_bytes(*token)), rest)
+                (Right::RoomToken(Seed::from_bytes(*token)), rest)
+            }
+            2 => {
+                let (token, rest) = rest.split_first_chunk::<32>()?;
+                let (kiosk, rest) = rest.split_first_chunk::<16>()?;
+                let token = Seed::from_bytes(*token);
+                (Right::KioskToken(token, KioskId(*kiosk)), rest)
             }
             _ => return None,
         };
@@ -100,8 +131,8 @@ impl Invitation {
             }
         }
         Some(Self {
-            site: *site,
-            token,
+            site: SiteId(*site),
+            right,
             addresses,
         })
     }
@@ -109,15 +140,17 @@ impl Invitation {
 
 #[cfg(test)]
 mod tests {
-    use super::{Invitation, PREFIX};
+    use domain::id::{KioskId, Signature, SiteId};
+
+    use super::{Invitation, PREFIX, Right};
     use crate::printable;
     use crate::seed::Seed;
     use crate::texts::Say;
 
     fn invitation() -> Invitation {
         Invitation {
-            site: [8; 32],
-            token: Some(Seed::from_bytes([3; 32])),
+            site: SiteId([8; 32]),
+            right: Right::RoomToken(Seed::from_bytes([3; 32])),
             addresses: vec![
                 "192.168.10.5:7443".parse().unwrap(),
                 "[fe80::1]:7443".parse().unwrap(),
@@ -130,12 +163,18 @@ mod tests {
         let line = invitation().write();
         assert!(!line.contains(char::is_whitespace));
         assert_eq!(Invitation::read(&line).unwrap(), invitation());
-        let bare = Invitation {
-            token: None,
-            addresses: Vec::new(),
-            ..invitation()
-        };
-        assert_eq!(Invitation::read(&bare.write()).unwrap(), bare);
+        let kiosk = KioskId([6; 16]);
+        for right in [
+            Right::Admitted(Signature([9; 64])),
+            Right::KioskToken(Seed::from_bytes([4; 32]), kiosk),
+        ] {
+            let other = Invitation {
+                right,
+                addresses: Vec::new(),
+                ..invitation()
+            };
+            assert_eq!(Invitation::read(&other.write()).unwrap(), other);
+        }
     }
 
     #[test]
@@ -171,7 +210,7 @@ mod tests {
         }
         let mut many = right[..65].to_vec();
         many.extend([4, 127, 0, 0, 1, 1, 1].repeat(5));
-        for odd in [&many[..], &[2; 33], &[9; 400]] {
+        for odd in [&many[..], &[2; 80], &[2; 33], &[9; 400]] {
             let line = printable::write(PREFIX, odd);
             assert!(matches!(Invitation::read(&line), Err(Say::InvitationOther)));
         }

@@ -19,6 +19,7 @@
 use argon2::{Algorithm, Argon2, Params, Version};
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
+use domain::id::{Signature, SiteId};
 use zeroize::Zeroizing;
 
 use crate::printable;
@@ -42,13 +43,30 @@ const PASSES: u32 = 3;
 /// Shortest passphrase that is taken, in characters.
 pub(crate) const PASSPHRASE_MIN: usize = 12;
 
-/// A site's root: the seed of its key and the id that the site goes by.
+/// A site's root: the secret whose public half is the id that the site goes by.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct SiteKey {
-    /// The id of the site that the key is the root of.
-    pub(crate) site: [u8; 32],
-    /// The secret itself.
-    pub(crate) seed: Seed,
+pub(crate) struct SiteKey(Seed);
+
+impl SiteKey {
+    /// The key that grows from `seed`.
+    pub(crate) fn of(seed: Seed) -> Self {
+        Self(seed)
+    }
+
+    /// The site that the key is the root of.
+    pub(crate) fn site(&self) -> SiteId {
+        SiteId(self.0.public())
+    }
+
+    /// The secret, for the recovery words.
+    pub(crate) fn seed(&self) -> &Seed {
+        &self.0
+    }
+
+    /// Signs what only the site key can say.
+    pub(crate) fn sign(&self, bytes: &[u8]) -> Signature {
+        self.0.sign(bytes)
+    }
 }
 
 /// Seals `key` into the text of a file.
@@ -67,12 +85,12 @@ pub(crate) fn seal(key: &SiteKey, passphrase: &str) -> Result<String, Say> {
     bytes.push(VERSION);
     bytes.extend_from_slice(&MEMORY_KIB.to_le_bytes());
     bytes.extend_from_slice(&PASSES.to_le_bytes());
-    bytes.extend_from_slice(&key.site);
+    bytes.extend_from_slice(&key.site().0);
     bytes.extend_from_slice(&salt);
     bytes.extend_from_slice(&nonce);
     let cipher = cipher(passphrase, &salt, MEMORY_KIB, PASSES)?;
     let payload = Payload {
-        msg: key.seed.bytes(),
+        msg: key.seed().bytes(),
         aad: &bytes,
     };
     let sealed = cipher
@@ -109,17 +127,18 @@ pub(crate) fn open(text: &str, passphrase: &str) -> Result<SiteKey, Say> {
             .map_err(|_| Say::WrongPassphrase)?,
     );
     let seed: [u8; 32] = seed.as_slice().try_into().map_err(|_| Say::SealDamaged)?;
-    Ok(SiteKey {
-        site: parts.site,
-        seed: Seed::from_bytes(seed),
-    })
+    let key = SiteKey::of(Seed::from_bytes(seed));
+    if key.site() != parts.site {
+        return Err(Say::SealDamaged);
+    }
+    Ok(key)
 }
 
 /// The readable head of a sealed file, within its bounds.
 struct Parts {
     memory_kib: u32,
     passes: u32,
-    site: [u8; 32],
+    site: SiteId,
     salt: [u8; 16],
     nonce: [u8; 24],
 }
@@ -138,7 +157,7 @@ impl Parts {
         let parts = Self {
             memory_kib: u32::from_le_bytes(*memory_kib),
             passes: u32::from_le_bytes(*passes),
-            site: *site,
+            site: SiteId(*site),
             salt: *salt,
             nonce: *nonce,
         };

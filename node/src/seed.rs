@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use domain::id::Signature;
+use ed25519_dalek::{Signer, SigningKey};
 use rand::TryRng;
 use rand::rngs::SysRng;
 use zeroize::Zeroizing;
@@ -25,6 +27,21 @@ impl Seed {
     /// Takes bytes that were kept somewhere.
     pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(Zeroizing::new(bytes))
+    }
+
+    /// The key pair.
+    pub(crate) fn signing_key(&self) -> SigningKey {
+        SigningKey::from_bytes(&self.0)
+    }
+
+    /// The public half.
+    pub(crate) fn public(&self) -> [u8; 32] {
+        self.signing_key().verifying_key().to_bytes()
+    }
+
+    /// A signature over `bytes`, which begin with a domain string.
+    pub(crate) fn sign(&self, bytes: &[u8]) -> Signature {
+        Signature(self.signing_key().sign(bytes).to_bytes())
     }
 
     /// The bytes, for the one who signs or seals.

@@ -34,6 +34,14 @@ impl Lang {
         })
     }
 
+    /// The one of two readings.
+    pub(crate) fn pick<'a>(self, french: &'a str, english: &'a str) -> &'a str {
+        match self {
+            Self::Fr => french,
+            Self::En => english,
+        }
+    }
+
     /// The language of a locale's name, `fr_FR.UTF-8` or `C`.
     pub(crate) fn of_locale(locale: Option<&str>) -> Self {
         let french = locale
@@ -147,6 +155,90 @@ sentences! {
     InvitationOther =>
         "Ce n'est pas une ligne d'invitation (elle commence par poste-join1-).",
         "This is not a join line (it begins with poste-join1-).";
+    /// A join line whose signature is over another node.
+    InvitationForAnother =>
+        "Cette ligne admet un autre nœud que celui-ci : redonnez l'identifiant de ce nœud à poste admit-admin.",
+        "This line admits another node than this one: give this node's id to poste admit-admin again.";
+    /// A folder that is not a demonstration's.
+    NotADemo { folder: String } =>
+        "{folder} n'est pas vide et n'est pas une démonstration : choisissez un autre dossier (--dir).",
+        "{folder} is not empty and is not a demonstration: choose another folder (--dir).";
+    /// A process of the demonstration did not come up.
+    DidNotStart { name: String, log: String, last: String } =>
+        "{name} n'a pas démarré. Fin de {log} :\n    {last}",
+        "{name} did not start. End of {log}:\n    {last}";
+    /// The site key at hand is another site's.
+    OtherSite =>
+        "Cette clé est celle d'un autre site que celui de cette machine.",
+        "This key is of another site than this machine's.";
+    /// A join line for the other kind of node.
+    InvitationKind { kind: String } =>
+        "Cette ligne est pour un nœud « {kind} » : la configuration de cette machine dit autre chose (kind).",
+        "This line is for a node of kind “{kind}”: this machine's configuration says otherwise (kind).";
+    /// A command that only admin nodes have.
+    NotAnAdmin =>
+        "Cette commande se donne sur un nœud d'administration (kind = \"admin\").",
+        "This command is given on an admin node (kind = \"admin\").";
+    /// An operator's login cannot be one.
+    LoginOdd { login: String } =>
+        "« {login} » ne peut pas être un identifiant : lettres, chiffres, point, tiret, de 2 à 40.",
+        "“{login}” cannot be a login: letters, digits, dot, hyphen, 2 to 40 of them.";
+    /// An operator's password is not good enough.
+    PasswordWeak { reason: String } =>
+        "Mot de passe refusé : {reason}. Au moins 12 caractères de quatre sortes, 14 de trois, ou sept mots.",
+        "Password refused: {reason}. At least 12 characters of four kinds, 14 of three, or seven words.";
+    /// No folder for copies, neither asked for nor configured.
+    NoBackupFolder =>
+        "Où mettre la copie ? Donnez --to, ou backup.dir dans la configuration.",
+        "Where should the copy go? Give --to, or backup.dir in the configuration.";
+    /// An account was added.
+    OperatorAdded { login: String } =>
+        "Le compte {login} est créé.",
+        "The account {login} was added.";
+    /// A password was replaced.
+    OperatorReset { login: String } =>
+        "Le mot de passe de {login} est remplacé.",
+        "The password of {login} was replaced.";
+    /// A token was revoked.
+    TokenRevoked =>
+        "L'invitation est révoquée : plus personne n'entre par elle.",
+        "The invitation is revoked: nobody enters by it any more.";
+    /// A node was revoked.
+    NodeRevoked =>
+        "Le nœud est révoqué. S'il est entré par une invitation encore valable, révoquez-la aussi (poste token list).",
+        "The node is revoked. If it came by an invitation that still stands, revoke that too (poste token list).";
+    /// Nothing to list.
+    NothingListed =>
+        "Aucun.",
+        "None.";
+    /// A file was written.
+    FileWritten { file: String } =>
+        "Écrit : {file}",
+        "Written: {file}";
+    /// What `poste init` did, and what to keep safe.
+    SiteFounded { name: String, site: String, key_file: String, words: String, login: String } =>
+        "Le site « {name} » est fondé.\n\n  Identifiant du site : {site}\n\nÀ METTRE EN LIEU SÛR, MAINTENANT :\n\n  1. Le fichier {key_file} : la clé du site, scellée par votre phrase secrète.\n     Mettez-le sur une clé USB, rangez-la sous clé, puis effacez-le d'ici.\n\n  2. Les 24 mots de secours, sur papier, dans un autre endroit fermé. Ils ne seront plus affichés :\n\n{words}\n\nLa clé du site ne sert qu'à admettre ou révoquer un nœud d'administration.\n\nEnsuite : poste run, puis la console avec l'identifiant {login}.",
+        "The site “{name}” is founded.\n\n  Site id: {site}\n\nKEEP SAFE, NOW:\n\n  1. The file {key_file}: the site key, sealed by your passphrase.\n     Put it on a stick under lock and key, then erase it here.\n\n  2. The 24 recovery words, on paper, in another closed place. They are not shown again:\n\n{words}\n\nThe site key serves only to admit or revoke an admin node.\n\nNext: poste run, then the console with the login {login}.";
+    /// How an admin node that is not admitted yet goes on.
+    AwaitsAdmission { node: String } =>
+        "Ce nœud : {node}\nÀ faire admettre, clé du site en main :\n    poste admit-admin {node} --site-key FICHIER\nPuis donnez ici la ligne obtenue à poste join.",
+        "This node: {node}\nTo have it admitted, with the site key at hand:\n    poste admit-admin {node} --site-key FILE\nThen give poste join the resulting line here.";
+    /// An admin node was admitted.
+    AdminAdmitted { node: String, line: String } =>
+        "Le nœud {node} est admis. Sur cette machine :\n    poste join {line}",
+        "The node {node} is admitted. On that machine:\n    poste join {line}";
+    /// A join line was issued.
+    TokenIssued { line: String, hours: u32 } =>
+        "Sur la machine à ajouter, dans les {hours} h :\n    poste join {line}\nQui détient cette ligne peut entrer : traitez-la comme une clé.",
+        "On the machine to add, within {hours} h:\n    poste join {line}\nWhoever holds this line may enter: treat it like a key.";
+    /// A node joined.
+    Joined { site: String } =>
+        "Ce nœud rejoint le site {site}. Démarrez-le : poste run.",
+        "This node joins the site {site}. Start it: poste run.";
+    /// A join line is asked for.
+    AskLine =>
+        "Ligne d'invitation : ",
+        "Join line: ";
     /// Another process of this node runs.
     AlreadyRunning { folder: String } =>
         "Un nœud tourne déjà sur {folder}.",
@@ -187,6 +279,10 @@ sentences! {
     HasSite { folder: String } =>
         "{folder} appartient déjà à un site.",
         "{folder} belongs to a site already.";
+    /// The machine has nothing to be recognised by.
+    NoMachine =>
+        "Rien ne distingue cette machine (ni numéro de série, ni carte réseau) : donnez-lui un nom par kiosk.machine dans la configuration.",
+        "Nothing tells this machine apart (no serial number, no network card): name it by kiosk.machine in the configuration.";
     /// Two secrets that were typed differ.
     TypedTwice =>
         "Les deux saisies diffèrent.",

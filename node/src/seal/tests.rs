@@ -6,10 +6,7 @@ use crate::texts::Say;
 const PASSPHRASE: &str = "le margouillat dort sous la varangue";
 
 fn key() -> SiteKey {
-    SiteKey {
-        site: [9; 32],
-        seed: Seed::from_bytes([5; 32]),
-    }
+    SiteKey::of(Seed::from_bytes([5; 32]))
 }
 
 fn bytes_of(text: &str) -> Vec<u8> {

@@ -1,0 +1,141 @@
+//! `poste status`: how the running node is, in words or as JSON.
+
+use domain::authority::NodeKind;
+
+use crate::config::Config;
+use crate::control::view::StatusView;
+use crate::control::{Answer, Request};
+use crate::moments;
+use crate::texts::{Lang, Say};
+
+use super::ask;
+
+/// Asks and tells.
+pub(crate) fn status(config: &Config, json: bool) -> anyhow::Result<String> {
+    match ask(config, &Request::Status {})? {
+        Answer::Status(status) if json => Ok(serde_json::to_string_pretty(&status)?),
+        Answer::Status(status) => Ok(in_words(&status, Lang::here())),
+        _ => Err(Say::AnswerOdd.into()),
+    }
+}
+
+fn in_words(status: &StatusView, lang: Lang) -> String {
+    let mut lines = Vec::new();
+    let mut line = |fr: &str, en: &str, value: String| {
+        let label = lang.pick(fr, en);
+        lines.push(format!("{label:<22}{value}"));
+    };
+    let site = status.site.map_or_else(
+        || lang.pick("aucun", "none").to_owned(),
+        |site| format!("{} ({site})", status.site_name),
+    );
+    line("Site", "Site", site);
+    line("Nœud", "Node", format!("{} ({})", status.node, status.kind));
+    line(
+        "Programme",
+        "Program",
+        format!("poste {}, pid {}", status.version, status.pid),
+    );
+    if !status.joined {
+        let waits = lang.pick(
+            "n'a pas encore été reçu par un membre",
+            "no member has let it in yet",
+        );
+        line("Adhésion", "Membership", waits.to_owned());
+    }
+    line(
+        "Empreinte de l'état",
+        "Fingerprint",
+        status.fingerprint.clone(),
+    );
+    line("Liens", "Links", status.links.len().to_string());
+    for link in &status.links {
+        let kind = match link.kind {
+            Some(NodeKind::Admin) => lang.pick("administration", "admin"),
+            Some(NodeKind::Kiosk) => lang.pick("poste", "kiosk"),
+            None => "?",
+        };
+        let address = link.address.as_deref().unwrap_or("");
+        line("", "", format!("{}  {kind}  {address}", link.node));
+    }
+    let entries = status.replication.entries;
+    line(
+        "Journal",
+        "Ledger",
+        match lang {
+            Lang::Fr => format!("{entries} écritures, {} époques", status.frontier.len()),
+            Lang::En => format!("{entries} entries, {} epochs", status.frontier.len()),
+        },
+    );
+    let replication = &status.replication;
+    let (receipted, written) = (replication.receipted, replication.written);
+    let nodes = replication.durable_nodes;
+    line(
+        "Réplication",
+        "Replication",
+        match lang {
+            Lang::Fr => format!(
+                "{receipted} de ses {written} écritures sont aussi ailleurs ; {nodes} nœuds durables"
+            ),
+            Lang::En => format!(
+                "{receipted} of its {written} entries are elsewhere too; {nodes} durable nodes"
+            ),
+        },
+    );
+    let trust = if status.clocks.trusted {
+        lang.pick("heure du site", "site time")
+    } else {
+        lang.pick("heure de cette machine seule", "this machine's word only")
+    };
+    line(
+        "Heure",
+        "Time",
+        format!("{} ({trust})", moments::utc(status.clocks.site_ms)),
+    );
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::id::{NodeId, SiteId};
+
+    use super::in_words;
+    use crate::control::view::{ClocksView, LinkView, ReplicationView, StatusView};
+    use crate::texts::Lang;
+
+    #[test]
+    fn status_says_what_to_look_at_in_both_languages() {
+        let status = StatusView {
+            version: "0.1.0".into(),
+            pid: 42,
+            node: NodeId([1; 32]),
+            site: Some(SiteId([2; 32])),
+            site_name: "Médiathèque".into(),
+            kind: "kiosk".into(),
+            joined: false,
+            fingerprint: "f".repeat(64),
+            links: vec![LinkView {
+                node: NodeId([3; 32]),
+                kind: None,
+                address: Some("127.0.0.1:7443".into()),
+            }],
+            frontier: Vec::new(),
+            replication: ReplicationView::default(),
+            clocks: ClocksView::default(),
+        };
+        for (lang, word) in [(Lang::Fr, "Empreinte"), (Lang::En, "Fingerprint")] {
+            let text = in_words(&status, lang);
+            for part in [
+                word,
+                "Médiathèque",
+                "pid 42",
+                "127.0.0.1:7443",
+                &"f".repeat(64),
+            ] {
+                assert!(text.contains(part), "{part} is not in:\n{text}");
+            }
+        }
+        let json = serde_json::to_string(&status).unwrap();
+        assert_eq!(serde_json::from_str::<StatusView>(&json).unwrap(), status);
+    }
+}

@@ -1,0 +1,115 @@
+//! Shapes of `poste status --json` and of the lists.
+//!
+//! Programs read them: a field may be added, and none changes its meaning.
+
+use domain::authority::NodeKind;
+use domain::id::{EpochId, KioskId, NodeId, SiteId, TokenId};
+use serde::{Deserialize, Serialize};
+
+/// How a node is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct StatusView {
+    /// Release of the program.
+    pub(crate) version: String,
+    /// Its process.
+    pub(crate) pid: u32,
+    /// The node.
+    pub(crate) node: NodeId,
+    /// Its site, once it has joined.
+    pub(crate) site: Option<SiteId>,
+    /// The site's name.
+    pub(crate) site_name: String,
+    /// `admin` or `kiosk`.
+    pub(crate) kind: String,
+    /// Whether it has joined and may write.
+    pub(crate) joined: bool,
+    /// Hash of the state, 64 hexadecimal digits: two nodes whose fingerprints are
+    /// equal hold the same truth.
+    pub(crate) fingerprint: String,
+    /// Its links.
+    pub(crate) links: Vec<LinkView>,
+    /// What it has of the ledger, by epoch.
+    pub(crate) frontier: Vec<EpochView>,
+    /// How safe what it wrote is.
+    pub(crate) replication: ReplicationView,
+    /// Its clocks.
+    pub(crate) clocks: ClocksView,
+}
+
+/// A link to another node.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct LinkView {
+    /// The other end.
+    pub(crate) node: NodeId,
+    /// Its kind, if the ledger says so.
+    pub(crate) kind: Option<NodeKind>,
+    /// Its address, where known.
+    pub(crate) address: Option<String>,
+}
+
+/// What a node has of one epoch's log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct EpochView {
+    /// The epoch.
+    pub(crate) epoch: EpochId,
+    /// Its node, if known.
+    pub(crate) node: Option<NodeId>,
+    /// Entries below this were folded into a checkpoint.
+    pub(crate) pruned_below: u64,
+    /// Number of entries.
+    pub(crate) height: u64,
+}
+
+/// How safe what a node wrote is.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ReplicationView {
+    /// Entries that this node holds.
+    pub(crate) entries: u64,
+    /// Entries written by this process.
+    pub(crate) written: u64,
+    /// Of these, how many another durable node has receipted.
+    pub(crate) receipted: u64,
+    /// Durable nodes that could receipt.
+    pub(crate) durable_nodes: u32,
+}
+
+/// A node's clocks.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ClocksView {
+    /// Milliseconds since the machine booted.
+    pub(crate) boot_ms: u64,
+    /// This machine's wall clock, milliseconds since 1970.
+    pub(crate) wall_ms: i64,
+    /// Site time, milliseconds since 1970.
+    pub(crate) site_ms: i64,
+    /// Whether site time is an admin node's word.
+    pub(crate) trusted: bool,
+}
+
+/// A join token that still lets somebody in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct TokenView {
+    /// Which.
+    pub(crate) token: TokenId,
+    /// Its end, milliseconds since 1970.
+    pub(crate) expires_ms: i64,
+}
+
+/// A node of the site.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct NodeView {
+    /// Which.
+    pub(crate) node: NodeId,
+    /// Its kind.
+    pub(crate) kind: NodeKind,
+    /// The kiosk that it serves.
+    pub(crate) kiosk: Option<KioskId>,
+    /// That kiosk's name.
+    pub(crate) kiosk_name: Option<String>,
+    /// Whether this node has a link to it, or is it.
+    pub(crate) linked: bool,
+    /// Whether it was revoked.
+    pub(crate) revoked: bool,
+    /// Whether it was caught writing two histories.
+    pub(crate) forked: bool,
+}
