@@ -49,8 +49,10 @@ pub struct Member {
     pub kind: NodeKind,
     /// The kiosk that it serves.
     pub kiosk: Option<KioskId>,
-    /// Whether its membership was revoked.
+    /// Whether its membership was revoked: links to it are cut at once.
     pub revoked: bool,
+    /// Whether a revocation is complete, so that its entries are cut too.
+    pub cut: bool,
 }
 
 /// An epoch of a member.
@@ -113,12 +115,17 @@ struct Revocation {
 
 impl Revocation {
     /// The cut of all complete intents whose pieces `counts` accepts: heights merge by minimum, and
-    /// an epoch missing from any intent is cut at nothing. `None` when no intent is complete.
-    fn cut(&self, counts: impl Fn(&EntryId) -> bool) -> Option<BTreeMap<EpochId, u64>> {
+    /// an epoch missing from any intent is cut at nothing. `None` when no intent is complete. Pieces
+    /// make up one intent if `author` says the same of them.
+    fn cut(
+        &self,
+        counts: impl Fn(&EntryId) -> bool,
+        author: impl Fn(&EntryId) -> Option<EpochId>,
+    ) -> Option<BTreeMap<EpochId, u64>> {
         let mut intents: BTreeMap<_, BTreeMap<u16, &Vec<Cut>>> = BTreeMap::new();
         for ((part, id), cut) in &self.pieces {
             if counts(id) {
-                let intent = (part.intent, part.count, part.root);
+                let intent = (author(id), part.intent, part.count, part.root);
                 intents
                     .entry(intent)
                     .or_default()
@@ -127,7 +134,7 @@ impl Revocation {
             }
         }
         let mut merged: Option<BTreeMap<EpochId, u64>> = None;
-        for ((_, count, root), pieces) in intents {
+        for ((_, _, count, root), pieces) in intents {
             let whole: Vec<Cut> = pieces
                 .values()
                 .flat_map(|cut| cut.iter().copied())
@@ -379,7 +386,11 @@ impl Chain {
     /// countersignature.
     pub fn entries_behind(&self, node: &NodeId, token: &TokenId) -> Vec<EntryId> {
         let standing = self.standing();
-        let issued = self.tokens.get(token).into_iter().flat_map(|said| said.keys());
+        let issued = self
+            .tokens
+            .get(token)
+            .into_iter()
+            .flat_map(|said| said.keys());
         let issued = issued.filter(|id| is_admin(&standing, id)).take(1);
         let signed = self.countersignatures(*node, *token);
         let signed = signed.filter(|id| standing.author(id).is_some()).take(1);
@@ -471,13 +482,17 @@ impl Chain {
         counts: impl Fn(&EntryId) -> bool,
     ) {
         let revoked = revocation.is_some_and(|r| r.begun(&counts));
-        let cut = revocation.and_then(|r| r.cut(&counts));
+        // The site key signs each piece, whoever carries it; an admin's pieces are those of one log, so
+        // that no other author can spoil them.
+        let author = |id: &EntryId| (kind == NodeKind::Kiosk).then_some(id.epoch);
+        let cut = revocation.and_then(|r| r.cut(&counts, author));
         standing.members.insert(
             node,
             Member {
                 kind,
                 kiosk,
                 revoked,
+                cut: cut.is_some(),
             },
         );
         for epoch in self.epochs_of(node) {

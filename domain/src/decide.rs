@@ -1,5 +1,6 @@
 //! What a command becomes: facts, or a refusal. Nothing is changed here.
 
+use alloc::collections::BTreeSet;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -226,7 +227,8 @@ impl Site {
                 if let Scope::Room(room) = scope {
                     self.rooms().get(room).ok_or(Refusal::UnknownRoom)?;
                 }
-                if *expires_ms <= now.wall_ms || *expires_ms - now.wall_ms > LONGEST_VALIDITY_MS {
+                let validity = expires_ms.saturating_sub(now.wall_ms);
+                if !(1..=LONGEST_VALIDITY_MS).contains(&validity) {
                     return Err(Refusal::OutOfBounds);
                 }
                 let (token, scope, expires_ms) = (*token, *scope, *expires_ms);
@@ -428,6 +430,9 @@ impl Site {
         }
         match found.scope {
             Scope::Kiosk(only) if only != *kiosk => Err(Refusal::WrongPlace),
+            Scope::Room(room) if self.room_of(kiosk).is_some_and(|of| of != room) => {
+                Err(Refusal::WrongPlace)
+            }
             Scope::Kiosk(_) | Scope::Room(_) => Ok(Fact::NodeCountersigned(NodeCountersigned {
                 node: *node,
                 token: *token,
@@ -446,8 +451,8 @@ impl Site {
         if seconds == 0 || seconds.unsigned_abs() > MOST_SECONDS {
             return Err(Refusal::OutOfBounds);
         }
-        if let Some(already) = found.extension(&request) {
-            return if already == seconds {
+        if let Some(already) = self.extension(&request) {
+            return if already == (*session, seconds) {
                 Ok(Vec::new())
             } else {
                 Err(Refusal::RequestReused)
@@ -484,9 +489,20 @@ impl Site {
         if codes.is_empty() || codes.len() > MOST_CODES {
             return Err(Refusal::OutOfBounds);
         }
-        if codes
-            .iter()
-            .any(|(session, _)| self.session(session).is_some())
+        let sessions: BTreeSet<_> = codes.iter().map(|(session, _)| session).collect();
+        if sessions.len() < codes.len() {
+            return Err(Refusal::OutOfBounds);
+        }
+        let known = |(session, key): &(SessionId, CodeKey)| {
+            self.session(session)
+                .is_some_and(|known| known.has_key(key))
+        };
+        if codes.iter().all(known) {
+            return Ok(Vec::new());
+        }
+        if sessions
+            .into_iter()
+            .any(|session| self.session(session).is_some())
         {
             return Err(Refusal::Exists);
         }
@@ -524,7 +540,7 @@ impl Site {
             // Only the site key makes and unmakes admin nodes.
             return Err(Refusal::Authority);
         }
-        if member.revoked {
+        if member.cut {
             return Ok(Vec::new());
         }
         Ok(cut_parts(request, cut)?

@@ -156,7 +156,7 @@ pub enum State {
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Session {
     issues: BTreeMap<EntryId, Issue>,
-    grants: BTreeMap<RequestId, BTreeMap<[u8; 32], i32>>,
+    grants: BTreeMap<RequestId, i32>,
     life: Replaceable<Step>,
     orders: BTreeMap<EntryId, Order>,
     withdrawn: BTreeSet<EntryId>,
@@ -167,12 +167,12 @@ pub struct Session {
 }
 
 impl Session {
-    pub(crate) fn extend(&mut self, request: RequestId, hash: [u8; 32], seconds: i32) -> bool {
-        self.grants
-            .entry(request)
-            .or_default()
-            .insert(hash, seconds)
-            .is_none()
+    pub(crate) fn extend(&mut self, request: RequestId, seconds: i32) {
+        self.grants.insert(request, seconds);
+    }
+
+    pub(crate) fn unextend(&mut self, request: &RequestId) {
+        self.grants.remove(request);
     }
 
     pub(crate) fn step(&mut self, id: EntryId, step: Member<Step>) -> bool {
@@ -317,14 +317,6 @@ impl Session {
         self.cells.get(epoch)
     }
 
-    /// The request ids of extensions, for idempotence.
-    pub fn extension(&self, request: &RequestId) -> Option<i32> {
-        // Different content under one id: the lower hash counts.
-        self.grants
-            .get(request)
-            .and_then(|said| said.values().next().copied())
-    }
-
     /// Openings that were proven.
     fn opened(&self) -> impl Iterator<Item = (&EntryId, &Member<Step>)> {
         let members = self.life.members();
@@ -363,7 +355,9 @@ impl Session {
         }
         let unseen = self.opened().filter(|(id, _)| !seen.contains(*id));
         let kiosks: BTreeSet<_> = unseen.map(|(_, m)| m.value.kiosk).collect();
-        let contend = heads.iter().filter(|(_, m)| kiosks.contains(&m.value.kiosk));
+        let contend = heads
+            .iter()
+            .filter(|(_, m)| kiosks.contains(&m.value.kiosk));
         let contenders: Vec<_> = contend.copied().collect();
         if contenders.is_empty() {
             heads
@@ -378,7 +372,11 @@ impl Session {
         let winner = self.winner().map(|(id, _)| id);
         let heads = self.heads().into_iter().map(|(id, _)| id);
         let others = heads.filter(|id| Some(*id) != winner);
-        winner.into_iter().chain(others).take(MOST_REPLACED).collect()
+        winner
+            .into_iter()
+            .chain(others)
+            .take(MOST_REPLACED)
+            .collect()
     }
 
     /// The heads that stand on `kiosk`, as its next step must follow them.
@@ -502,10 +500,12 @@ impl Session {
 
     /// Number that the next opening bears.
     pub fn next_opening(&self) -> u32 {
-        let openings = self.opened().filter_map(|(_, member)| match member.value.kind {
-            StepKind::Opened { opening } => Some(opening),
-            StepKind::Paused | StepKind::Resumed | StepKind::Closed(_) => None,
-        });
+        let openings = self
+            .opened()
+            .filter_map(|(_, member)| match member.value.kind {
+                StepKind::Opened { opening } => Some(opening),
+                StepKind::Paused | StepKind::Resumed | StepKind::Closed(_) => None,
+            });
         openings.max().unwrap_or(0).saturating_add(1)
     }
 
@@ -514,12 +514,7 @@ impl Session {
         let issued = self
             .issue()
             .map_or(0, |issue| i64::from(issue.terms.seconds));
-        let extended: i64 = self
-            .grants
-            .values()
-            .filter_map(|said| said.values().next())
-            .map(|seconds| i64::from(*seconds))
-            .sum();
+        let extended: i64 = self.grants.values().copied().map(i64::from).sum();
         u64::try_from(issued.saturating_add(extended))
             .unwrap_or(0)
             .saturating_mul(1000)

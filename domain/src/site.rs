@@ -4,14 +4,16 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 
-
 use crate::authority::{Chain, Epoch, NodeKind, Standing};
 use crate::batch::{Batches, Piece};
 use crate::codec::{self, CodecError};
-use crate::command::Terms;
-use crate::fact::{CodesIssued, Fact, LONGEST_NAME, MOST_PARTS, fact_hash, opening_bytes};
+use crate::command::{MOST_SECONDS, Terms};
+use crate::fact::{
+    CodesIssued, Fact, LONGEST_NAME, MOST_PARTS, SessionExtended, fact_hash, opening_bytes,
+};
 use crate::id::{
-    CodeKey, EntryId, EpochId, KioskId, NodeId, RoomId, RowId, SessionId, SiteId, verifies,
+    CodeKey, EntryId, EpochId, KioskId, NodeId, RequestId, RoomId, RowId, SessionId, SiteId,
+    verifies,
 };
 use crate::kiosk::{Kiosk, Named, RoomName, Rooms, Service};
 use crate::moment::Moment;
@@ -48,6 +50,7 @@ pub struct Site {
     settings: Replaceable<Settings>,
     sessions: BTreeMap<SessionId, Session>,
     batches: Batches,
+    extensions: BTreeMap<RequestId, ([u8; 32], SessionId, i32)>,
     erased: BTreeSet<RowId>,
     codes: BTreeMap<CodeKey, BTreeSet<SessionId>>,
     on: BTreeMap<KioskId, BTreeSet<SessionId>>,
@@ -83,6 +86,7 @@ impl Site {
             settings: Replaceable::default(),
             sessions: BTreeMap::new(),
             batches: Batches::default(),
+            extensions: BTreeMap::new(),
             erased: BTreeSet::new(),
             codes: BTreeMap::new(),
             on: BTreeMap::new(),
@@ -131,6 +135,7 @@ impl Site {
         self.kiosks.clear();
         self.settings = Replaceable::default();
         self.batches = Batches::default();
+        self.extensions.clear();
         self.erased.clear();
         self.codes.clear();
         self.on.clear();
@@ -273,7 +278,7 @@ impl Site {
                     },
                 )
             }
-            Fact::CodeIssued(f) if host(&f.by) => {
+            Fact::CodeIssued(f) if host(&f.by) && f.seconds <= MOST_SECONDS => {
                 let terms = Terms {
                     derivation: f.derivation,
                     seconds: f.seconds,
@@ -284,20 +289,14 @@ impl Site {
                 let issue = Issue::new(f.key, terms, f.label, f.by, hash);
                 self.issue(id, f.session, issue)
             }
-            Fact::CodesIssued(f) if host(&f.by) => self.apply_batch(id, f, hash),
+            Fact::CodesIssued(f) if host(&f.by) && f.seconds <= MOST_SECONDS => {
+                self.apply_batch(id, f, hash)
+            }
             Fact::Withdrawn(f) if host(&f.by) => {
                 self.sessions.entry(f.session).or_default().withdraw(id)
             }
-            Fact::SessionExtended(f) if host(&f.by) => {
-                let bounded = f.seconds.unsigned_abs() <= crate::command::MOST_SECONDS;
-                let content = codec::hash(b"poste-extend-1", &(f.session, f.seconds));
-                match content {
-                    Ok(content) if bounded => {
-                        let session = self.sessions.entry(f.session).or_default();
-                        session.extend(f.request, content, f.seconds)
-                    }
-                    _ => false,
-                }
+            Fact::SessionExtended(f) if host(&f.by) && f.seconds.unsigned_abs() <= MOST_SECONDS => {
+                self.apply_extension(f)
             }
             Fact::CloseAsked(f) if host(&f.by) => {
                 let kind = OrderKind::Close {
@@ -450,6 +449,33 @@ impl Site {
                 on.remove(&id);
             }
         }
+    }
+
+    /// One request extends one session once. Of different contents under one request the lower hash
+    /// counts, and the other is taken back.
+    fn apply_extension(&mut self, f: &SessionExtended) -> bool {
+        let Ok(content) = codec::hash(b"poste-extend-1", &(f.session, f.seconds)) else {
+            return false;
+        };
+        if let Some((known, session, _)) = self.extensions.get(&f.request) {
+            if *known <= content {
+                return false;
+            }
+            if let Some(session) = self.sessions.get_mut(session) {
+                session.unextend(&f.request);
+            }
+        }
+        let extension = (content, f.session, f.seconds);
+        self.extensions.insert(f.request, extension);
+        let session = self.sessions.entry(f.session).or_default();
+        session.extend(f.request, f.seconds);
+        true
+    }
+
+    /// What was extended under a request, and by how many seconds.
+    pub(crate) fn extension(&self, request: &RequestId) -> Option<(SessionId, i32)> {
+        let (_, session, seconds) = self.extensions.get(request)?;
+        Some((*session, *seconds))
     }
 
     fn apply_batch(&mut self, id: EntryId, f: &CodesIssued, hash: [u8; 32]) -> bool {
