@@ -8,7 +8,7 @@
 //! One actor per node can be called from afar, the one here; everything else in the process keeps
 //! to messages that do not travel.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use ractor::concurrency::JoinHandle;
@@ -19,10 +19,12 @@ use tokio::sync::{Mutex, mpsc};
 
 use crate::link::session::ClusterLane;
 
-mod auth_name;
+mod guard;
 mod listener;
 mod membership;
+mod server;
 mod transport;
+mod wire;
 
 use membership::{Membership, MembershipMessage};
 
@@ -124,10 +126,10 @@ pub fn lanes() -> (mpsc::Sender<ClusterLane>, Lanes) {
     (sender, Lanes(Arc::new(Mutex::new(receiver))))
 }
 
-/// Handle to the gateway; cheap to clone.
+/// Handle to the gateway; cheap to clone, and good over restarts.
 #[derive(Debug, Clone)]
 pub struct Gateway {
-    membership: ActorRef<MembershipMessage>,
+    membership: Arc<RwLock<ActorRef<MembershipMessage>>>,
 }
 
 impl Gateway {
@@ -136,11 +138,27 @@ impl Gateway {
         settings: GatewaySettings,
         supervisor: Option<ActorCell>,
     ) -> Result<(Self, JoinHandle<()>), SpawnErr> {
-        let (membership, ended) = match supervisor {
-            Some(supervisor) => Actor::spawn_linked(None, Membership, settings, supervisor).await?,
-            None => Actor::spawn(None, Membership, settings).await?,
-        };
-        Ok((Self { membership }, ended))
+        let (membership, ended) = spawn(settings, supervisor).await?;
+        Ok((
+            Self {
+                membership: Arc::new(RwLock::new(membership)),
+            },
+            ended,
+        ))
+    }
+
+    /// Starts the gateway again after it has ended; every clone of this handle then leads to it.
+    pub async fn start_again(
+        &self,
+        settings: GatewaySettings,
+        supervisor: Option<ActorCell>,
+    ) -> Result<JoinHandle<()>, SpawnErr> {
+        let (membership, ended) = spawn(settings, supervisor).await?;
+        *self
+            .membership
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = membership;
+        Ok(ended)
     }
 
     /// What the screen of `node` shows now.
@@ -170,9 +188,8 @@ impl Gateway {
 
     /// The nodes whose gateways are in `group` and can be called now, this one not included.
     pub async fn members(&self, group: Group) -> Vec<[u8; 32]> {
-        let asked = self
-            .membership
-            .call(|port| MembershipMessage::Members(group, port), Some(CALL));
+        let membership = self.membership();
+        let asked = membership.call(|port| MembershipMessage::Members(group, port), Some(CALL));
         match asked.await {
             Ok(CallResult::Success(members)) => members,
             Ok(CallResult::Timeout | CallResult::SenderError) | Err(_) => Vec::new(),
@@ -181,7 +198,14 @@ impl Gateway {
 
     /// The actor itself, for its supervisor.
     pub fn cell(&self) -> ActorCell {
-        self.membership.get_cell()
+        self.membership().get_cell()
+    }
+
+    fn membership(&self) -> ActorRef<MembershipMessage> {
+        self.membership
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     async fn order(
@@ -216,14 +240,23 @@ impl Gateway {
 
     /// The gateway of `node`, looked up anew at each call: a reference does not outlive its link.
     async fn find(&self, node: [u8; 32]) -> Result<ActorRef<GatewayMessage>, CallError> {
-        let asked = self
-            .membership
-            .call(|port| MembershipMessage::Find(node, port), Some(CALL));
+        let membership = self.membership();
+        let asked = membership.call(|port| MembershipMessage::Find(node, port), Some(CALL));
         match asked.await {
             Ok(CallResult::Success(Some(cell))) => Ok(cell.into()),
             Ok(CallResult::Success(None) | CallResult::Timeout | CallResult::SenderError)
             | Err(_) => Err(CallError::NotHere),
         }
+    }
+}
+
+async fn spawn(
+    settings: GatewaySettings,
+    supervisor: Option<ActorCell>,
+) -> Result<(ActorRef<MembershipMessage>, JoinHandle<()>), SpawnErr> {
+    match supervisor {
+        Some(supervisor) => Actor::spawn_linked(None, Membership, settings, supervisor).await,
+        None => Actor::spawn(None, Membership, settings).await,
     }
 }
 

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use ractor::concurrency::JoinHandle;
@@ -118,11 +118,11 @@ pub struct LinkNow {
     pub dropped: u64,
 }
 
-/// Handle to the actor; cheap to clone. Sending to a dead actor does nothing: its supervisor
-/// starts it again.
+/// Handle to the actor; cheap to clone, and good over restarts. Sending while the actor is down
+/// does nothing: its supervisor starts it again.
 #[derive(Debug, Clone)]
 pub struct Peers {
-    actor: ActorRef<shell::PeersMessage>,
+    actor: Arc<RwLock<ActorRef<shell::PeersMessage>>>,
 }
 
 impl Peers {
@@ -131,13 +131,24 @@ impl Peers {
         settings: PeersSettings,
         supervisor: Option<ActorCell>,
     ) -> Result<(Self, JoinHandle<()>), SpawnErr> {
-        let (actor, ended) = match supervisor {
-            Some(supervisor) => {
-                Actor::spawn_linked(None, shell::Shell, settings, supervisor).await?
-            }
-            None => Actor::spawn(None, shell::Shell, settings).await?,
-        };
-        Ok((Self { actor }, ended))
+        let (actor, ended) = spawn(settings, supervisor).await?;
+        Ok((
+            Self {
+                actor: Arc::new(RwLock::new(actor)),
+            },
+            ended,
+        ))
+    }
+
+    /// Starts the actor again after it has ended; every clone of this handle then leads to it.
+    pub async fn start_again(
+        &self,
+        settings: PeersSettings,
+        supervisor: Option<ActorCell>,
+    ) -> Result<JoinHandle<()>, SpawnErr> {
+        let (actor, ended) = spawn(settings, supervisor).await?;
+        *self.actor.write().unwrap_or_else(PoisonError::into_inner) = actor;
+        Ok(ended)
     }
 
     /// Somebody may be there.
@@ -162,11 +173,8 @@ impl Peers {
 
     /// The open links, by node; empty if the actor is being restarted.
     pub async fn links(&self) -> Vec<LinkNow> {
-        match self
-            .actor
-            .call(shell::PeersMessage::Links, Some(ANSWER))
-            .await
-        {
+        let actor = self.actor();
+        match actor.call(shell::PeersMessage::Links, Some(ANSWER)).await {
             Ok(CallResult::Success(links)) => links,
             Ok(CallResult::Timeout | CallResult::SenderError) | Err(_) => Vec::new(),
         }
@@ -174,24 +182,38 @@ impl Peers {
 
     /// The actor itself, for its supervisor.
     pub fn cell(&self) -> ActorCell {
-        self.actor.get_cell()
+        self.actor().get_cell()
     }
 
     /// The actors of open links, by node: what a test or a fault injector may kill.
     pub async fn link_cells(&self) -> Vec<([u8; 32], ActorCell)> {
-        match self
-            .actor
-            .call(shell::PeersMessage::Cells, Some(ANSWER))
-            .await
-        {
+        let actor = self.actor();
+        match actor.call(shell::PeersMessage::Cells, Some(ANSWER)).await {
             Ok(CallResult::Success(cells)) => cells,
             Ok(CallResult::Timeout | CallResult::SenderError) | Err(_) => Vec::new(),
         }
     }
 
+    fn actor(&self) -> ActorRef<shell::PeersMessage> {
+        self.actor
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
     fn cast(&self, message: shell::PeersMessage) {
-        if self.actor.cast(message).is_err() {
+        if self.actor().cast(message).is_err() {
             tracing::debug!("the peers actor is not running");
         }
+    }
+}
+
+async fn spawn(
+    settings: PeersSettings,
+    supervisor: Option<ActorCell>,
+) -> Result<(ActorRef<shell::PeersMessage>, JoinHandle<()>), SpawnErr> {
+    match supervisor {
+        Some(supervisor) => Actor::spawn_linked(None, shell::Shell, settings, supervisor).await,
+        None => Actor::spawn(None, shell::Shell, settings).await,
     }
 }

@@ -2,25 +2,18 @@
 //! link.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use ractor::{
     Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent,
 };
-use ractor_cluster::node::{NodeConnectionMode, NodeServerSessionInformation};
-use ractor_cluster::{
-    IncomingEncryptionMode, NodeEventSubscription, NodeServer, NodeServerMessage, RactorMessage,
-};
-use sha2::{Digest, Sha256};
+use ractor_cluster::node::NodeServerSessionInformation;
+use ractor_cluster::{NodeServerMessage, NodeSessionMessage, RactorMessage};
 use tokio::task::JoinHandle;
 
-use super::transport::{NODE_NAME, Transport, cluster_name, hex};
-use super::{GatewayActor, GatewayEvent, GatewayMessage, GatewaySettings, Group, listener};
+use super::transport::{Transport, cluster_name, hex};
+use super::{GatewayActor, GatewayEvent, GatewayMessage, GatewaySettings, Group, server};
 use crate::link::session::ClusterLane;
-
-/// The longest frame that a peer may send here: calls and answers are small.
-const MAX_FRAME: u64 = 64 * 1024;
 
 /// How long a new session may take until it is ready.
 const READY: Duration = Duration::from_secs(10);
@@ -58,7 +51,7 @@ pub(super) struct State {
     /// Lanes given to the node server, whose session has not been announced yet.
     injected: HashMap<String, [u8; 32]>,
     /// The newest lane of a peer whose former session has not ended yet.
-    waiting: HashMap<[u8; 32], Box<ClusterLane>>,
+    waiting: HashMap<[u8; 32], ClusterLane>,
     lanes_taken: u64,
     pump: JoinHandle<()>,
 }
@@ -66,7 +59,7 @@ pub(super) struct State {
 struct Session {
     peer: [u8; 32],
     /// Local: the session's own actor, not one of the peer's.
-    actor: ActorRef<ractor_cluster::NodeSessionMessage>,
+    actor: ActorRef<NodeSessionMessage>,
     ready: bool,
 }
 
@@ -120,7 +113,7 @@ impl Actor for Membership {
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            MembershipMessage::Lane(lane) => state.take_lane(&myself, lane),
+            MembershipMessage::Lane(lane) => state.take_lane(&myself, *lane),
             MembershipMessage::Opened(session) => state.opened(&myself, &session),
             MembershipMessage::Authenticated(session) => state.authenticated(&session),
             MembershipMessage::Ready(session) => state.ready(&session).await,
@@ -163,7 +156,7 @@ impl Actor for Membership {
 impl State {
     /// Takes a lane up; if the peer still has a session, only once that has ended. Two sessions
     /// of one name would drive each other out.
-    fn take_lane(&mut self, myself: &ActorRef<MembershipMessage>, lane: Box<ClusterLane>) {
+    fn take_lane(&mut self, myself: &ActorRef<MembershipMessage>, lane: ClusterLane) {
         let mut former = false;
         for session in self
             .sessions
@@ -182,14 +175,14 @@ impl State {
         }
     }
 
-    fn inject(&mut self, myself: &ActorRef<MembershipMessage>, lane: Box<ClusterLane>) {
+    fn inject(&mut self, myself: &ActorRef<MembershipMessage>, lane: ClusterLane) {
         // Without a server the lane is dropped, and its link will lend it again.
         let Some(server) = &self.server else { return };
         self.lanes_taken += 1;
         let (peer, is_server) = (lane.peer, !lane.dialled);
         let label = format!("{}/{}", hex(&peer), self.lanes_taken);
         let stream = Box::new(Transport {
-            lane: *lane,
+            lane,
             label: label.clone(),
         });
         let opened = NodeServerMessage::ConnectionOpenedExternal { stream, is_server };
@@ -323,42 +316,13 @@ impl State {
         if self.server.is_some() {
             return;
         }
-        match self.spawn_server(myself).await {
+        match server::start(self.settings.node, self.settings.site, myself).await {
             Ok(server) => self.server = Some(server),
             Err(error) => {
                 tracing::error!(%error, "cannot start ractor_cluster");
                 myself.send_after(AGAIN, || MembershipMessage::StartServer);
             }
         }
-    }
-
-    async fn spawn_server(
-        &self,
-        myself: &ActorRef<MembershipMessage>,
-    ) -> Result<ActorRef<NodeServerMessage>, ActorProcessingErr> {
-        let locked = IncomingEncryptionMode::Tls(listener::locked()?);
-        // Not a secret: links have proven who speaks. It keeps sites apart, once more.
-        let cookie = Sha256::new()
-            .chain_update(b"poste cluster")
-            .chain_update(self.settings.site);
-        let server = NodeServer::new(
-            0,
-            hex(&cookie.finalize()),
-            NODE_NAME.to_owned(),
-            // Has to differ between nodes: two with one host name and port take each other for
-            // themselves.
-            hex(&self.settings.node),
-            Some(locked),
-            Some(NodeConnectionMode::Isolated),
-        )
-        .with_listen_addr(IpAddr::V4(Ipv4Addr::LOCALHOST))
-        .with_max_inbound_frame_size(MAX_FRAME);
-        let (server, _) = Actor::spawn_linked(None, server, (), myself.get_cell()).await?;
-        server.cast(NodeServerMessage::SubscribeToEvents {
-            id: "membership".to_owned(),
-            subscription: Box::new(Subscription(myself.clone())),
-        })?;
-        Ok(server)
     }
 
     async fn start_gateway(&mut self, myself: &ActorRef<MembershipMessage>) {
@@ -403,35 +367,6 @@ impl State {
         if self.settings.events.send(event).await.is_err() {
             tracing::debug!("nobody listens to membership");
         }
-    }
-}
-
-/// Hands ractor_cluster's events on; it calls this from within its own actor.
-struct Subscription(ActorRef<MembershipMessage>);
-
-impl Subscription {
-    fn tell(&self, message: MembershipMessage) {
-        if self.0.cast(message).is_err() {
-            tracing::debug!("membership is not running");
-        }
-    }
-}
-
-impl NodeEventSubscription for Subscription {
-    fn node_session_opened(&self, session: NodeServerSessionInformation) {
-        self.tell(MembershipMessage::Opened(Box::new(session)));
-    }
-
-    fn node_session_authenticated(&self, session: NodeServerSessionInformation) {
-        self.tell(MembershipMessage::Authenticated(Box::new(session)));
-    }
-
-    fn node_session_ready(&self, session: NodeServerSessionInformation) {
-        self.tell(MembershipMessage::Ready(Box::new(session)));
-    }
-
-    fn node_session_disconnected(&self, session: NodeServerSessionInformation) {
-        self.tell(MembershipMessage::Disconnected(Box::new(session)));
     }
 }
 

@@ -4,22 +4,21 @@
 //! addresses are validated by a stateless retry before any state is kept, and both the open
 //! links and the unfinished handshakes (in all, and for one address) have a limit.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
-use quinn::crypto::{CryptoError, HmacKey};
 use quinn::{IdleTimeout, Runtime, VarInt};
 use quinn_proto::HashedConnectionIdGenerator;
-use sha2::{Digest, Sha256};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::LinkError;
 use super::close::{CloseReason, LinkEnd};
+use super::gate::{Gate, HandshakePlace, MAX_HANDSHAKES};
+use super::reset::ResetKey;
 use super::socket::{CountingSocket, QUIC_V1};
 use super::tls;
 
@@ -31,15 +30,6 @@ pub const IDLE: Duration = Duration::from_secs(4);
 
 /// From the first packet to open lanes: how long either end may take.
 pub const HANDSHAKE: Duration = Duration::from_secs(5);
-
-/// Links that may be open at once.
-pub const MAX_LINKS: usize = 512;
-
-/// Answered handshakes that may be unfinished at once, in all.
-pub const MAX_HANDSHAKES: usize = 64;
-
-/// Answered handshakes that may be unfinished at once, from one address.
-pub const MAX_HANDSHAKES_FROM_ONE: usize = 16;
 
 /// Streams that the dialler may have open: the five lanes, and a second `cluster` while the
 /// first ends.
@@ -71,16 +61,6 @@ pub struct PortCounts {
     pub turned_away: u64,
     /// Connections open now, judged or not.
     pub open: usize,
-}
-
-/// The limits, and who uses them up.
-#[derive(Debug)]
-struct Gate {
-    links: Arc<Semaphore>,
-    handshakes: Arc<Semaphore>,
-    by_address: Mutex<HashMap<IpAddr, usize>>,
-    turned_away: AtomicU64,
-    strays: Arc<AtomicU64>,
 }
 
 /// A connection whose TLS stands: both ends have proven their keys, nothing else is known.
@@ -119,12 +99,15 @@ impl Endpoint {
         let mut client = quinn::ClientConfig::new(Arc::new(client));
         client.transport_config(transport);
 
-        let socket = std::net::UdpSocket::bind(listen).map_err(|cause| match cause.kind() {
-            std::io::ErrorKind::AddrInUse => LinkError::PortInUse(listen),
-            _ => LinkError::Listen {
-                address: listen,
-                cause,
-            },
+        let socket = std::net::UdpSocket::bind(listen).map_err(|cause| {
+            if cause.kind() == std::io::ErrorKind::AddrInUse {
+                LinkError::PortInUse(listen)
+            } else {
+                LinkError::Listen {
+                    address: listen,
+                    cause,
+                }
+            }
         })?;
         let listen_failed = |cause| LinkError::Listen {
             address: listen,
@@ -150,13 +133,7 @@ impl Endpoint {
         )
         .map_err(listen_failed)?;
         quinn.set_default_client_config(client);
-        let gate = Gate {
-            links: Arc::new(Semaphore::new(MAX_LINKS)),
-            handshakes: Arc::new(Semaphore::new(MAX_HANDSHAKES)),
-            by_address: Mutex::default(),
-            turned_away: AtomicU64::new(0),
-            strays,
-        };
+        let gate = Gate::new(strays);
         Ok(Self {
             quinn,
             node: key.verifying_key().to_bytes(),
@@ -310,139 +287,4 @@ fn transport() -> quinn::TransportConfig {
         .receive_window(VarInt::from_u32(STRANGER_WINDOW))
         .send_window(1024 * 1024);
     transport
-}
-
-/// An unfinished answered handshake's place, given back when dropped.
-#[derive(Debug)]
-pub(crate) struct HandshakePlace {
-    gate: Arc<Gate>,
-    from: IpAddr,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl HandshakePlace {
-    fn take(gate: &Arc<Gate>, from: IpAddr) -> Option<Self> {
-        let permit = Arc::clone(&gate.handshakes).try_acquire_owned().ok()?;
-        let mut by_address = gate
-            .by_address
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let count = by_address.entry(from).or_default();
-        if *count >= MAX_HANDSHAKES_FROM_ONE {
-            return None;
-        }
-        *count += 1;
-        drop(by_address);
-        Some(Self {
-            gate: Arc::clone(gate),
-            from,
-            _permit: permit,
-        })
-    }
-}
-
-impl Drop for HandshakePlace {
-    fn drop(&mut self) {
-        let mut by_address = self
-            .gate
-            .by_address
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = by_address.get_mut(&self.from) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                by_address.remove(&self.from);
-            }
-        }
-    }
-}
-
-/// Keys of stateless resets and connection ids, derived from the node key: after a restart a node
-/// still recognises the packets of its former run and tells their senders to let go at once.
-struct ResetKey([u8; 32]);
-
-impl ResetKey {
-    fn of(key: &SigningKey) -> Self {
-        let mut hash = Sha256::new();
-        hash.update(b"poste quic reset key");
-        hash.update(key.to_bytes());
-        Self(hash.finalize().into())
-    }
-
-    fn connection_ids(&self) -> u64 {
-        let mut key = [0; 32];
-        self.sign(b"poste quic connection ids", &mut key);
-        key.first_chunk::<8>()
-            .map_or(0, |bytes| u64::from_le_bytes(*bytes))
-    }
-}
-
-impl HmacKey for ResetKey {
-    /// HMAC-SHA-256 with a 32-byte key.
-    fn sign(&self, data: &[u8], signature_out: &mut [u8]) {
-        let mut pad = [0x36; 64];
-        pad.iter_mut()
-            .zip(self.0)
-            .for_each(|(pad, key)| *pad ^= key);
-        let inner = Sha256::new()
-            .chain_update(pad)
-            .chain_update(data)
-            .finalize();
-        // 0x36 ^ 0x5c turns the inner padding into the outer one.
-        pad.iter_mut().for_each(|pad| *pad ^= 0x6a);
-        let outer = Sha256::new()
-            .chain_update(pad)
-            .chain_update(inner)
-            .finalize();
-        signature_out
-            .iter_mut()
-            .zip(outer)
-            .for_each(|(out, byte)| *out = byte);
-    }
-
-    fn signature_len(&self) -> usize {
-        32
-    }
-
-    fn verify(&self, data: &[u8], signature: &[u8]) -> Result<(), CryptoError> {
-        let mut expected = [0; 32];
-        self.sign(data, &mut expected);
-        let difference = expected
-            .iter()
-            .zip(signature)
-            .fold(0, |all, (a, b)| all | (a ^ b));
-        if difference == 0 && signature.len() == expected.len() {
-            Ok(())
-        } else {
-            Err(CryptoError)
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// RFC 4231, test case 2 has a short key; zero-padding makes it one of 32 bytes.
-    #[test]
-    fn the_reset_key_signs_as_hmac_sha_256() {
-        let mut key = [0; 32];
-        key[..4].copy_from_slice(b"Jefe");
-        let mut signature = [0; 32];
-        ResetKey(key).sign(b"what do ya want for nothing?", &mut signature);
-        assert_eq!(
-            signature[..8],
-            [0x5b, 0xdc, 0xc1, 0x46, 0xbf, 0x60, 0x75, 0x4e]
-        );
-        assert!(
-            ResetKey(key)
-                .verify(b"what do ya want for nothing?", &signature)
-                .is_ok()
-        );
-        assert!(
-            ResetKey(key)
-                .verify(b"what do ya want for nothing!", &signature)
-                .is_err()
-        );
-    }
 }

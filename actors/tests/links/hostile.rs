@@ -3,14 +3,16 @@
 use std::net::UdpSocket;
 use std::sync::Arc;
 
+use actors::link::gate::MAX_HANDSHAKES_FROM_ONE;
 use actors::link::hello::{Hello, VERSIONS};
 use actors::link::intake::LinkEvent;
 use actors::link::lane::Lane;
 use actors::link::tls;
 use quinn::crypto::rustls::QuicClientConfig;
 use quinn::{Connection, ConnectionError, RecvStream, SendStream};
+use tokio::task::JoinSet;
 
-use crate::world::{DEADLINE, Node, SITE, anywhere, key, pair, until, within};
+use crate::world::{DEADLINE, Node, REFUSED, SITE, anywhere, key, pair, until, within};
 
 /// A connection whose TLS stands, made without the link floor.
 async fn raw(seed: u8, node: &Node) -> (quinn::Endpoint, Connection) {
@@ -53,10 +55,11 @@ async fn close_code(connection: &Connection) -> u64 {
     }
 }
 
+const NOT_MEMBER: u64 = 3;
 const MALFORMED: u64 = 7;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_garbage_hello_is_malformed_and_gets_no_byte() {
+async fn garbage_and_strangers_get_a_reason_and_no_byte() {
     let node = Node::start(61).await;
     let good = hello().encode();
     let mut cases = vec![
@@ -70,11 +73,25 @@ async fn a_garbage_hello_is_malformed_and_gets_no_byte() {
     let mut longer = good.clone();
     longer.push(0);
     cases.push([b"C".as_slice(), &framed(&longer)].concat());
-    for first in cases {
+    let mut cases: Vec<_> = cases.into_iter().map(|first| (first, MALFORMED)).collect();
+    // A stranger of the right site with the right manners and a key of its own.
+    let unknown = Hello {
+        greeting: REFUSED.to_vec(),
+        ..hello()
+    };
+    cases.push((
+        [b"C".as_slice(), &framed(&unknown.encode())].concat(),
+        NOT_MEMBER,
+    ));
+    for (first, code) in cases {
         let (_endpoint, connection) = raw(62, &node).await;
         let (_send, mut recv) = stream(&connection, &first).await;
-        assert_eq!(close_code(&connection).await, MALFORMED);
-        assert!(recv.read_to_end(1).await.is_err(), "nothing, then the end");
+        assert_eq!(close_code(&connection).await, code);
+        let mut byte = [0];
+        assert!(
+            recv.read(&mut byte).await.is_err(),
+            "not a byte before the end"
+        );
         assert!(connection.accept_bi().await.is_err());
     }
     // A hello that breaks off is as bad.
@@ -223,15 +240,12 @@ async fn one_address_cannot_take_all_handshakes() {
     let client = QuicClientConfig::try_from(client).unwrap();
     let mut endpoint = quinn::Endpoint::client(anywhere()).unwrap();
     endpoint.set_default_client_config(quinn::ClientConfig::new(Arc::new(client)));
-    let mut open = Vec::new();
-    let mut refused = 0;
+    let mut dials = JoinSet::new();
     for _ in 0..40 {
-        let connecting = endpoint.connect(node.address, "poste.node").unwrap();
-        match within("an answer", connecting).await {
-            Ok(connection) => open.push(connection),
-            Err(_) => refused += 1,
-        }
+        dials.spawn(endpoint.connect(node.address, "poste.node").unwrap());
     }
-    assert!(refused > 0 || node.endpoint.counts().turned_away > 0);
-    assert!(node.endpoint.counts().open <= actors::link::endpoint::MAX_HANDSHAKES_FROM_ONE + 1);
+    let answers = within("answers", dials.join_all()).await;
+    let refused = answers.iter().filter(|answer| answer.is_err()).count();
+    assert!(refused >= 40 - MAX_HANDSHAKES_FROM_ONE, "{refused}");
+    assert_eq!(node.endpoint.counts().turned_away, refused as u64);
 }

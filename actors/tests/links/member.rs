@@ -161,7 +161,6 @@ async fn member(seed: u8, listen: SocketAddr) {
             "unlink" => {
                 let node = node_of(about.parse().unwrap());
                 peers.close(node, actors::link::close::CloseReason::Shutdown);
-                say("unlinked");
             }
             "members" => {
                 let seeds = |nodes: Vec<_>| nodes.into_iter().map(seed_of).collect::<Vec<_>>();

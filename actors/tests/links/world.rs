@@ -105,7 +105,10 @@ impl Node {
 
     /// Starts the peers actor again, as its supervisor would.
     pub(crate) async fn restart(&mut self) {
-        (self.peers, _) = Peers::start(self.settings.clone(), None).await.unwrap();
+        self.peers
+            .start_again(self.settings.clone(), None)
+            .await
+            .unwrap();
     }
 
     pub(crate) fn hint(&self, other: &Self) {
