@@ -106,6 +106,19 @@ describe('undoing', () => {
 })
 
 describe('commands of colleagues', () => {
+  it('can be undone too where they gave time, once', async () => {
+    const extend = vi.spyOn(api, 'extend').mockImplementation(async (_, { request }) => reply(request))
+    useLive().take(update({ deliveries: [delivery('theirs', { is: 'accepted' }, { session: S, seconds: 600 })] }))
+    const commands = useCommands()
+    const theirs = commands.actions[0]!
+    expect(commands.canUndo(theirs)).toBe(true)
+    commands.undo(theirs)
+    commands.undo(theirs)
+    await vi.runAllTimersAsync()
+    expect(extend.mock.calls.map(([, body]) => body.seconds)).toEqual([-600])
+    expect(commands.isUndone(theirs)).toBe(true)
+  })
+
   it('are among the latest actions, newest first', () => {
     useLive().take(update({ deliveries: [
       delivery('theirs', { is: 'accepted' }, { at_ms: 2 }),

@@ -500,13 +500,21 @@ export interface components {
              * @description When it was accepted, in site time.
              */
             at_ms: number;
-            /** @description Which command: `extend`, `pause`, `close`… */
+            /**
+             * @description Which command: `issue_code`, `issue_codes`, `withdraw`, `extend`, `pause`, `resume`,
+             *     `close`, `send_message`, `name_kiosk`, `describe_kiosk`, `name_room`; others may come.
+             */
             command: string;
             /** @description The entry of the ledger: `<epoch hex>:<seq>`. */
             entry: string;
             kiosk?: components["schemas"]["HexId"] | null;
             /** @description The request id that the client chose. */
             request: components["schemas"]["HexId"];
+            /**
+             * Format: int32
+             * @description Seconds added by an `extend`.
+             */
+            seconds?: number | null;
             session?: components["schemas"]["HexId"] | null;
             /** @description Where it is. */
             stage: components["schemas"]["Stage"];

@@ -18,7 +18,7 @@ export interface About {
   readonly command: string
   readonly kiosk?: string | null | undefined
   readonly session?: string | null | undefined
-  readonly seconds?: number | undefined
+  readonly seconds?: number | null | undefined
 }
 
 /** A command given on this page, from the press of the button on. */
@@ -30,9 +30,11 @@ export interface Journey extends About {
   /** As the reply told them; the live stream knows better from then on. */
   told: readonly DeliveryView[]
   dismissed: boolean
-  undone: boolean
   readonly send: (request: string) => Promise<Answer<CommandReply>>
 }
+
+/** What undoing needs to know. */
+type Given = About & { readonly request: string; readonly state: CommandState }
 
 /** One line of « Dernières actions »: given here or by a colleague on the same node. */
 export interface Action extends About {
@@ -51,6 +53,7 @@ const sleep = (ms: number) => new Promise<void>((done) => setTimeout(done, ms))
 export const useCommands = defineStore('commands', () => {
   const live = useLive()
   const journeys = shallowRef<Journey[]>([])
+  const undone = shallowReactive(new Set<string>())
 
   /** Deliveries by request, from the live stream. */
   const byRequest = computed(() => {
@@ -76,7 +79,6 @@ export const useCommands = defineStore('commands', () => {
       state: { is: 'sending' },
       told: [],
       dismissed: false,
-      undone: false,
       send,
     })
     journeys.value = [journey, ...journeys.value].slice(0, MOST)
@@ -129,16 +131,21 @@ export const useCommands = defineStore('commands', () => {
     begin({ command: 'name_room' }, (request) => api.nameRoom(room, { request, name, order }))
 
   /** Whether it can be taken back: only time given or taken, once, if it may have got through. */
-  function canUndo(journey: Journey): boolean {
-    return journey.command === 'extend' && !journey.undone && journey.state.is !== 'refused' && live.mayAct
+  function canUndo(given: Given): boolean {
+    const { command, session, seconds, state, request } = given
+    return command === 'extend' && !!session && !!seconds && state.is !== 'refused' && live.mayAct && !undone.has(request)
   }
 
-  function undo(journey: Journey): void {
-    if (!canUndo(journey) || !journey.session || journey.seconds === undefined) return
-    journey.undone = true
-    journey.dismissed = true
-    extend(journey.session, -journey.seconds, journey.kiosk ?? undefined)
+  function undo(given: Given): void {
+    if (!canUndo(given) || !given.session || !given.seconds) return
+    undone.add(given.request)
+    const journey = journeys.value.find((one) => one.request === given.request)
+    if (journey) journey.dismissed = true
+    extend(given.session, -given.seconds, given.kiosk ?? undefined)
   }
+
+  /** Whether it was taken back on this page. */
+  const isUndone = (given: Given) => undone.has(given.request)
 
   /** The same request once more, after nobody answered. */
   function sendAgain(journey: Journey): void {
@@ -178,7 +185,7 @@ export const useCommands = defineStore('commands', () => {
       const first = deliveries[0]
       const state = slowest(deliveries)
       if (mine.has(request) || first === undefined || state === undefined) continue
-      others.push({ ...first, state, request, atMs: first.at_ms, journey: undefined })
+      others.push({ ...about(first), state, request, atMs: first.at_ms, journey: undefined })
     }
     return [...own, ...others].sort((a, b) => (b.atMs ?? Infinity) - (a.atMs ?? Infinity))
   })
@@ -193,11 +200,12 @@ export const useCommands = defineStore('commands', () => {
 
   function forget(): void {
     journeys.value = []
+    undone.clear()
   }
 
   return {
     journeys, inView, actions, underWay,
     extend, pause, resume, close, withdraw, message, setService, nameKiosk, nameRoom,
-    canUndo, undo, sendAgain, stateOf, pendingSeconds, forget,
+    canUndo, undo, isUndone, sendAgain, stateOf, pendingSeconds, forget,
   }
 })

@@ -114,7 +114,7 @@ export const en: Record<keyof typeof fr, string> = {
   'kiosk.time': 'Time',
   'kiosk.addShort': '+{minutes} min',
   'kiosk.takeShort': '−{minutes} min',
-  'kiosk.custom': 'Other duration, in minutes (negative to take back)',
+  'kiosk.custom': 'Other duration, in minutes (− to take back)',
   'kiosk.customApply': 'Apply',
   'kiosk.customBad': 'A number of minutes between −720 and 720, not 0.',
   'kiosk.pause': 'Pause',

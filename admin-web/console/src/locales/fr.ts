@@ -118,7 +118,7 @@ export const fr = {
   'kiosk.time': 'Temps',
   'kiosk.addShort': '+{minutes} min',
   'kiosk.takeShort': '−{minutes} min',
-  'kiosk.custom': 'Autre durée, en minutes (négatif pour retirer)',
+  'kiosk.custom': 'Autre durée, en minutes (− pour retirer)',
   'kiosk.customApply': 'Appliquer',
   'kiosk.customBad': 'Un nombre de minutes entre −720 et 720, sauf 0.',
   'kiosk.pause': 'Suspendre',
