@@ -84,7 +84,9 @@ impl From<VaultError> for NotDone {
     fn from(error: VaultError) -> Self {
         match error {
             VaultError::Refused(refusal) => NotDone::Vault(refusal.code()),
-            other => NotDone::Broken(other.to_string()),
+            VaultError::Store(_) | VaultError::Codec(_) | VaultError::Unsealable => {
+                NotDone::Broken(error.to_string())
+            }
         }
     }
 }

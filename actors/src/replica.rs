@@ -418,4 +418,4 @@ impl<S: LedgerStore + Clone> Replica<S> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

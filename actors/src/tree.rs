@@ -477,3 +477,6 @@ impl RootState {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -43,10 +43,10 @@ pub enum DeskMessage {
 }
 
 /// See the module.
-pub struct DeskActor;
+pub(crate) struct DeskActor;
 
 /// What it keeps.
-pub struct DeskState {
+pub(crate) struct DeskState {
     shared: Arc<Shared>,
     drawn: Option<Instant>,
     drawing: bool,

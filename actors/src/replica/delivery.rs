@@ -66,9 +66,10 @@ impl Deliveries {
         if self.latest.len() >= MOST_DELIVERIES {
             self.latest.pop_front();
         }
-        let seconds = match asked.command {
-            Command::Extend { seconds, .. } => Some(seconds),
-            _ => None,
+        let seconds = if let Command::Extend { seconds, .. } = asked.command {
+            Some(seconds)
+        } else {
+            None
         };
         self.latest.push_back(Delivery {
             request: asked.request,

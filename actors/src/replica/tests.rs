@@ -2,4 +2,4 @@
 
 mod attack;
 mod story;
-mod world;
+pub(crate) mod world;

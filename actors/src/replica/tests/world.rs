@@ -24,58 +24,58 @@ use super::super::{AskId, Done, Failure, Identity, Input, Notice, Output, Replic
 use crate::vault::Vault;
 use crate::vault::key::VaultKey;
 
-pub(super) const START_MS: i64 = 1_795_000_000_000;
-pub(super) const ROOM: RoomId = RoomId([1; 16]);
-pub(super) const HOST: By = By {
+pub(crate) const START_MS: i64 = 1_795_000_000_000;
+pub(crate) const ROOM: RoomId = RoomId([1; 16]);
+pub(crate) const HOST: By = By {
     operator: OperatorId([9; 16]),
     role: OperatorRole::Admin,
 };
 
-pub(super) type Store = Arc<MemoryStore>;
+pub(crate) type Store = Arc<MemoryStore>;
 
-pub(super) struct Machine {
-    pub(super) identity: Identity,
-    pub(super) disk: Store,
-    pub(super) replica: Option<Replica<Store>>,
-    pub(super) boot_at_ms: u64,
-    pub(super) wall_shift_ms: i64,
+pub(crate) struct Machine {
+    pub(crate) identity: Identity,
+    pub(crate) disk: Store,
+    pub(crate) replica: Option<Replica<Store>>,
+    pub(crate) boot_at_ms: u64,
+    pub(crate) wall_shift_ms: i64,
     wake_at: u64,
     /// The disk takes this long to say that a barrier returned; `None`: it never does.
-    pub(super) disk_answers: bool,
+    pub(crate) disk_answers: bool,
 }
 
-pub(super) struct World {
-    pub(super) now_ms: u64,
-    pub(super) site_key: SigningKey,
-    pub(super) token_key: SigningKey,
-    pub(super) machines: BTreeMap<NodeId, Machine>,
-    pub(super) cut: BTreeSet<(NodeId, NodeId)>,
+pub(crate) struct World {
+    pub(crate) now_ms: u64,
+    pub(crate) site_key: SigningKey,
+    pub(crate) token_key: SigningKey,
+    pub(crate) machines: BTreeMap<NodeId, Machine>,
+    pub(crate) cut: BTreeSet<(NodeId, NodeId)>,
     links: BTreeSet<(NodeId, NodeId)>,
     queue: VecDeque<(NodeId, NodeId, Message)>,
-    pub(super) replies: BTreeMap<u64, Result<Done, Failure>>,
-    pub(super) notices: Vec<(NodeId, Notice)>,
+    pub(crate) replies: BTreeMap<u64, Result<Done, Failure>>,
+    pub(crate) notices: Vec<(NodeId, Notice)>,
     next: u64,
 }
 
-pub(super) fn key(seed: u8) -> SigningKey {
+pub(crate) fn key(seed: u8) -> SigningKey {
     SigningKey::from_bytes(&[seed; 32])
 }
 
-pub(super) fn kiosk_id(number: u8) -> KioskId {
+pub(crate) fn kiosk_id(number: u8) -> KioskId {
     KioskId([number; 16])
 }
 
-pub(super) fn code(number: u8) -> SigningKey {
+pub(crate) fn code(number: u8) -> SigningKey {
     SigningKey::from_bytes(&[200 ^ number; 32])
 }
 
-pub(super) fn session_id(number: u8) -> SessionId {
+pub(crate) fn session_id(number: u8) -> SessionId {
     SessionId([number; 16])
 }
 
 impl World {
     /// A site with this many admin nodes and kiosks, linked, joined, named and at rest.
-    pub(super) fn new(admins: u8, kiosks: u8) -> (Self, Vec<NodeId>, Vec<NodeId>) {
+    pub(crate) fn new(admins: u8, kiosks: u8) -> (Self, Vec<NodeId>, Vec<NodeId>) {
         let mut world = World::bare();
         let admins: Vec<NodeId> = (1..=admins).map(|number| world.add_admin(number)).collect();
         world.run_for(1_000);
@@ -131,7 +131,7 @@ impl World {
         }
     }
 
-    pub(super) fn site(&self) -> SiteId {
+    pub(crate) fn site(&self) -> SiteId {
         SiteId(self.site_key.verifying_key().to_bytes())
     }
 
@@ -170,11 +170,11 @@ impl World {
         self.add(identity)
     }
 
-    pub(super) fn add_kiosk(&mut self, number: u8) -> NodeId {
+    pub(crate) fn add_kiosk(&mut self, number: u8) -> NodeId {
         self.add_kiosk_as(100 + number, number, false)
     }
 
-    pub(super) fn add_kiosk_as(&mut self, key_seed: u8, number: u8, amnesic: bool) -> NodeId {
+    pub(crate) fn add_kiosk_as(&mut self, key_seed: u8, number: u8, amnesic: bool) -> NodeId {
         let (site, node_key, kiosk) = (self.site(), key(key_seed), kiosk_id(number));
         let node = NodeId(node_key.verifying_key().to_bytes());
         let machine = [number; 32];
@@ -198,7 +198,7 @@ impl World {
         self.add(identity)
     }
 
-    pub(super) fn add(&mut self, identity: Identity) -> NodeId {
+    pub(crate) fn add(&mut self, identity: Identity) -> NodeId {
         let node = identity.node();
         let machine = Machine {
             identity,
@@ -214,7 +214,7 @@ impl World {
         node
     }
 
-    pub(super) fn moment(&self, node: NodeId) -> Moment {
+    pub(crate) fn moment(&self, node: NodeId) -> Moment {
         let machine = &self.machines[&node];
         Moment {
             boot_ms: self.now_ms - machine.boot_at_ms,
@@ -223,7 +223,7 @@ impl World {
         }
     }
 
-    pub(super) fn start(&mut self, node: NodeId) {
+    pub(crate) fn start(&mut self, node: NodeId) {
         let now = self.moment(node);
         self.next += 1;
         let mut seed = [0; 32];
@@ -241,7 +241,7 @@ impl World {
     }
 
     /// The process dies; the page cache lives.
-    pub(super) fn kill(&mut self, node: NodeId) {
+    pub(crate) fn kill(&mut self, node: NodeId) {
         self.machines.get_mut(&node).unwrap().replica = None;
         self.links.retain(|(a, b)| *a != node && *b != node);
         self.queue
@@ -253,7 +253,7 @@ impl World {
     }
 
     /// The power goes: only what a barrier covered is left.
-    pub(super) fn cut_power(&mut self, node: NodeId) {
+    pub(crate) fn cut_power(&mut self, node: NodeId) {
         self.kill(node);
         let now_ms = self.now_ms;
         let machine = self.machines.get_mut(&node).unwrap();
@@ -262,11 +262,11 @@ impl World {
         machine.identity.boot_id[15] = machine.identity.boot_id[15].wrapping_add(1);
     }
 
-    pub(super) fn replica(&self, node: NodeId) -> &Replica<Store> {
+    pub(crate) fn replica(&self, node: NodeId) -> &Replica<Store> {
         self.machines[&node].replica.as_ref().unwrap()
     }
 
-    pub(super) fn replica_mut(&mut self, node: NodeId) -> &mut Replica<Store> {
+    pub(crate) fn replica_mut(&mut self, node: NodeId) -> &mut Replica<Store> {
         self.machines
             .get_mut(&node)
             .unwrap()
@@ -275,7 +275,7 @@ impl World {
             .unwrap()
     }
 
-    pub(super) fn input(&mut self, node: NodeId, input: Input) {
+    pub(crate) fn input(&mut self, node: NodeId, input: Input) {
         let now = self.moment(node);
         let Some(replica) = self
             .machines
@@ -288,7 +288,7 @@ impl World {
         self.carry_out(node, outputs);
     }
 
-    pub(super) fn carry_out(&mut self, node: NodeId, outputs: Vec<Output>) {
+    pub(crate) fn carry_out(&mut self, node: NodeId, outputs: Vec<Output>) {
         for output in outputs {
             match output {
                 Output::Send { peer, message } => self.queue.push_back((node, peer, message)),
@@ -315,7 +315,7 @@ impl World {
         }
     }
 
-    pub(super) fn meet(&mut self, one: NodeId, other: NodeId) -> Result<NodeKind, Unwelcome> {
+    pub(crate) fn meet(&mut self, one: NodeId, other: NodeId) -> Result<NodeKind, Unwelcome> {
         let greeting = self.replica(other).greeting().unwrap();
         let now = self.moment(one);
         let (kind, outputs) = self.replica_mut(one).meet(other, &greeting, now)?;
@@ -363,7 +363,7 @@ impl World {
         }
     }
 
-    pub(super) fn cut_off(&mut self, node: NodeId, from: &[NodeId]) {
+    pub(crate) fn cut_off(&mut self, node: NodeId, from: &[NodeId]) {
         self.cut.extend(
             from.iter()
                 .filter(|other| **other != node)
@@ -372,7 +372,7 @@ impl World {
         self.link_all();
     }
 
-    pub(super) fn heal(&mut self) {
+    pub(crate) fn heal(&mut self) {
         self.cut.clear();
     }
 
@@ -409,7 +409,7 @@ impl World {
     }
 
     /// Lets time pass in steps of 100 ms.
-    pub(super) fn run_for(&mut self, ms: u64) {
+    pub(crate) fn run_for(&mut self, ms: u64) {
         let until = self.now_ms + ms;
         loop {
             self.link_all();
@@ -427,32 +427,32 @@ impl World {
         }
     }
 
-    pub(super) fn ask(&mut self, node: NodeId, by: OnBehalf, asked: Asked) -> u64 {
+    pub(crate) fn ask(&mut self, node: NodeId, by: OnBehalf, asked: Asked) -> u64 {
         self.next += 1;
         let ask = AskId(self.next);
         self.input(node, Input::Ask { ask, by, asked });
         ask.0
     }
 
-    pub(super) fn request(&mut self) -> RequestId {
+    pub(crate) fn request(&mut self) -> RequestId {
         self.next += 1;
         let mut bytes = [0; 16];
         bytes[..8].copy_from_slice(&self.next.to_le_bytes());
         RequestId(bytes)
     }
 
-    pub(super) fn command(&mut self, node: NodeId, command: Command) -> Result<Done, Failure> {
+    pub(crate) fn command(&mut self, node: NodeId, command: Command) -> Result<Done, Failure> {
         let request = self.request();
         let ask = self.ask(node, OnBehalf::Operator(HOST), Asked { request, command });
         self.deliver();
         self.replies.remove(&ask).expect("answered")
     }
 
-    pub(super) fn must(&mut self, node: NodeId, command: Command) -> Done {
+    pub(crate) fn must(&mut self, node: NodeId, command: Command) -> Done {
         self.command(node, command).expect("accepted")
     }
 
-    pub(super) fn issue(&mut self, node: NodeId, number: u8, seconds: u32) -> SessionId {
+    pub(crate) fn issue(&mut self, node: NodeId, number: u8, seconds: u32) -> SessionId {
         let session = session_id(number);
         let now_ms = START_MS + self.now_ms as i64;
         let terms = Terms {
@@ -475,7 +475,7 @@ impl World {
         session
     }
 
-    pub(super) fn type_code(&mut self, kiosk: NodeId, number: u8) -> Result<Done, Failure> {
+    pub(crate) fn type_code(&mut self, kiosk: NodeId, number: u8) -> Result<Done, Failure> {
         self.next += 1;
         let ask = AskId(self.next);
         self.input(
@@ -489,14 +489,14 @@ impl World {
         self.replies.remove(&ask.0).expect("answered at once")
     }
 
-    pub(super) fn remaining_s(&self, node: NodeId, session: SessionId) -> u64 {
+    pub(crate) fn remaining_s(&self, node: NodeId, session: SessionId) -> u64 {
         let replica = self.replica(node);
         let now = replica.moment(self.moment(node));
         let session = replica.site().session(&session).expect("known");
         replica.site().remaining_ms(session, now).0 / 1000
     }
 
-    pub(super) fn fingerprints(&self) -> BTreeSet<[u8; 32]> {
+    pub(crate) fn fingerprints(&self) -> BTreeSet<[u8; 32]> {
         let live = self
             .machines
             .values()
