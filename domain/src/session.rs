@@ -423,10 +423,12 @@ impl Session {
                 StepKind::Opened { .. } | StepKind::Resumed => State::Open { kiosk, node },
                 StepKind::Paused => State::Paused { kiosk, node },
                 StepKind::Closed(cause) => {
-                    let cause = match cause {
-                        _ if self.close_ordered() => Cause::Staff,
-                        Cause::Staff => Cause::Freed,
-                        own => own,
+                    let cause = if self.close_ordered() {
+                        Cause::Staff
+                    } else if cause == Cause::Staff {
+                        Cause::Freed
+                    } else {
+                        cause
                     };
                     State::Closed { kiosk, cause }
                 }
