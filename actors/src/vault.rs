@@ -6,9 +6,9 @@
 //! - **Merge.** Writes form a set per field ([`row`]); any order and any repetition gives the same
 //!   row, and edits that had not seen each other are all shown.
 //! - **Erasure** beats every edit, before and after, for ever; it removes the row and its key.
-//! - **At rest** everything is sealed ([`seal`] and [`shelf`]): each row under a key of its own,
-//!   that key under the vault's. A row that does not open is reported, and learned again from
-//!   another admin node.
+//! - **At rest** everything is sealed (XChaCha20-Poly1305): each row under a key of its own, that key
+//!   under the vault's. A row that does not open is reported, and learned again from another admin
+//!   node.
 //! - **Between admin nodes** rows travel as [`exchange::RowMessage`]; whatever comes in is hostile
 //!   until its signature, its sizes and its place have been checked.
 //! - **After a restore** the vault is shut: it shows, takes and tells nothing, and forgets what the
@@ -16,8 +16,9 @@
 //!
 //! What changes the store returns a [`Ticket`]; acknowledge nothing before a barrier has reached it.
 //!
-//! Erasure removes keys and cells from the store; how soon the disk beneath reuses those bytes is
-//! the store's matter. They stay sealed under a key that is gone from every live record.
+//! Erasure removes a row's key and its fields from the store. How soon the disk beneath reuses those
+//! bytes is the store's matter: until then, somebody with the disk *and* `vault.key` could dig both
+//! out. A backup without `vault.key` gives nothing.
 
 pub mod account;
 pub mod exchange;
