@@ -4,6 +4,7 @@
 //! shells around it give it a clock, a disk barrier and links over QUIC. The [`vault`] keeps personal
 //! data on admin nodes. Nothing here knows a page or a command line.
 
+pub mod backup;
 pub mod clerk;
 pub mod clock;
 pub mod code_key;
@@ -12,6 +13,7 @@ pub mod entry;
 pub mod gateway;
 pub mod keeper;
 pub mod kiosk;
+pub mod ledger_file;
 pub mod link;
 pub mod peers;
 pub mod replica;

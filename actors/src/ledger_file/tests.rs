@@ -1,0 +1,72 @@
+use std::sync::Arc;
+
+use storage::memory::MemoryStore;
+
+use super::*;
+use crate::replica::tests::world::World;
+
+fn exported() -> (World, Vec<u8>, u64) {
+    let (mut world, admins, kiosks) = World::new(2, 2);
+    world.issue(admins[0], 1, 600);
+    world.type_code(kiosks[0], 1).ok();
+    world.run_for(6_000);
+    let mut file = Vec::new();
+    let count = export(&world.machines[&admins[1]].disk, world.site(), &mut file).unwrap();
+    (world, file, count)
+}
+
+#[test]
+fn a_file_verifies_and_tells_what_it_holds() {
+    let (world, file, count) = exported();
+    let report = verify(file.as_slice()).unwrap();
+    assert_eq!(report.site, world.site());
+    assert_eq!(report.name, "Médiathèque");
+    assert_eq!(report.entries, count);
+    assert_eq!(
+        (report.logs, report.unknown, report.without_effect),
+        (4, 0, 0)
+    );
+    assert_eq!(report.members.len(), 4);
+}
+
+#[test]
+fn a_flipped_bit_anywhere_and_a_cut_anywhere_are_found() {
+    let (_, file, _) = exported();
+    for place in (0..file.len()).step_by(37) {
+        let mut flipped = file.clone();
+        flipped[place] ^= 4;
+        assert!(verify(flipped.as_slice()).is_err(), "byte {place}");
+        assert!(verify(&file[..place]).is_err(), "cut at {place}");
+    }
+    let mut longer = file.clone();
+    longer.push(0);
+    assert!(matches!(
+        verify(longer.as_slice()),
+        Err(LedgerFileError::Damaged(_))
+    ));
+    assert!(matches!(
+        verify(&b"PK\x03\x04"[..]),
+        Err(LedgerFileError::NotALedger)
+    ));
+}
+
+#[test]
+fn an_imported_ledger_is_the_exported_one() {
+    let (world, file, count) = exported();
+    let store = Arc::new(MemoryStore::default());
+    assert_eq!(
+        import(file.as_slice(), world.site(), &store).unwrap(),
+        count
+    );
+    let mut again = Vec::new();
+    export(&store, world.site(), &mut again).unwrap();
+    assert_eq!(again, file);
+    assert!(
+        import(file.as_slice(), world.site(), &store).is_err(),
+        "a second time"
+    );
+    let other = Arc::new(MemoryStore::default());
+    let refused = import(file.as_slice(), SiteId([1; 32]), &other);
+    assert!(matches!(refused, Err(LedgerFileError::OtherSite(_))));
+    assert!(other.scan_entries(None, 1).unwrap().is_empty());
+}
