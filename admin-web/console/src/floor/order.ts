@@ -21,7 +21,7 @@ export function keepOrder(order: readonly string[], present: readonly string[]):
 }
 
 /** An order that is made anew on request, or when nobody has touched the page for a while. */
-export function useSteadyOrder(sorted: () => string[], now: Ref<number | undefined>) {
+export function useSteadyOrder(sorted: () => string[], now: Ref<number | undefined>, inUse: () => boolean) {
   const order = ref<string[]>(sorted())
   let touchedAt = performance.now()
   const touch = () => {
@@ -34,6 +34,7 @@ export function useSteadyOrder(sorted: () => string[], now: Ref<number | undefin
   onMounted(() => kinds.forEach((kind) => addEventListener(kind, touch, { passive: true })))
   onBeforeUnmount(() => kinds.forEach((kind) => removeEventListener(kind, touch)))
   watch(now, () => {
+    if (!inUse()) return
     if (performance.now() - touchedAt >= IDLE_AFTER_MS) resort()
     else {
       const kept = keepOrder(order.value, sorted())
