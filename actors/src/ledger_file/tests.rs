@@ -70,3 +70,23 @@ fn an_imported_ledger_is_the_exported_one() {
     assert!(matches!(refused, Err(LedgerFileError::OtherSite(_))));
     assert!(other.scan_entries(None, 1).unwrap().is_empty());
 }
+
+#[test]
+fn the_documented_format_suffices_for_a_verifier_in_another_language() {
+    let (_, file, count) = exported();
+    let folder = tempfile::tempdir().unwrap();
+    let run = |bytes: &[u8]| {
+        let path = folder.path().join("ledger");
+        std::fs::write(&path, bytes).unwrap();
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/verify-ledger.mjs");
+        std::process::Command::new("node").arg(script).arg(&path).output().unwrap()
+    };
+    let sound = run(&file);
+    let said = String::from_utf8_lossy(&sound.stdout);
+    assert!(sound.status.success() && said.contains(&format!(" {count} entries")), "{said}");
+    for place in [20, 60, file.len() / 2, file.len() - 10] {
+        let mut flipped = file.clone();
+        flipped[place] ^= 1;
+        assert!(!run(&flipped).status.success(), "byte {place}");
+    }
+}
