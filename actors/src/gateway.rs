@@ -4,7 +4,7 @@
 //! lock, reboot. It is never truth: a call may be lost, and a call that changes something carries
 //! a signed order which the node itself checks, since any linked node can call.
 //!
-//! ractor_cluster runs over the `cluster` lane of links, one session per link ([`membership`]).
+//! ractor_cluster runs over the `cluster` lane of links, one session per link.
 //! One actor per node can be called from afar, the one here; everything else in the process keeps
 //! to messages that do not travel.
 

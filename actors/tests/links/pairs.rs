@@ -4,8 +4,9 @@ use actors::link::LinkError;
 use actors::link::close::{CloseReason, LinkEnd};
 use actors::link::endpoint::Endpoint;
 use actors::link::handshake::{Introduction, Judge, Link, PeerKind, Stranger};
-use actors::link::intake::LinkEvent;
+use actors::link::intake::{Intake, LinkEvent};
 use actors::link::lane::Lane;
+use actors::link::session::Session;
 use actors::peers::{FanOut, Hint};
 use tokio::sync::watch;
 
@@ -117,6 +118,81 @@ async fn two_nodes_that_dial_each_other_keep_one_connection() {
         a_to_b.send(Lane::Uses, vec![1]).unwrap();
         while !matches!(b.event().await, LinkEvent::Frame { .. }) {}
     }
+}
+
+/// A link to `node` that it dialled itself, and then how a dial back to it ends.
+async fn dialled_then_dialling(
+    seed: u8,
+    node: &mut Node,
+    first: &Introduction,
+    second: &Introduction,
+) -> (Link, Result<Link, LinkEnd>) {
+    let endpoint = Endpoint::bind(&key(seed), anywhere()).unwrap();
+    let address = endpoint.address().unwrap();
+    let (id, kind) = (Some(node_of(seed)), PeerKind::Kiosk);
+    node.peers.hint(Hint {
+        node: id,
+        address,
+        kind,
+    });
+    let arrival = within("a dial", endpoint.accept()).await.unwrap();
+    let proven = within("TLS", arrival.prove()).await.unwrap();
+    let former = within("a link", Link::establish(proven, first, &Open))
+        .await
+        .unwrap();
+    assert_eq!(node.up().await.0, node_of(seed));
+    let proven = endpoint.dial(node.address, None).await.unwrap();
+    let latter = within("an end", Link::establish(proven, second, &Open)).await;
+    (former, latter)
+}
+
+async fn end_of(link: Link) -> LinkEnd {
+    let (session, _outbound) = Session::new(link);
+    let run = session.run(Intake::new().0, tokio::sync::mpsc::channel(1).0);
+    within("the end of a link", run).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_connections_the_one_dialled_by_the_lower_id_stays() {
+    let (low, high) = if node_of(81) < node_of(82) {
+        (81, 82)
+    } else {
+        (82, 81)
+    };
+    let ours = introduction(SITE, b"");
+
+    let mut node = Node::start(low).await;
+    let (_former, latter) = dialled_then_dialling(high, &mut node, &ours, &ours).await;
+    assert_eq!(latter.unwrap_err(), LinkEnd::Theirs(CloseReason::Duplicate));
+
+    let mut node = Node::start(high).await;
+    let (former, latter) = dialled_then_dialling(low, &mut node, &ours, &ours).await;
+    let _latter = latter.unwrap();
+    assert_eq!(
+        end_of(former).await,
+        LinkEnd::Theirs(CloseReason::Duplicate)
+    );
+    let down = (node_of(low), LinkEnd::Ours(CloseReason::Duplicate));
+    assert_eq!(node.down().await, down);
+    assert_eq!(node.up().await.0, node_of(low));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restarted_peer_replaces_its_former_self_whoever_dialled() {
+    let (low, high) = if node_of(83) < node_of(84) {
+        (83, 84)
+    } else {
+        (84, 83)
+    };
+    let (before, after) = (introduction(SITE, b""), introduction(SITE, b""));
+    let mut node = Node::start(low).await;
+    let (former, latter) = dialled_then_dialling(high, &mut node, &before, &after).await;
+    let _latter = latter.unwrap();
+    assert_eq!(
+        end_of(former).await,
+        LinkEnd::Theirs(CloseReason::Duplicate)
+    );
+    assert_eq!(node.up().await.0, node_of(high));
 }
 
 #[tokio::test(flavor = "multi_thread")]
