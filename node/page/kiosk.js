@@ -77,6 +77,7 @@ let connected = arrived
 let full = 0
 let warned
 let refusal
+let waiting = false
 let busy = false
 let folded = false
 let acknowledging
@@ -155,13 +156,14 @@ function draw() {
     put('save', say(grace > 0 ? 'save' : 'cleaningNow'))
     show('cleaning', grace === 0)
   }
-  const wait = refusal?.until === undefined ? 0 : refusal.until - performance.now()
+  const wait = Math.max(0, (refusal?.until ?? 0) - performance.now(), (screen.wait_ms ?? 0) - passed())
   at('enter').disabled = busy || wait > 0
-  if (refusal?.until !== undefined) {
-    // The alert is spoken once; the figure that follows goes down in silence.
-    if (wait > 0) put('enter', `${say('open')} (${Math.ceil(wait / 1000)})`)
-    else refuse()
-  }
+  // The alert is spoken once; the figure that follows goes down in silence.
+  if (wait > 0) put('enter', `${say('open')} (${Math.ceil(wait / 1000)})`)
+  const over = waiting && wait === 0
+  waiting = wait > 0
+  if (waiting && refusal === undefined && !busy) refuse('throttled', {}, wait / 1000)
+  if (over) refuse()
 }
 
 /** Everything that changes with a new screen or another language. */
@@ -328,7 +330,7 @@ function watch() {
 }
 
 at('open').addEventListener('submit', open)
-at('code').addEventListener('input', () => { if (refusal && refusal.until === undefined) refuse() })
+at('code').addEventListener('input', () => { if (refusal && !waiting) refuse() })
 at('language').addEventListener('click', () => { language = language === 'fr' ? 'en' : 'fr'; render() })
 at('contrast').addEventListener('click', ({ currentTarget }) => {
   currentTarget.setAttribute('aria-pressed', String(document.documentElement.classList.toggle('contrast')))

@@ -113,6 +113,22 @@ describe('a locked kiosk', () => {
     expect((by('enter') as HTMLButtonElement).disabled).toBe(false)
   })
 
+  it('makes the patron wait when the screen says so, and keeps the reason that was given', async () => {
+    answers.push({ ok: false, body: { error: 'unknown_code' } })
+    tell({ state: 'locked', wait_ms: 5_000 })
+    expect(words('refusal')).toContain('5 secondes')
+    await vi.advanceTimersByTimeAsync(5_500)
+    expect(words('refusal')).toBe('')
+    expect(words('enter')).toBe('Ouvrir')
+    await type('AAAA-AAAA')
+    tell({ state: 'locked', wait_ms: 5_000 })
+    expect(words('refusal')).toContain('pas connu')
+    expect(words('enter')).toBe('Ouvrir (5)')
+    await vi.advanceTimersByTimeAsync(5_500)
+    expect((by('enter') as HTMLButtonElement).disabled).toBe(false)
+    expect(words('enter')).toBe('Ouvrir')
+  })
+
   it('says that a code may be accepted all the same when there is no network', () => {
     tell({ state: 'locked', alone: true })
     expect(words('strip')).toContain('Réseau indisponible')

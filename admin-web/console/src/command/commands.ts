@@ -11,6 +11,8 @@ import { newRequestId } from './request'
 const TRY_AGAIN_AFTER_MS = [400, 1_500, 4_000]
 /** How long an action stays in view with its undo button, in milliseconds (UX law 3). */
 export const IN_VIEW_MS = 10_000
+/** A refusal is to be read and understood, not only noticed. */
+const REFUSED_IN_VIEW_MS = 30_000
 const MOST = 100
 
 /** What a command is about. */
@@ -152,14 +154,15 @@ export const useCommands = defineStore('commands', () => {
     if (journey.state.is === 'lost') void carry(journey)
   }
 
-  /** What is still in view: for ten seconds, and as long as nothing is known of it. */
+  /** What is still in view: for a while, and for as long as nothing is known of it. */
   const inView = computed(() => {
     void live.now
     const mono = performance.now()
     return journeys.value.filter((journey) => {
       if (journey.dismissed) return false
       const { is } = stateOf(journey)
-      return is === 'retrying' || is === 'lost' || is === 'refused' || mono - journey.pressedAt < IN_VIEW_MS
+      if (is === 'retrying' || is === 'lost') return true
+      return mono - journey.pressedAt < (is === 'refused' ? REFUSED_IN_VIEW_MS : IN_VIEW_MS)
     })
   })
 

@@ -29,6 +29,7 @@ export const en: Record<keyof typeof fr, string> = {
   'fresh.dataOf': 'Data of {time}',
   'fresh.offline': 'Offline: read only',
   'fresh.behind': 'No news of another admin node for {duration}: what it alone knows may be missing here.',
+  'fresh.behindShort': 'one node silent for {duration}',
   'failover.title': 'This server has not answered since {time}.',
   'failover.titleNever': 'This server does not answer.',
   'failover.calm': 'The kiosks go on: time is counted on the spot.',

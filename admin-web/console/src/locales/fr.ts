@@ -29,6 +29,7 @@ export const fr = {
   'fresh.dataOf': 'Données de {time}',
   'fresh.offline': 'Hors ligne : lecture seule',
   'fresh.behind': 'Sans nouvelles d’un autre nœud d’administration depuis {duration} : ce qu’il sait seul peut manquer ici.',
+  'fresh.behindShort': 'un nœud muet depuis {duration}',
   'failover.title': 'Ce serveur ne répond plus depuis {time}.',
   'failover.titleNever': 'Ce serveur ne répond pas.',
   'failover.calm': 'Les postes continuent : les temps sont décomptés sur place.',
