@@ -25,6 +25,7 @@ const by = (id: string) => document.getElementById(id) as HTMLElement
 const words = (id: string) => by(id).textContent ?? ''
 const faces = () => [...document.querySelectorAll('main > section:not([hidden])')].map((face) => face.id)
 
+let aloud: string[]
 let asked: { path: string; body: unknown }[]
 let answers: { ok: boolean; body: unknown }[]
 
@@ -38,7 +39,10 @@ beforeEach(async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance', 'Date'] })
   asked = []
   answers = []
+  aloud = []
   vi.stubGlobal('WebSocket', FakeSocket)
+  vi.stubGlobal('speechSynthesis', { cancel: () => undefined, speak: ({ words }: { words: string }) => aloud.push(words) })
+  vi.stubGlobal('SpeechSynthesisUtterance', class { constructor(readonly words: string) {} })
   vi.stubGlobal('fetch', async (path: string, init: { body: string }) => {
     asked.push({ path, body: JSON.parse(init.body) })
     const answer = answers.shift() ?? { ok: true, body: {} }
@@ -175,9 +179,14 @@ describe('a running session', () => {
   })
 
   it('speaks each warning once, and never each second', async () => {
+    tell({ state: 'locked' })
+    by('voice').click()
+    tell({ state: 'paused', remaining_ms: 300_000 })
+    aloud.length = 0
     tell({ state: 'running', remaining_ms: 300_000, warning_min: 5 })
     const spoken = words('spoken')
     expect(spoken).toContain('5 minutes')
+    expect(aloud).toHaveLength(1)
     for (let n = 1; n < 20; n += 1) {
       await vi.advanceTimersByTimeAsync(1_000)
       if (n % 4 === 0) beat()
@@ -185,6 +194,7 @@ describe('a running session', () => {
     }
     tell({ state: 'running', remaining_ms: 120_000, warning_min: 2 })
     expect(words('spoken')).toContain('2 minutes')
+    expect(aloud).toHaveLength(2)
   })
 
   it('warns by its own reckoning when its node is silent', async () => {
