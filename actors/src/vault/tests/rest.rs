@@ -162,6 +162,26 @@ fn a_flipped_byte_costs_one_field_and_is_learned_again() {
 }
 
 #[test]
+fn a_field_that_nobody_else_has_is_reported_until_its_row_is_written_again() {
+    let mut desk = node(1);
+    desk.set(row(1), 1, "rouge");
+    desk.set(row(1), 2, "bleu");
+    let store = desk.vault.store().clone();
+    put(
+        &store,
+        &[[1].as_slice(), &[1; 16], &[0, 1]].concat(),
+        vec![7; 80],
+    );
+    for _ in 0..2 {
+        let hurt = on(store.clone(), key(1), 1).unwrap();
+        assert_eq!(hurt.vault.damaged().len(), 1);
+        assert_eq!(hurt.texts(row(1), 2), ["bleu"]);
+    }
+    on(store.clone(), key(1), 1).unwrap().set(row(1), 2, "vert");
+    assert!(on(store, key(1), 1).unwrap().vault.damaged().is_empty());
+}
+
+#[test]
 fn cells_swapped_between_rows_do_not_open() {
     let mut desk = node(1);
     desk.set(row(1), 1, "rouge");
