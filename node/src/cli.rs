@@ -49,6 +49,8 @@ enum Verb {
     Token(TokenVerb),
     /// Join a site with the line that one of its nodes printed.
     Join(JoinArgs),
+    /// Run the node.
+    Run(RunArgs),
     /// Say how the running node is.
     Status {
         /// As JSON, for programs.
@@ -73,6 +75,17 @@ enum Verb {
         #[arg(long)]
         to: Option<PathBuf>,
     },
+    /// Put a copy back, into the empty data folder of a node that is not running.
+    Restore {
+        /// The copy.
+        from: PathBuf,
+        /// Nobody is left to catch up with: open the vault at once.
+        #[arg(long)]
+        alone: bool,
+    },
+    /// Personal data, on a node that is not running.
+    #[command(subcommand)]
+    Vault(VaultVerb),
     /// Run a whole small site on this machine, to look at.
     Demo(DemoArgs),
     /// Print the example configuration.
@@ -157,6 +170,21 @@ pub(crate) struct JoinArgs {
     /// Read the join line from this file.
     #[arg(long)]
     pub(crate) line_file: Option<PathBuf>,
+}
+
+/// How the node runs.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Stop when standard input ends: for a parent that may be killed.
+    #[arg(long)]
+    pub(crate) with_parent: bool,
+}
+
+/// Personal data.
+#[derive(Debug, Subcommand)]
+pub(crate) enum VaultVerb {
+    /// Open the vault that a restored copy left shut, when no other node is left.
+    Open,
 }
 
 /// Access codes.
@@ -245,6 +273,16 @@ pub(crate) enum OperatorVerb {
 /// The ledger as a file.
 #[derive(Debug, Subcommand)]
 pub(crate) enum LedgerVerb {
+    /// Check every signature and chain: of a file, or of this node's store.
+    Verify {
+        /// The file; otherwise this node's store, while the node is stopped.
+        file: Option<PathBuf>,
+    },
+    /// Take the entries of a file into this node's store, while it is stopped.
+    Import {
+        /// The file.
+        file: PathBuf,
+    },
     /// Write the running node's ledger to a file.
     Export {
         /// The file.
@@ -290,7 +328,7 @@ pub(crate) fn say_now(text: &str) {
 
 /// Carries out a command; returns what is left to print.
 fn carry_out(cli: Cli) -> anyhow::Result<String> {
-    // Read by those that need it: the last three do not.
+    // Read by those that need it: some do not.
     let config = || configuration(&cli.config);
     match cli.command {
         Verb::Init(args) => commands::init::init(&config()?, &args),
@@ -301,8 +339,18 @@ fn carry_out(cli: Cli) -> anyhow::Result<String> {
         Verb::Code(verb) => commands::code::code(&config()?, verb),
         Verb::Node(verb) => commands::node::node(&config()?, verb),
         Verb::Operator(verb) => commands::operator::operator(&config()?, verb),
-        Verb::Ledger(verb) => commands::ledger::ledger(&config()?, verb),
+        Verb::Run(args) => commands::run::run(config()?, &args),
+        Verb::Ledger(LedgerVerb::Verify { file: Some(file) }) => {
+            commands::ledger::verify_file(&file)
+        }
+        Verb::Ledger(LedgerVerb::Verify { file: None }) => {
+            commands::ledger::verify_store(&config()?)
+        }
+        Verb::Ledger(LedgerVerb::Import { file }) => commands::ledger::import(&config()?, &file),
+        Verb::Ledger(LedgerVerb::Export { file }) => commands::ledger::export(&config()?, &file),
         Verb::Backup { to } => commands::backup::backup(&config()?, to),
+        Verb::Restore { from, alone } => commands::backup::restore(&config()?, &from, alone),
+        Verb::Vault(VaultVerb::Open) => commands::backup::open_vault(&config()?),
         Verb::Demo(args) => commands::demo::demo(&args),
         Verb::Example => Ok(EXAMPLE.to_owned()),
         Verb::Completions { shell } => {

@@ -1,13 +1,20 @@
 //! The binary `poste`: one node of a site, and the commands around it.
 
+mod answers;
+mod archive;
+mod backup;
 mod cli;
 mod commands;
 mod config;
+mod console_side;
 mod control;
-mod first_operator;
+mod founding;
 mod http;
 mod invitation;
 mod key_file;
+mod kiosk_side;
+mod ledger_file;
+mod live_calls;
 mod logging;
 mod machine;
 mod membership;
@@ -16,6 +23,8 @@ mod ops;
 mod page;
 mod printable;
 mod prompt;
+mod report;
+mod running;
 mod seal;
 mod seed;
 mod standard_input;

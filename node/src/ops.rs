@@ -5,11 +5,11 @@
 //! id, nothing of a patron. Figures are gathered when somebody asks, so an idle
 //! node does nothing for them.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use prometheus::{Encoder, IntGauge, Registry, TextEncoder};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 use warp::http::{Response, StatusCode};
 use warp::{Filter, Reply};
 
@@ -34,8 +34,6 @@ pub(crate) struct Figures {
     pub(crate) entries: u64,
     /// Entries written by this process.
     pub(crate) written: u64,
-    /// Of these, receipted by another durable node.
-    pub(crate) receipted: u64,
     /// Sessions that run down, as this node sees them.
     pub(crate) sessions_running: u32,
     /// Kiosks of the site.
@@ -57,7 +55,7 @@ impl Metrics {
         fn whole(figure: u64) -> i64 {
             i64::try_from(figure).unwrap_or(i64::MAX)
         }
-        let told: [(&str, &str, fn(&Figures) -> i64); 11] = [
+        let told: [(&str, &str, fn(&Figures) -> i64); 10] = [
             (
                 "poste_writable",
                 "1 while the node can write to its disk",
@@ -81,11 +79,6 @@ impl Metrics {
                 "poste_entries_written",
                 "Entries written by this process",
                 |f| whole(f.written),
-            ),
-            (
-                "poste_entries_receipted",
-                "Entries of this process that another durable node has receipted",
-                |f| whole(f.receipted),
             ),
             ("poste_sessions_running", "Sessions that run down", |f| {
                 i64::from(f.sessions_running)
@@ -122,39 +115,40 @@ impl Metrics {
     }
 }
 
-/// Where a reading of the figures comes from.
-pub(crate) type FiguresNow = watch::Receiver<Figures>;
-
-/// The two routes.
-fn routes(
-    figures: FiguresNow,
+/// The two routes, each asking `figures` anew.
+fn routes<F, A>(
+    figures: F,
     metrics: Arc<Metrics>,
-) -> impl Filter<Extract = (impl Reply + use<>,), Error = warp::Rejection> + Clone {
-    let health_figures = figures.clone();
-    let health = warp::path!("healthz").map(move || {
-        let figures = health_figures.borrow().clone();
-        let status = if figures.writable {
-            StatusCode::OK
-        } else {
-            StatusCode::SERVICE_UNAVAILABLE
-        };
-        let text = format!(
-            "{{\"writable\":{},\"joined\":{}}}\n",
-            figures.writable, figures.joined
-        );
-        reply(status, "application/json", text.into_bytes())
-    });
-    let metrics = warp::path!("metrics").map(move || {
-        let figures = figures.borrow().clone();
-        match metrics.text(&figures) {
+) -> impl Filter<Extract = (Response<Vec<u8>>,), Error = warp::Rejection> + Clone
+where
+    F: Fn() -> A + Clone + Send + Sync + 'static,
+    A: Future<Output = Figures> + Send,
+{
+    let gather = warp::any().then(figures);
+    let health = warp::path!("healthz")
+        .and(gather.clone())
+        .map(|figures: Figures| {
+            let status = if figures.writable {
+                StatusCode::OK
+            } else {
+                StatusCode::SERVICE_UNAVAILABLE
+            };
+            let text = format!(
+                "{{\"writable\":{},\"joined\":{}}}\n",
+                figures.writable, figures.joined
+            );
+            reply(status, "application/json", text.into_bytes())
+        });
+    let metrics = warp::path!("metrics")
+        .and(gather)
+        .map(move |figures: Figures| match metrics.text(&figures) {
             Ok(text) => reply(StatusCode::OK, "text/plain; version=0.0.4", text),
             Err(error) => reply(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "text/plain",
                 format!("{error}\n").into_bytes(),
             ),
-        }
-    });
+        });
     warp::get().and(health.or(metrics).unify())
 }
 
@@ -171,11 +165,20 @@ fn reply(status: StatusCode, kind: &str, body: Vec<u8>) -> Response<Vec<u8>> {
 ///
 /// # Errors
 /// Metrics that cannot be registered: a programming error, found by the tests.
-pub(crate) async fn serve(listener: TcpListener, figures: FiguresNow) -> Result<(), Say> {
+pub(crate) async fn serve<F, A>(listener: TcpListener, figures: F) -> Result<(), Say>
+where
+    F: Fn() -> A + Clone + Send + Sync + 'static,
+    A: Future<Output = Figures> + Send + 'static,
+{
     let metrics = Metrics::new().map_err(|error| Say::Broken {
         reason: error.to_string(),
     })?;
-    let routes = routes(figures, Arc::new(metrics)).map(Reply::into_response);
+    let routes = routes(figures, Arc::new(metrics))
+        .recover(|_| async {
+            Ok::<_, Infallible>(reply(StatusCode::NOT_FOUND, "text/plain", Vec::new()))
+        })
+        .unify()
+        .map(Reply::into_response);
     http::serve(listener, routes.boxed(), CONNECTIONS).await;
     Ok(())
 }
@@ -211,7 +214,10 @@ mod tests {
             entries: 42,
             ..Figures::default()
         });
-        tokio::spawn(serve(listener, figures));
+        tokio::spawn(serve(listener, move || {
+            let figures = figures.borrow().clone();
+            async move { figures }
+        }));
 
         let health = get(address, "/healthz").await;
         assert!(health.starts_with("HTTP/1.1 200"), "{health}");

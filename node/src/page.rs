@@ -2,7 +2,7 @@
 //! the patron.
 //!
 //! The page shows what it is told over a WebSocket and counts down by itself in
-//! between; five small requests say what the patron did. Another page in the same
+//! between; three small requests say what the patron did. Another page in the same
 //! browser must not be able to do either, so the host, the origin and the content
 //! type of every request are checked, and nothing is served under another name.
 
@@ -91,8 +91,6 @@ pub(crate) enum Act {
     Finish,
     /// Read a message.
     Acknowledge(RowId),
-    /// Asks staff for more time.
-    AskTime,
 }
 
 /// Why it did not happen.
@@ -100,8 +98,6 @@ pub(crate) enum Act {
 pub(crate) enum NotDone {
     /// The rules said no.
     Refused(Refusal),
-    /// Too much is under way.
-    Busy,
     /// Something broke.
     Broken,
 }
@@ -284,7 +280,7 @@ impl Server {
                 reply
             }
             Ok(Ok(Err(NotDone::Refused(refusal)))) => refused(&refusal),
-            Ok(Ok(Err(NotDone::Busy))) | Err(_) => turned(StatusCode::SERVICE_UNAVAILABLE, "busy"),
+            Err(_) => turned(StatusCode::SERVICE_UNAVAILABLE, "busy"),
             Ok(Ok(Err(NotDone::Broken)) | Err(_)) => {
                 turned(StatusCode::INTERNAL_SERVER_ERROR, "broken")
             }
@@ -302,7 +298,6 @@ fn act(path: &str, body: &[u8]) -> Result<Act, Box<Reply>> {
         "/open" => read::<OpenBody>(body).map(|body| Act::Open(body.code)),
         "/acknowledge" => read::<AcknowledgeBody>(body).map(|body| Act::Acknowledge(body.message)),
         "/finish" => read::<EmptyBody>(body).map(|EmptyBody {}| Act::Finish),
-        "/ask-time" => read::<EmptyBody>(body).map(|EmptyBody {}| Act::AskTime),
         _ => Err(Box::new(turned(StatusCode::NOT_FOUND, "not_found"))),
     }
 }

@@ -159,6 +159,46 @@ sentences! {
     InvitationForAnother =>
         "Cette ligne admet un autre nœud que celui-ci : redonnez l'identifiant de ce nœud à poste admit-admin.",
         "This line admits another node than this one: give this node's id to poste admit-admin again.";
+    /// The node kept failing and ended.
+    GaveUp =>
+        "Le nœud n'a pas pu continuer et s'arrête : le journal technique dit pourquoi.",
+        "The node could not go on and stops: the log says why.";
+    /// A store that did not open was moved aside.
+    StoreMovedAside { store: String, aside: String } =>
+        "LE MAGASIN {store} ÉTAIT ABÎMÉ : il est mis de côté dans {aside}, jamais effacé. Le nœud repart vide et réapprend des autres.",
+        "THE STORE {store} WAS DAMAGED: it was moved aside to {aside}, never deleted. The node starts empty and learns again from the others.";
+    /// A file that is not an export or a copy, or one of another release.
+    ArchiveOther { file: String, wanted: String } =>
+        "{file} n'est pas un fichier {wanted} que cette version lit.",
+        "{file} is not a {wanted} file that this release reads.";
+    /// An export or a copy that is not whole.
+    ArchiveDamaged { file: String, line: u64 } =>
+        "{file} est abîmé ou incomplet (ligne {line}) : utilisez une autre copie.",
+        "{file} is damaged or not whole (line {line}): use another copy.";
+    /// An entry that is not what it should be.
+    LedgerWrong { place: String, reason: String } =>
+        "Le journal est faux à l'écriture {place} : {reason}",
+        "The ledger is wrong at entry {place}: {reason}";
+    /// A ledger that was checked.
+    LedgerRight { entries: u64, epochs: u64, registers: u64 } =>
+        "Tout est juste : {entries} écritures de {epochs} époques, {registers} relevés d'usage, signés et enchaînés.",
+        "All is right: {entries} entries of {epochs} epochs, {registers} registers of use, signed and chained.";
+    /// Entries that were imported.
+    LedgerImported { entries: u64, registers: u64 } =>
+        "{entries} écritures et {registers} relevés d'usage ajoutés.",
+        "{entries} entries and {registers} registers of use added.";
+    /// A copy was put back.
+    Restored { folder: String } =>
+        "La copie est remise dans {folder}. Démarrez le nœud : poste run.\nSes données personnelles restent fermées tant que le journal n'est pas à jour ; s'il n'y a plus aucun autre nœud : poste vault open.",
+        "The copy is back in {folder}. Start the node: poste run.\nIts personal data stay shut until the ledger has caught up; if no other node is left: poste vault open.";
+    /// A copy was put back, the vault left open.
+    RestoredOpen { folder: String } =>
+        "La copie est remise dans {folder}. Démarrez le nœud : poste run.",
+        "The copy is back in {folder}. Start the node: poste run.";
+    /// The vault was opened by hand.
+    VaultOpened =>
+        "Les données personnelles sont rouvertes.",
+        "Personal data are open again.";
     /// A folder that is not a demonstration's.
     NotADemo { folder: String } =>
         "{folder} n'est pas vide et n'est pas une démonstration : choisissez un autre dossier (--dir).",

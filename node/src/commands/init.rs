@@ -6,7 +6,7 @@ use domain::id::NodeId;
 
 use crate::cli::InitArgs;
 use crate::config::{Config, Kind};
-use crate::first_operator::FirstOperator;
+use crate::founding::{self, first_account};
 use crate::key_file;
 use crate::membership::{Membership, node_seed};
 use crate::prompt;
@@ -44,14 +44,13 @@ pub(crate) fn init(config: &Config, args: &InitArgs) -> anyhow::Result<String> {
     };
     let password = prompt::new_secret(args.password_file.as_deref(), &ask_password)?;
     let name = args.operator_name.as_deref().unwrap_or(&args.login);
-    let operator = FirstOperator::new(&args.login, name, &password)?;
+    let account = first_account(&args.login, name, &password)?;
     let passphrase = prompt::new_secret(args.passphrase_file.as_deref(), &Say::AskNewPassphrase)?;
     let sealed = seal::seal(&key, &passphrase)?;
     let words = words::write(key.seed())?;
 
     key_file::write_private(&args.site_key, sealed.as_bytes())?;
-    operator.create(&config.data_dir)?;
-    membership.create(&config.data_dir)?;
+    founding::begin(config, &membership, account)?;
     Ok(Say::SiteFounded {
         name: args.name.trim().to_owned(),
         site: key.site().to_string(),

@@ -68,20 +68,24 @@ fn in_words(status: &StatusView, lang: Lang) -> String {
         },
     );
     let replication = &status.replication;
-    let (receipted, written) = (replication.receipted, replication.written);
-    let nodes = replication.durable_nodes;
+    let (commands, elsewhere) = (replication.commands, replication.elsewhere);
     line(
         "Réplication",
         "Replication",
         match lang {
-            Lang::Fr => format!(
-                "{receipted} de ses {written} écritures sont aussi ailleurs ; {nodes} nœuds durables"
-            ),
-            Lang::En => format!(
-                "{receipted} of its {written} entries are elsewhere too; {nodes} durable nodes"
-            ),
+            Lang::Fr => {
+                format!("{elsewhere} des {commands} dernières commandes sont aussi ailleurs")
+            }
+            Lang::En => format!("{elsewhere} of the last {commands} commands are elsewhere too"),
         },
     );
+    if !status.writable {
+        let fails = lang.pick(
+            "n'écrit plus : libérez de la place ou changez-le, puis redémarrez le nœud",
+            "takes no writes: make room or replace it, then restart the node",
+        );
+        line("Disque", "Disk", fails.to_owned());
+    }
     let trust = if status.clocks.trusted {
         lang.pick("heure du site", "site time")
     } else {
@@ -113,6 +117,7 @@ mod tests {
             site_name: "Médiathèque".into(),
             kind: "kiosk".into(),
             joined: false,
+            writable: false,
             fingerprint: "f".repeat(64),
             links: vec![LinkView {
                 node: NodeId([3; 32]),

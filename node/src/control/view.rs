@@ -23,6 +23,8 @@ pub(crate) struct StatusView {
     pub(crate) kind: String,
     /// Whether it has joined and may write.
     pub(crate) joined: bool,
+    /// Whether its disk takes what it acknowledges.
+    pub(crate) writable: bool,
     /// Hash of the state, 64 hexadecimal digits: two nodes whose fingerprints are
     /// equal hold the same truth.
     pub(crate) fingerprint: String,
@@ -67,10 +69,10 @@ pub(crate) struct ReplicationView {
     pub(crate) entries: u64,
     /// Entries written by this process.
     pub(crate) written: u64,
-    /// Of these, how many another durable node has receipted.
-    pub(crate) receipted: u64,
-    /// Durable nodes that could receipt.
-    pub(crate) durable_nodes: u32,
+    /// Operators' commands given here lately.
+    pub(crate) commands: u64,
+    /// Of these, how many another durable node holds too.
+    pub(crate) elsewhere: u64,
 }
 
 /// A node's clocks.

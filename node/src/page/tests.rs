@@ -49,7 +49,6 @@ async fn answer(mut acts: mpsc::Receiver<Asked>) {
             Act::Open(_) => Err(NotDone::Refused(Refusal::UnknownCode)),
             Act::Finish => Ok(()),
             Act::Acknowledge(_) => Err(NotDone::Broken),
-            Act::AskTime => Err(NotDone::Busy),
         };
         done.send(outcome).ok();
     }
@@ -168,7 +167,6 @@ async fn acts_get_their_outcome() {
 
     let message = format!("{{\"message\":\"{}\"}}", RowId([2; 16]));
     assert_eq!(status(&served.post("/acknowledge", &message).await), "500");
-    assert_eq!(status(&served.post("/ask-time", "{}").await), "503");
 }
 
 #[tokio::test]

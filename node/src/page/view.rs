@@ -24,8 +24,8 @@ pub(crate) struct ScreenView {
     pub(crate) messages: Vec<MessageView>,
     /// Whether the kiosk has no link.
     pub(crate) alone: bool,
-    /// Whether the page offers to ask for time.
-    pub(crate) may_ask: bool,
+    /// Milliseconds until the next code is looked at, after too many wrong ones.
+    pub(crate) wait_ms: u64,
     /// How the session ends, while it does.
     pub(crate) ends: Option<EndsView>,
     /// When `remaining_ms` and `grace_ms` were true.
@@ -37,6 +37,8 @@ pub(crate) struct ScreenView {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum StateWord {
+    /// The node reads its ledger.
+    Waiting,
     /// Waits for a code.
     Locked,
     /// A session runs down.
@@ -75,8 +77,6 @@ pub(crate) struct EndsView {
 pub(crate) enum StepWord {
     /// The patron saves.
     Grace,
-    /// The machine is cleaned.
-    Cleaning,
 }
 
 impl ScreenView {
@@ -107,7 +107,7 @@ impl ScreenView {
                 })
                 .collect(),
             alone: false,
-            may_ask: false,
+            wait_ms: 0,
             ends: None,
             at,
         }
@@ -122,6 +122,7 @@ impl ScreenView {
         if view.state == StateWord::Running {
             view.remaining_ms = view.remaining_ms.saturating_sub(passed);
         }
+        view.wait_ms = view.wait_ms.saturating_sub(passed);
         if let Some(ends) = &mut view.ends {
             ends.grace_ms = ends.grace_ms.saturating_sub(passed);
         }

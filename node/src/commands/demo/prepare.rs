@@ -4,7 +4,7 @@ use domain::id::NodeId;
 
 use crate::commands::join;
 use crate::control::{Answer, PlaceNamed, Request};
-use crate::first_operator::FirstOperator;
+use crate::founding::{self, first_account};
 use crate::invitation::{Invitation, Right};
 use crate::key_file;
 use crate::membership::{Membership, admission, node_seed};
@@ -27,8 +27,9 @@ pub(super) fn found(plan: &Plan) -> Result<(), Say> {
             continue;
         }
         if member.name == plan.first_admin().name {
-            FirstOperator::new(LOGIN, OPERATOR, PASSWORD)?.create(data_dir)?;
-            Membership::found(&key, SITE, node)?.create(data_dir)?;
+            let account = first_account(LOGIN, OPERATOR, PASSWORD)?;
+            let membership = Membership::found(&key, SITE, node)?;
+            founding::begin(&member.config, &membership, account)?;
         } else {
             let invitation = Invitation {
                 site: key.site(),
