@@ -54,7 +54,7 @@ pub struct IssueOrder {
 /// A command that is durable on this node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted {
-    /// The entries that carry it.
+    /// The entries that carry it; none when the same request was carried out before.
     pub entries: Vec<EntryId>,
     /// When, in site time.
     pub at_ms: i64,

@@ -1,7 +1,7 @@
 //! The staff console: JSON API, live stream and page.
 //!
 //! [`console::Console`] serves it over TLS (plain HTTP on loopback only) and asks everything of the
-//! node through [`desk::ConsoleDesk`]. Whatever comes in is hostile until [`web`] has let it in:
+//! node through [`desk::ConsoleDesk`]. Whatever comes in is hostile until `web.rs` has let it in:
 //! the `Host` must be ours, a request that changes something must come from our own page or carry a
 //! bearer token, bodies, connections, streams and tables are bounded. No rule of lending computers
 //! is decided here: the domain refuses, this crate says so in two languages.

@@ -1,5 +1,7 @@
 //! Commands. The domain judges them; here they are only read and passed on.
 
+use std::sync::Arc;
+
 use domain::command::Command;
 use domain::id::{KioskId, RequestId, RoomId, SessionId};
 use domain::refusal::Refusal;
@@ -53,7 +55,22 @@ fn about_kiosk(command: &'static str, kiosk: HexId) -> About {
     }
 }
 
-pub(super) fn deliveries(request: HexId, about: About, accepted: &Accepted) -> Vec<DeliveryView> {
+/// Where an accepted command is. The same request made again writes nothing: then it is where the
+/// first one is, as far as that is remembered.
+pub(super) fn deliveries<D: ConsoleDesk>(
+    web: &Web<D>,
+    request: HexId,
+    about: About,
+    accepted: &Accepted,
+) -> Vec<DeliveryView> {
+    if accepted.entries.is_empty() {
+        let view = Arc::clone(&web.desk.view().borrow());
+        let same = view
+            .deliveries
+            .iter()
+            .filter(|delivery| delivery.request == request);
+        return same.cloned().collect();
+    }
     accepted
         .entries
         .iter()
@@ -82,7 +99,7 @@ async fn submit<D: ConsoleDesk>(
         .submit(caller.by(), RequestId(request.0), command)
         .await
         .map_err(|not_done| Denied::from(not_done).of(request))?;
-    let deliveries = deliveries(request, about, &accepted);
+    let deliveries = deliveries(web, request, about, &accepted);
     Ok(CommandReply {
         stamp: web.stamp(),
         request,
@@ -296,7 +313,7 @@ pub(super) async fn message<D: ConsoleDesk>(
         .message(caller.by(), RequestId(request.0), KioskId(kiosk.0), text)
         .await
         .map_err(|not_done| Denied::from(not_done).of(request))?;
-    let deliveries = deliveries(request, about_kiosk("send_message", kiosk), &accepted);
+    let deliveries = deliveries(web, request, about_kiosk("send_message", kiosk), &accepted);
     Ok(CommandReply {
         stamp: web.stamp(),
         request,

@@ -125,7 +125,7 @@ async fn issue_codes<D: ConsoleDesk>(
     Ok(IssueBatchReply {
         stamp: web.stamp(),
         request,
-        deliveries: deliveries(request, about, &issued.accepted),
+        deliveries: deliveries(web, request, about, &issued.accepted),
         issued: issued
             .codes
             .into_iter()

@@ -1,5 +1,7 @@
 //! Commands, well made and otherwise.
 
+use admin_web::shapes::delivery::{DeliveryView, Stage};
+
 use crate::browser::plain;
 
 const REQUEST: &str = "0102030405060708090a0b0c0d0e0f10";
@@ -20,6 +22,32 @@ async fn an_extension_is_accepted_with_its_delivery() {
     assert_eq!(json["deliveries"][0]["command"], "extend");
     assert_eq!(json["deliveries"][0]["seconds"], 900);
     assert_eq!(json["deliveries"][0]["stage"]["is"], "accepted");
+    assert_eq!(console.desk.submitted.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn the_same_request_again_is_told_where_the_first_one_is() {
+    let console = plain().await;
+    let cookie = console.login("animateur").await;
+    let body = format!("{{\"request\":\"{REQUEST}\",\"seconds\":900}}");
+    let first = console.post(&extend(), &cookie, &body).await.json();
+    let delivery = DeliveryView {
+        request: REQUEST.parse().unwrap(),
+        entry: first["deliveries"][0]["entry"].as_str().unwrap().to_owned(),
+        command: "extend".to_owned(),
+        seconds: Some(900),
+        session: None,
+        kiosk: None,
+        at_ms: 1,
+        stage: Stage::Replicated { n: 2, m: 3 },
+    };
+    console.desk.change(|view| view.deliveries.push(delivery));
+    let again = console.post(&extend(), &cookie, &body).await.json();
+    assert_eq!(
+        again["deliveries"][0]["entry"],
+        first["deliveries"][0]["entry"]
+    );
+    assert_eq!(again["deliveries"][0]["stage"]["is"], "replicated");
     assert_eq!(console.desk.submitted.lock().unwrap().len(), 1);
 }
 

@@ -1,9 +1,10 @@
 //! A node in memory: accounts, one room, and whatever was submitted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
+use actors::vault::password::PasswordHash;
 use admin_web::desk::{Accepted, Account, ConsoleDesk, IssueOrder, Issued, NotDone, PasswordCheck};
 use admin_web::shapes::floor::{KioskState, LiveTile, RoomView};
 use admin_web::shapes::hex::{HexId, HexKey};
@@ -11,7 +12,6 @@ use admin_web::shapes::login::AdminView;
 use admin_web::shapes::session::{SessionState, SessionView};
 use admin_web::shapes::stamp::Stamp;
 use admin_web::view::LiveView;
-use argon2::{Argon2, Params, PasswordHasher};
 use domain::command::{Command, MOST_SECONDS};
 use domain::id::{EntryId, EpochId, KioskId, NodeId, OperatorId, RequestId, SessionId};
 use domain::operator::{By, OperatorRole};
@@ -33,6 +33,7 @@ pub(crate) struct Inner {
     pub(crate) now_ms: AtomicI64,
     pub(crate) accounts: Mutex<BTreeMap<String, Account>>,
     phc: String,
+    carried_out: Mutex<BTreeSet<RequestId>>,
     pub(crate) submitted: Mutex<Vec<(By, Command)>>,
     pub(crate) messages: Mutex<Vec<String>>,
     pub(crate) view: watch::Sender<Arc<LiveView>>,
@@ -101,15 +102,22 @@ pub(crate) fn tile(name: &str, kiosk: [u8; 16], session: Option<SessionView>) ->
     }
 }
 
+/// The hash as the vault makes it, so that what it makes is what the console can check.
+fn phc() -> String {
+    static PHC: OnceLock<String> = OnceLock::new();
+    PHC.get_or_init(|| {
+        PasswordHash::of(PASSWORD, [3; 16])
+            .unwrap()
+            .as_str()
+            .to_owned()
+    })
+    .clone()
+}
+
 impl MemoryDesk {
     pub(crate) fn new(seed: u8) -> Self {
         let key = SigningKey::from_bytes(&[seed; 32]);
         let node = NodeId(key.verifying_key().to_bytes());
-        let cheap = Params::new(Params::MIN_M_COST, 1, 1, None).unwrap();
-        let phc = Argon2::from(cheap)
-            .hash_password_with_salt(PASSWORD.as_bytes(), &[3; 16])
-            .unwrap()
-            .to_string();
         let accounts = [
             ("lecture", account(1, "Lise", OperatorRole::Viewer)),
             ("animateur", account(2, "Anaïs", OperatorRole::Host)),
@@ -156,7 +164,8 @@ impl MemoryDesk {
                     .map(|(login, account)| (login.to_owned(), account))
                     .collect(),
             ),
-            phc,
+            phc: phc(),
+            carried_out: Mutex::default(),
             submitted: Mutex::new(Vec::new()),
             messages: Mutex::new(Vec::new()),
             view: watch::channel(Arc::new(view)).0,
@@ -202,13 +211,20 @@ impl ConsoleDesk for MemoryDesk {
     async fn submit(
         &self,
         by: By,
-        _request: RequestId,
+        request: RequestId,
         command: Command,
     ) -> Result<Accepted, NotDone> {
         if let Command::Extend { seconds, .. } = command
             && (seconds == 0 || seconds.unsigned_abs() > MOST_SECONDS)
         {
             return Err(NotDone::Refused(Refusal::OutOfBounds));
+        }
+        if !self.carried_out.lock().unwrap().insert(request) {
+            let again = self.accepted();
+            return Ok(Accepted {
+                entries: Vec::new(),
+                ..again
+            });
         }
         self.submitted.lock().unwrap().push((by, command));
         Ok(self.accepted())
