@@ -92,7 +92,7 @@ pub trait ConsoleDesk: Clone + Send + Sync + 'static {
     /// This node's key.
     fn node(&self) -> NodeId;
 
-    /// Site time, in milliseconds since 1970.
+    /// Wall time, in milliseconds since 1970: for the validity of tokens and tickets.
     fn now_ms(&self) -> i64;
 
     /// What the console shows; replaced at every change.

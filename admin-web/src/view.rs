@@ -1,6 +1,7 @@
 //! The domain's floor as the shapes of the live stream.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 use domain::fact::Place;
 use domain::floor::{Floor, SessionOnFloor, StateWord, Tile};
@@ -24,6 +25,8 @@ mod tests;
 pub struct LiveView {
     /// Who says it, when.
     pub stamp: Stamp,
+    /// When it was made, on this machine's own clock.
+    pub made: Instant,
     /// Name of the site.
     pub site_name: String,
     /// Seconds that the console proposes for a new code.
@@ -143,10 +146,30 @@ impl LiveView {
             tiles: floor.tiles.iter().map(tile).collect(),
             resting: floor.sessions.iter().map(session).collect(),
             stamp: around.stamp,
+            made: Instant::now(),
             deliveries: around.deliveries,
             admins: around.admins,
             nodes,
             fingerprint: HexKey(around.fingerprint),
+        }
+    }
+
+    /// The stamp of something said now. Its time is the view's own, carried on by a clock that never
+    /// jumps: countdowns are counted from `at_ms`, which is on the view's clock and not on this
+    /// machine's, and the two may differ.
+    #[must_use]
+    pub fn stamp_now(&self) -> Stamp {
+        let passed = u64::try_from(self.made.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let behind_ms = self.stamp.behind_ms;
+        Stamp {
+            as_of_ms: self.stamp.as_of_ms.saturating_add_unsigned(passed),
+            // Whoever is out of sight has been so for longer by now.
+            behind_ms: if behind_ms == 0 {
+                0
+            } else {
+                behind_ms.saturating_add(passed)
+            },
+            ..self.stamp
         }
     }
 

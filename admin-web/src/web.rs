@@ -122,12 +122,7 @@ pub(crate) fn operator_view(account: &Account) -> OperatorView {
 impl<D: ConsoleDesk> Web<D> {
     /// Who answers, now.
     pub(crate) fn stamp(&self) -> Stamp {
-        let behind_ms = self.desk.view().borrow().stamp.behind_ms;
-        Stamp {
-            as_of_ms: self.desk.now_ms(),
-            node: crate::shapes::hex::HexKey(self.desk.node().0),
-            behind_ms,
-        }
+        self.desk.view().borrow().stamp_now()
     }
 
     /// The reply to a request that was handled.

@@ -129,6 +129,7 @@ impl MemoryDesk {
                 node: HexKey(node.0),
                 behind_ms: 0,
             },
+            made: std::time::Instant::now(),
             site_name: "Médiathèque".to_owned(),
             default_seconds: 3600,
             rooms: vec![RoomView {

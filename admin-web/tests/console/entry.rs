@@ -24,7 +24,7 @@ async fn signing_in_sets_a_cookie_that_opens_the_floor_and_signing_out_ends_it()
 
     let floor = console.get("/api/v1/floor", &cookie).await;
     assert_eq!(floor.status, 200);
-    assert_eq!(floor.json()["as_of_ms"], NOW_MS);
+    assert!(floor.json()["as_of_ms"].as_i64().unwrap() >= NOW_MS);
     assert_eq!(floor.json()["operator"]["name"], "Ary");
 
     let out = console.post("/api/v1/logout", &cookie, "").await;

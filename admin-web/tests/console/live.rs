@@ -55,6 +55,22 @@ async fn a_countdown_that_runs_straight_is_not_sent_again() {
 }
 
 #[tokio::test]
+async fn a_stream_says_the_time_on_the_clock_of_its_countdowns() {
+    let console = plain().await;
+    // This machine's wall clock is a day off the site's.
+    console
+        .desk
+        .now_ms
+        .store(NOW_MS + 86_400_000, std::sync::atomic::Ordering::Relaxed);
+    let cookie = console.login("animateur").await;
+    let mut stream = console.live_as(&cookie).await;
+    let snapshot = stream.message("snapshot").await;
+    let passed = snapshot["as_of_ms"].as_i64().unwrap()
+        - snapshot["tiles"][0]["session"]["at_ms"].as_i64().unwrap();
+    assert!((0..3_600_000).contains(&passed), "{passed} ms");
+}
+
+#[tokio::test]
 async fn drifts_too_small_to_be_sent_do_not_add_up() {
     let console = plain().await;
     let cookie = console.login("animateur").await;
