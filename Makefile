@@ -28,7 +28,7 @@ run: need-run $(CONSOLE_PAGE) ## Build what changed and start the demo (ARGS=--f
 	cargo run --quiet --locked --package node --bin poste -- demo $(ARGS)
 
 .PHONY: test
-test: lint test-console test-rust ## Everything: lint, console, Rust
+test: lint test-console test-rust test-story ## Everything: lint, console, Rust, the story in Chromium
 
 # ── Lint ────────────────────────────────────────────────────────────────────
 
@@ -84,6 +84,12 @@ test-console: need-run $(CONSOLE_PAGE) ## Types, eslint and unit tests of the co
 	npm --prefix $(CONSOLE) run --silent check
 	npm --prefix $(CONSOLE) run --silent lint
 	npm --prefix $(CONSOLE) run --silent test
+
+.PHONY: test-story
+test-story: need-test $(CONSOLE_PAGE) ## The story and the faces in Chromium, on real processes
+	$(say) 'browser tests on real processes'
+	cargo build --locked --package node --bin poste
+	node --test --test-concurrency=1 $(CONSOLE)/e2e/*.test.mjs
 
 # ── The console's page, embedded in the binary ──────────────────────────────
 

@@ -162,7 +162,7 @@ function draw() {
   if (wait > 0) put('enter', `${say('open')} (${Math.ceil(wait / 1000)})`)
   const over = waiting && wait === 0
   waiting = wait > 0
-  if (waiting && refusal === undefined && !busy) refuse('throttled', {}, wait / 1000)
+  if (waiting && refusal?.name !== 'throttled' && !busy) refuse('throttled', { first: refusal?.name }, wait / 1000)
   if (over) refuse()
 }
 
@@ -181,7 +181,9 @@ function render() {
   show('call', screen.may_call === true)
   put('fold', say(folded ? 'unfold' : 'fold'))
   put('enter', say(busy ? 'opening' : 'open'))
-  put('refusal', refusal ? say(refusal.name, { ...refusal.values, time: inWords(refusal.ms) }) : '')
+  const { name, values, ms } = refusal ?? {}
+  const sentences = [values?.first, name].filter(Boolean)
+  put('refusal', sentences.map((one) => say(one, { ...values, time: inWords(ms) })).join(' '))
   at('code').setAttribute('aria-invalid', String(refusal !== undefined))
   put('cause', say(CAUSES[screen.ends?.cause] ?? 'finished'))
   renderMessage()
