@@ -16,12 +16,13 @@ use domain::operator::{By, OperatorRole};
 use domain::refusal::Refusal;
 use sha2::{Digest, Sha256};
 
+use crate::backup;
 use crate::commands::admit_admin::reachable;
+use crate::commands::ledger;
 use crate::config::Config;
 use crate::control::view::TokenView;
 use crate::control::{Answer, PlaceNamed, Request};
 use crate::invitation::{ADDRESSES_MAX, Invitation, Right};
-use crate::ledger_file;
 use crate::report;
 use crate::seed::{Seed, random_bytes};
 use crate::texts::Say;
@@ -257,7 +258,7 @@ impl Answers {
         let store = Arc::clone(&self.desk.shared().store);
         let site = self.desk.shared().identity.site;
         let written = file.clone();
-        let work = move || ledger_file::export(store.as_ref(), site, &file);
+        let work = move || ledger::write(&store, site, &file);
         match tokio::task::spawn_blocking(work).await {
             Ok(done) => done
                 .map(|_| Answer::Written { file: written })
@@ -273,7 +274,7 @@ impl Answers {
         let folder = folder.ok_or(Say::NoBackupFolder)?;
         let store = Arc::clone(&self.desk.shared().store);
         let config = Arc::clone(&self.config);
-        let work = move || crate::backup::make(store.as_ref(), &config, &folder);
+        let work = move || backup::make(&store, &config, &folder);
         match tokio::task::spawn_blocking(work).await {
             Ok(done) => done.map(|file| Answer::Written { file }).map_err(No::from),
             Err(error) => Err(No(Answer::Broken {

@@ -29,3 +29,11 @@ fn ask_admin(config: &Config, request: &Request) -> Result<Answer, Say> {
         Kind::Kiosk => Err(Say::NotAnAdmin),
     }
 }
+
+/// A list, or that it is empty.
+fn listed(lines: &[String]) -> String {
+    if lines.is_empty() {
+        return Say::NothingListed.to_string();
+    }
+    lines.join("\n")
+}

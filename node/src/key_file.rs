@@ -4,7 +4,7 @@
 //! synced: after a power cut there is the old file or the new one, never a half.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{BufWriter, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
@@ -43,6 +43,19 @@ pub(crate) fn private_folder(folder: &Path) -> Result<(), Say> {
 /// # Errors
 /// When the disk refuses; what was at `path` is then still there.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Say> {
+    write_private_with(path, |file| {
+        file.write_all(bytes).map_err(|error| broken(path, &error))
+    })
+}
+
+/// As [`write_private`], for what is too large to hold: `write` writes it.
+///
+/// # Errors
+/// That of `write`, or the disk's; what was at `path` is then still there.
+pub(crate) fn write_private_with(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<File>) -> Result<(), Say>,
+) -> Result<(), Say> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         Some(_) | None => Path::new("."),
@@ -55,18 +68,25 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Say> {
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => return Err(broken(beside, &error)),
     }
-    let written = OpenOptions::new()
+    let file = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(beside)
-        .and_then(|mut file| {
-            file.write_all(bytes)?;
-            file.sync_all()
-        })
-        .and_then(|()| fs::rename(beside, path))
-        .and_then(|()| File::open(folder)?.sync_all());
-    written.map_err(|error| broken(path, &error))
+        .map_err(|error| broken(path, &error))?;
+    let mut file = BufWriter::new(file);
+    let written = write(&mut file).and_then(|()| {
+        file.flush()
+            .and_then(|()| file.get_ref().sync_all())
+            .and_then(|()| fs::rename(beside, path))
+            .and_then(|()| File::open(folder)?.sync_all())
+            .map_err(|error| broken(path, &error))
+    });
+    if written.is_err() {
+        // A half is of no use; that it cannot be removed changes nothing.
+        fs::remove_file(beside).ok();
+    }
+    written
 }
 
 /// Writes the secret of a node or a site at `path`.
@@ -107,29 +127,12 @@ pub(crate) fn read_seed(path: &Path) -> Result<Seed, Say> {
     Ok(Seed::from_bytes(whole))
 }
 
-/// Removes the file at `path` if it is there, durably.
-///
-/// # Errors
-/// When the disk refuses.
-pub(crate) fn remove(path: &Path) -> Result<(), Say> {
-    match fs::remove_file(path) {
-        Ok(()) => match path.parent() {
-            Some(folder) => File::open(folder)
-                .and_then(|folder| folder.sync_all())
-                .map_err(|e| broken(path, &e)),
-            None => Ok(()),
-        },
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(broken(path, &error)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
-    use super::{create_seed, private_folder, read_seed, remove, write_private};
+    use super::{create_seed, private_folder, read_seed, write_private, write_private_with};
     use crate::seed::Seed;
     use crate::texts::Say;
 
@@ -171,8 +174,7 @@ mod tests {
             write_private(&path, &vec![1; length]).unwrap();
             assert!(matches!(read_seed(&path), Err(Say::KeyNotWhole { .. })));
         }
-        remove(&path).unwrap();
-        remove(&path).unwrap();
+        fs::remove_file(&path).unwrap();
         assert!(matches!(read_seed(&path), Err(Say::FileTrouble { .. })));
     }
 
@@ -184,6 +186,20 @@ mod tests {
         write_private(&path, &[3; 32]).unwrap();
         assert_eq!(fs::read(&path).unwrap(), [3; 32]);
         assert!(!folder.path().join("node.key.new").exists());
+    }
+
+    #[test]
+    fn interrupted_writing_leaves_what_was_there_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        write_private(&path, b"before").unwrap();
+        let cut = write_private_with(&path, |file| {
+            std::io::Write::write_all(file, b"half").unwrap();
+            Err(Say::NothingTyped)
+        });
+        assert!(matches!(cut, Err(Say::NothingTyped)));
+        assert_eq!(fs::read(&path).unwrap(), b"before");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! The binary `poste`: one node of a site, and the commands around it.
 
 mod answers;
-mod archive;
 mod backup;
 mod cli;
 mod commands;
@@ -13,7 +12,6 @@ mod http;
 mod invitation;
 mod key_file;
 mod kiosk_side;
-mod ledger_file;
 mod live_calls;
 mod logging;
 mod machine;

@@ -44,10 +44,13 @@ pub(crate) struct Figures {
     pub(crate) time_trusted: bool,
 }
 
+/// One figure out of all of them.
+type Figure = fn(&Figures) -> i64;
+
 /// The metrics, registered once and set at each reading.
 struct Metrics {
     registry: Registry,
-    gauges: Vec<(IntGauge, fn(&Figures) -> i64)>,
+    gauges: Vec<(IntGauge, Figure)>,
 }
 
 impl Metrics {
@@ -55,7 +58,7 @@ impl Metrics {
         fn whole(figure: u64) -> i64 {
             i64::try_from(figure).unwrap_or(i64::MAX)
         }
-        let told: [(&str, &str, fn(&Figures) -> i64); 10] = [
+        let told: [(&str, &str, Figure); 10] = [
             (
                 "poste_writable",
                 "1 while the node can write to its disk",

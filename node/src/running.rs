@@ -389,7 +389,7 @@ fn keeper(config: &Arc<Config>, store: Arc<dyn LedgerStore>) -> KeeperSettings {
         }),
         make_backup: Arc::new(move || {
             let folder = making.backup.dir.as_deref().ok_or("no folder")?;
-            backup::make(store.as_ref(), &making, folder).map_err(|error| error.to_string())
+            backup::make(&store, &making, folder).map_err(|error| error.to_string())
         }),
     }
 }

@@ -167,26 +167,17 @@ sentences! {
     StoreMovedAside { store: String, aside: String } =>
         "LE MAGASIN {store} ÉTAIT ABÎMÉ : il est mis de côté dans {aside}, jamais effacé. Le nœud repart vide et réapprend des autres.",
         "THE STORE {store} WAS DAMAGED: it was moved aside to {aside}, never deleted. The node starts empty and learns again from the others.";
-    /// A file that is not an export or a copy, or one of another release.
-    ArchiveOther { file: String, wanted: String } =>
-        "{file} n'est pas un fichier {wanted} que cette version lit.",
-        "{file} is not a {wanted} file that this release reads.";
-    /// An export or a copy that is not whole.
-    ArchiveDamaged { file: String, line: u64 } =>
-        "{file} est abîmé ou incomplet (ligne {line}) : utilisez une autre copie.",
-        "{file} is damaged or not whole (line {line}): use another copy.";
-    /// An entry that is not what it should be.
-    LedgerWrong { place: String, reason: String } =>
-        "Le journal est faux à l'écriture {place} : {reason}",
-        "The ledger is wrong at entry {place}: {reason}";
     /// A ledger that was checked.
-    LedgerRight { entries: u64, epochs: u64, registers: u64 } =>
-        "Tout est juste : {entries} écritures de {epochs} époques, {registers} relevés d'usage, signés et enchaînés.",
-        "All is right: {entries} entries of {epochs} epochs, {registers} registers of use, signed and chained.";
+    LedgerRight {
+        name: String, site: String, entries: u64, logs: u64, unknown: u64, without_effect: u64,
+        members: usize, fingerprint: String,
+    } =>
+        "Tout est signé et enchaîné.\n  Site               {name} ({site})\n  Écritures          {entries}, de {logs} époques\n  de genre inconnu   {unknown}\n  sans effet         {without_effect}\n  Nœuds membres      {members}\n  Empreinte de l'état, sans les relevés d'usage :\n  {fingerprint}",
+        "All is signed and chained.\n  Site               {name} ({site})\n  Entries            {entries}, of {logs} epochs\n  of unknown kind    {unknown}\n  without effect     {without_effect}\n  Member nodes       {members}\n  Fingerprint of the state, without registers of use:\n  {fingerprint}";
     /// Entries that were imported.
-    LedgerImported { entries: u64, registers: u64 } =>
-        "{entries} écritures et {registers} relevés d'usage ajoutés.",
-        "{entries} entries and {registers} registers of use added.";
+    LedgerImported { entries: u64 } =>
+        "{entries} écritures reprises.",
+        "{entries} entries taken in.";
     /// A copy was put back.
     Restored { folder: String } =>
         "La copie est remise dans {folder}. Démarrez le nœud : poste run.\nSes données personnelles restent fermées tant que le journal n'est pas à jour ; s'il n'y a plus aucun autre nœud : poste vault open.",

@@ -49,7 +49,7 @@ fn site_key(args: &AdmitAdminArgs) -> Result<SiteKey, Say> {
         file: path.display().to_string(),
         reason: error.to_string(),
     })?;
-    seal::open(&sealed, &*prompt::secret(file, &Say::AskPassphrase)?)
+    seal::open(&sealed, &prompt::secret(file, &Say::AskPassphrase)?)
 }
 
 #[cfg(test)]

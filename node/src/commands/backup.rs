@@ -20,13 +20,11 @@ pub(crate) fn backup(config: &Config, to: Option<PathBuf>) -> anyhow::Result<Str
         Some(folder) => Some(std::path::absolute(folder)?),
         None => return Err(Say::NoBackupFolder.into()),
     };
-    match ask(config, &Request::Backup { folder })? {
-        Answer::Written { file } => Ok(Say::FileWritten {
-            file: file.display().to_string(),
-        }
-        .to_string()),
-        _ => Err(Say::AnswerOdd.into()),
-    }
+    let Answer::Written { file } = ask(config, &Request::Backup { folder })? else {
+        return Err(Say::AnswerOdd.into());
+    };
+    let file = file.display().to_string();
+    Ok(Say::FileWritten { file }.to_string())
 }
 
 /// Puts a copy back.

@@ -27,8 +27,8 @@ pub(crate) fn code(config: &Config, verb: CodeVerb) -> anyhow::Result<String> {
         count,
         place,
     };
-    match ask_admin(config, &request)? {
-        Answer::Codes(codes) => Ok(codes.join("\n")),
-        _ => Err(Say::AnswerOdd.into()),
-    }
+    let Answer::Codes(codes) = ask_admin(config, &request)? else {
+        return Err(Say::AnswerOdd.into());
+    };
+    Ok(codes.join("\n"))
 }

@@ -146,10 +146,10 @@ async fn start(plan: &Plan, crew: &mut Crew) -> anyhow::Result<Option<Vec<String
         count: 3,
         place: PlaceNamed::Anywhere,
     };
-    match crew::ask(first, &request).await? {
-        Answer::Codes(codes) => Ok(Some(codes)),
-        _ => Err(Say::AnswerOdd.into()),
-    }
+    let Answer::Codes(codes) = crew::ask(first, &request).await? else {
+        return Err(Say::AnswerOdd.into());
+    };
+    Ok(Some(codes))
 }
 
 /// The folder of one member.

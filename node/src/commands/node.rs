@@ -8,24 +8,24 @@ use crate::control::view::NodeView;
 use crate::control::{Answer, Request};
 use crate::texts::{Lang, Say};
 
-use super::{ask, ask_admin};
+use super::{ask, ask_admin, listed};
 
 /// Lists, revokes.
 pub(crate) fn node(config: &Config, verb: NodeVerb) -> anyhow::Result<String> {
     match verb {
-        NodeVerb::List => match ask(config, &Request::NodeList {})? {
-            Answer::Nodes(nodes) if nodes.is_empty() => Ok(Say::NothingListed.to_string()),
-            Answer::Nodes(nodes) => Ok(nodes
-                .iter()
-                .map(|node| line(node, Lang::here()))
-                .collect::<Vec<_>>()
-                .join("\n")),
-            _ => Err(Say::AnswerOdd.into()),
-        },
-        NodeVerb::Revoke { node } => match ask_admin(config, &Request::NodeRevoke { node })? {
-            Answer::Done => Ok(Say::NodeRevoked.to_string()),
-            _ => Err(Say::AnswerOdd.into()),
-        },
+        NodeVerb::List => {
+            let Answer::Nodes(nodes) = ask(config, &Request::NodeList {})? else {
+                return Err(Say::AnswerOdd.into());
+            };
+            let lines: Vec<String> = nodes.iter().map(|node| line(node, Lang::here())).collect();
+            Ok(listed(&lines))
+        }
+        NodeVerb::Revoke { node } => {
+            let Answer::Done = ask_admin(config, &Request::NodeRevoke { node })? else {
+                return Err(Say::AnswerOdd.into());
+            };
+            Ok(Say::NodeRevoked.to_string())
+        }
     }
 }
 

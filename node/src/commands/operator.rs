@@ -44,8 +44,8 @@ pub(crate) fn operator(config: &Config, verb: OperatorVerb) -> anyhow::Result<St
             (request, Say::OperatorReset { login })
         }
     };
-    match ask_admin(config, &request)? {
-        Answer::Done => Ok(done.to_string()),
-        _ => Err(Say::AnswerOdd.into()),
-    }
+    let Answer::Done = ask_admin(config, &request)? else {
+        return Err(Say::AnswerOdd.into());
+    };
+    Ok(done.to_string())
 }

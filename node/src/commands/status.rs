@@ -12,11 +12,13 @@ use super::ask;
 
 /// Asks and tells.
 pub(crate) fn status(config: &Config, json: bool) -> anyhow::Result<String> {
-    match ask(config, &Request::Status {})? {
-        Answer::Status(status) if json => Ok(serde_json::to_string_pretty(&status)?),
-        Answer::Status(status) => Ok(in_words(&status, Lang::here())),
-        _ => Err(Say::AnswerOdd.into()),
+    let Answer::Status(status) = ask(config, &Request::Status {})? else {
+        return Err(Say::AnswerOdd.into());
+    };
+    if json {
+        return Ok(serde_json::to_string_pretty(&status)?);
     }
+    Ok(in_words(&status, Lang::here()))
 }
 
 fn in_words(status: &StatusView, lang: Lang) -> String {

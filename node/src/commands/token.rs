@@ -6,7 +6,7 @@ use crate::control::{Answer, PlaceNamed, Request};
 use crate::moments;
 use crate::texts::Say;
 
-use super::ask_admin;
+use super::{ask_admin, listed};
 
 /// Issues, lists, revokes.
 pub(crate) fn token(config: &Config, verb: TokenVerb) -> anyhow::Result<String> {
@@ -17,23 +17,27 @@ pub(crate) fn token(config: &Config, verb: TokenVerb) -> anyhow::Result<String> 
                 (Some(room), None) => PlaceNamed::Room(room),
                 (None, None) => PlaceNamed::Anywhere,
             };
-            match ask_admin(config, &Request::TokenIssue { place, hours })? {
-                Answer::Line(line) => Ok(Say::TokenIssued { line, hours }.to_string()),
-                _ => Err(Say::AnswerOdd.into()),
-            }
+            let request = Request::TokenIssue { place, hours };
+            let Answer::Line(line) = ask_admin(config, &request)? else {
+                return Err(Say::AnswerOdd.into());
+            };
+            Ok(Say::TokenIssued { line, hours }.to_string())
         }
-        TokenVerb::List => match ask_admin(config, &Request::TokenList {})? {
-            Answer::Tokens(tokens) if tokens.is_empty() => Ok(Say::NothingListed.to_string()),
-            Answer::Tokens(tokens) => Ok(tokens
+        TokenVerb::List => {
+            let Answer::Tokens(tokens) = ask_admin(config, &Request::TokenList {})? else {
+                return Err(Say::AnswerOdd.into());
+            };
+            let lines: Vec<String> = tokens
                 .iter()
                 .map(|token| format!("{}  {}", token.token, moments::utc(token.expires_ms)))
-                .collect::<Vec<_>>()
-                .join("\n")),
-            _ => Err(Say::AnswerOdd.into()),
-        },
-        TokenVerb::Revoke { token } => match ask_admin(config, &Request::TokenRevoke { token })? {
-            Answer::Done => Ok(Say::TokenRevoked.to_string()),
-            _ => Err(Say::AnswerOdd.into()),
-        },
+                .collect();
+            Ok(listed(&lines))
+        }
+        TokenVerb::Revoke { token } => {
+            let Answer::Done = ask_admin(config, &Request::TokenRevoke { token })? else {
+                return Err(Say::AnswerOdd.into());
+            };
+            Ok(Say::TokenRevoked.to_string())
+        }
     }
 }

@@ -21,11 +21,15 @@ pub(crate) fn ask(data_dir: &Path, request: &Request) -> Result<Answer, Say> {
         path: path.display().to_string(),
         reason: error.to_string(),
     };
-    let mut stream = UnixStream::connect(&path).map_err(|error| match error.kind() {
-        ErrorKind::NotFound | ErrorKind::ConnectionRefused => Say::NotRunning {
-            folder: data_dir.display().to_string(),
-        },
-        _ => trouble(&error),
+    let mut stream = UnixStream::connect(&path).map_err(|error| {
+        if matches!(
+            error.kind(),
+            ErrorKind::NotFound | ErrorKind::ConnectionRefused
+        ) {
+            let folder = data_dir.display().to_string();
+            return Say::NotRunning { folder };
+        }
+        trouble(&error)
     })?;
     let mut line = serde_json::to_vec(request).map_err(|e| trouble(&e))?;
     line.push(b'\n');

@@ -18,15 +18,20 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 async fn answer(request: Request) -> Answer {
-    match request {
-        Request::CodeIssue { count, .. } => Answer::Codes(vec!["K7QM-2XPD".into(); count.into()]),
-        Request::TokenRevoke { .. } => Answer::Refused(Refusal::UnknownToken),
-        Request::NodeList {} => Answer::Codes(vec!["x".repeat(LINE_MAX)]),
-        Request::Backup { .. } => Answer::Broken {
-            reason: "disk full".into(),
-        },
-        _ => Answer::Done,
+    if let Request::CodeIssue { count, .. } = request {
+        return Answer::Codes(vec!["K7QM-2XPD".into(); count.into()]);
     }
+    if let Request::TokenRevoke { .. } = request {
+        return Answer::Refused(Refusal::UnknownToken);
+    }
+    if let Request::NodeList {} = request {
+        return Answer::Codes(vec!["x".repeat(LINE_MAX)]);
+    }
+    if let Request::Backup { .. } = request {
+        let reason = "disk full".into();
+        return Answer::Broken { reason };
+    }
+    Answer::Done
 }
 
 /// A served socket in a folder of its own; both go when it is dropped.

@@ -99,8 +99,8 @@ pub(super) async fn furnish(plan: &Plan) -> Result<(), Say> {
 }
 
 async fn done(admin: &Member, request: Request) -> Result<(), Say> {
-    match ask(admin, &request).await? {
-        Answer::Done => Ok(()),
-        _ => Err(Say::AnswerOdd),
-    }
+    let Answer::Done = ask(admin, &request).await? else {
+        return Err(Say::AnswerOdd);
+    };
+    Ok(())
 }
