@@ -4,79 +4,31 @@
 //! Time is `CLOCK_BOOTTIME` and nothing else. Within one boot a restarted process goes on with the
 //! session unseen; after a reboot the code is typed again.
 
-use std::collections::{BTreeMap, VecDeque};
+mod run;
+mod typed;
+mod view;
+
+use std::collections::BTreeMap;
 
 use domain::authority::NodeKind;
-use domain::codec;
-use domain::command::{Asked, Command};
-use domain::decide::Author as OnBehalf;
-use domain::fact::{Cause, Fact, SessionPaused, SessionResumed, opening_bytes};
-use domain::id::{CodeKey, EpochId, KioskId, RequestId, RowId, SessionId, Signature};
+use domain::fact::{Cause, Fact, SessionPaused, SessionResumed};
+use domain::id::{KioskId, SessionId};
 use domain::moment::Moment;
-use domain::refusal::Refusal;
-use domain::screen::Screen;
-use domain::session::{OrderKind, READING_MS, Reading, State};
+use domain::session::{OrderKind, READING_MS, State};
 use domain::settings::{ALONE_AFTER_MS, IsolationPolicy};
-use ed25519_dalek::{Signer, SigningKey};
-use serde::{Deserialize, Serialize};
-use storage::error::StoreError;
 use storage::ledger_store::LedgerStore;
 use storage::operation::{Op, Table};
 
-use super::{AskId, Failure, Notice, Output, Replica};
+use super::{Output, Replica};
 use crate::vault::text::{SealedText, Texts};
+use run::{ALONE_KEY, Run};
+
+pub use view::View;
 
 /// Wrong codes before a kiosk makes people wait.
 const FREE_TRIES: u32 = 5;
 /// Longest wait after wrong codes, in milliseconds.
 const LONGEST_WAIT_MS: u64 = 120_000;
-/// A session that ends this little after its time ended in time: timers are not exact.
-const TIMER_SLACK_MS: u64 = 2_000;
-/// Readings that may wait for another node's word.
-const MOST_UNSAFE: usize = 64;
-
-/// Where the running session is noted, for a restart within the same boot.
-const RUN_KEY: &[u8] = b"run";
-/// Where the time used while alone is noted.
-const ALONE_KEY: &[u8] = b"alone";
-
-/// The running session as noted on the disk.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct RunNote {
-    boot_id: [u8; 16],
-    session: SessionId,
-    opening: u32,
-    epoch: EpochId,
-    n: u32,
-    at_boot_ms: u64,
-}
-
-/// The session that runs on this kiosk, as this process counts it.
-#[derive(Debug, Clone)]
-struct Run {
-    session: SessionId,
-    opening: u32,
-    /// Readings written in this epoch.
-    n: u32,
-    /// Milliseconds counted in this epoch before `from_boot_ms`.
-    base_ms: u64,
-    from_boot_ms: u64,
-    read_boot_ms: u64,
-    continues: Option<(EpochId, u32)>,
-    /// Where it was opened while this kiosk was alone: milliseconds of this run at that time.
-    alone_from_ms: Option<u64>,
-    /// Another kiosk keeps the session; this one ends then (boot time).
-    displaced_until: Option<u64>,
-    /// Milliseconds of this run that another node is known to hold.
-    safe_ms: u64,
-    unsafe_readings: VecDeque<(u32, u64)>,
-}
-
-impl Run {
-    fn used_ms(&self, now: Moment) -> u64 {
-        self.base_ms.saturating_add(now.since(self.from_boot_ms))
-    }
-}
 
 /// How the last session here ended, while its patron may still be looking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,23 +39,6 @@ pub struct Ended {
     pub cause: Cause,
     /// Until when that is shown (boot time).
     pub until_boot_ms: u64,
-}
-
-/// What a kiosk's page shows, the machine's own part included.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct View {
-    /// What the site's state says.
-    pub screen: Screen,
-    /// Whether the kiosk has had no link for 30 s.
-    pub alone: bool,
-    /// The end of the last session, while it is shown, and milliseconds left of that.
-    pub ended: Option<(Cause, u64)>,
-    /// Milliseconds until this session ends because another kiosk keeps it.
-    pub displaced_in_ms: Option<u64>,
-    /// Milliseconds until the next code is looked at.
-    pub wait_ms: u64,
-    /// Texts of the messages that were not read.
-    pub texts: Vec<(RowId, String)>,
 }
 
 /// See the module.
@@ -120,7 +55,7 @@ pub struct Duty {
 }
 
 impl Duty {
-    pub(super) fn new(kiosk: KioskId) -> Self {
+    pub(in crate::replica) fn new(kiosk: KioskId) -> Self {
         Duty {
             kiosk,
             run: None,
@@ -133,11 +68,16 @@ impl Duty {
         }
     }
 
-    pub(super) fn take_text(&mut self, from: NodeKind, text: SealedText, now: Moment) -> bool {
+    pub(in crate::replica) fn take_text(
+        &mut self,
+        from: NodeKind,
+        text: SealedText,
+        now: Moment,
+    ) -> bool {
         self.texts.take(from, text, now).is_ok()
     }
 
-    pub(super) fn held_elsewhere(&mut self, session: SessionId, n: u32) {
+    pub(in crate::replica) fn held_elsewhere(&mut self, session: SessionId, n: u32) {
         let Some(run) = self.run.as_mut().filter(|run| run.session == session) else {
             return;
         };
@@ -150,7 +90,7 @@ impl Duty {
         }
     }
 
-    fn wrong_code(&mut self, now: Moment) {
+    pub(in crate::replica) fn wrong_code(&mut self, now: Moment) {
         self.wrong = self.wrong.saturating_add(1);
         if self.wrong >= FREE_TRIES {
             let doublings = (self.wrong - FREE_TRIES).min(16);
@@ -169,226 +109,13 @@ enum Verdict {
 }
 
 impl<S: LedgerStore + Clone> Replica<S> {
-    /// Goes on with the session that ran before this process was restarted, if the machine has not
-    /// been restarted with it.
-    pub(super) fn resume_duty(&mut self, now: Moment) -> Result<(), StoreError> {
-        let Some(kiosk) = self.duty.as_ref().map(|duty| duty.kiosk) else {
-            return Ok(());
-        };
-        let alone_used = self.load_alone_used()?;
-        if let Some(duty) = &mut self.duty {
-            duty.last_link = now.boot_ms;
-            duty.alone_used = alone_used;
-        }
-        let Some(bytes) = self.store.get(Table::Local, RUN_KEY)? else {
-            return Ok(());
-        };
-        let Ok(note) = codec::decode::<RunNote>(&bytes) else {
-            return Ok(());
-        };
-        let same_boot = note.boot_id == self.me.boot_id && note.at_boot_ms <= now.boot_ms;
-        let stands = self
-            .site
-            .session(&note.session)
-            .is_some_and(|s| s.stands_on(kiosk));
-        let paused = matches!(
-            self.site.session(&note.session).and_then(domain::session::Session::state),
-            Some(State::Paused { kiosk: at, .. }) if at == kiosk
-        );
-        if same_boot && stands && !paused {
-            let run = Run {
-                session: note.session,
-                opening: note.opening,
-                n: 0,
-                base_ms: 0,
-                from_boot_ms: note.at_boot_ms,
-                read_boot_ms: note.at_boot_ms,
-                continues: Some((note.epoch, note.n)),
-                alone_from_ms: None,
-                displaced_until: None,
-                safe_ms: 0,
-                unsafe_readings: VecDeque::new(),
-            };
-            if let Some(duty) = &mut self.duty {
-                duty.run = Some(run);
-            }
-            self.measure_run(READING_MS, now);
-        }
-        Ok(())
-    }
-
-    fn load_alone_used(&self) -> Result<BTreeMap<SessionId, u64>, StoreError> {
-        match self.store.get(Table::Local, ALONE_KEY)? {
-            Some(bytes) => Ok(codec::decode(&bytes).unwrap_or_default()),
-            None => Ok(BTreeMap::new()),
-        }
-    }
-
-    /// A patron typed a code. The answer does not wait for the disk: unlocking is no
-    /// acknowledgement.
-    pub(super) fn typed(&mut self, ask: AskId, key: Option<&SigningKey>, now: Moment) {
-        let outcome = self.open_typed(key, now);
-        if let Some(duty) = &mut self.duty {
-            match &outcome {
-                Ok(_) => duty.wrong = 0,
-                Err(Failure::Refused(Refusal::UnknownCode)) => duty.wrong_code(now),
-                Err(_) => {}
-            }
-        }
-        self.reply(ask, outcome);
-        self.out.push(Output::Changed { by_fact: true });
-    }
-
-    fn open_typed(
-        &mut self,
-        key: Option<&SigningKey>,
-        now: Moment,
-    ) -> Result<super::Done, Failure> {
-        let Some(duty) = &self.duty else {
-            return Err(Refusal::Authority.into());
-        };
-        let kiosk = duty.kiosk;
-        if duty.blocked_until > now.boot_ms {
-            let seconds = (duty.blocked_until - now.boot_ms).div_ceil(1000);
-            let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
-            return Err(Refusal::Throttled { seconds }.into());
-        }
-        let key = key.ok_or(Refusal::UnknownCode)?;
-        let public = CodeKey(key.verifying_key().to_bytes());
-        let session = self
-            .site
-            .session_by_code(&public)
-            .ok_or(Refusal::UnknownCode)?;
-        let alone = self.is_alone(now);
-        let allowance = u64::from(self.site.settings().allowance_s) * 1000;
-        let used_alone = duty.alone_used.get(&session).copied().unwrap_or(0);
-        if alone && used_alone >= allowance {
-            return Err(Refusal::Isolated.into());
-        }
-        let found = self.site.session(&session).ok_or(Refusal::UnknownCode)?;
-        let opening = found.next_opening();
-        let node = self.me.node();
-        let bytes = opening_bytes(&self.me.site, &session, &kiosk, &node, opening);
-        let proof = Signature(key.sign(&bytes).to_bytes());
-        let command = Command::Open {
-            session,
-            opening,
-            proof,
-            alone,
-        };
-        let asked = Asked {
-            request: RequestId([0; 16]),
-            command,
-        };
-        let done = self.carry_out(OnBehalf::Kiosk { kiosk, node }, &asked, now)?;
-        self.begin_run(session, opening, alone, now);
-        Ok(done)
-    }
-
-    fn begin_run(&mut self, session: SessionId, opening: u32, alone: bool, now: Moment) {
-        let epoch = self.author.epoch();
-        let before = self
-            .site
-            .session(&session)
-            .and_then(|found| found.cell(&epoch));
-        let (n, base_ms) = before.map_or((0, 0), |cell| (cell.reading.n, cell.reading.used_ms));
-        let continues = before.and_then(|cell| cell.reading.continues);
-        if let Some(duty) = &mut self.duty {
-            duty.ended = None;
-            duty.run = Some(Run {
-                session,
-                opening,
-                n,
-                base_ms,
-                from_boot_ms: now.boot_ms,
-                read_boot_ms: now.boot_ms,
-                continues,
-                alone_from_ms: alone.then_some(base_ms),
-                displaced_until: None,
-                safe_ms: base_ms,
-                unsafe_readings: VecDeque::new(),
-            });
-        }
-        self.measure_run(READING_MS, now);
-    }
-
-    /// Writes the running session's reading: `ahead_ms` to come, or 0 for an end.
-    fn measure_run(&mut self, ahead_ms: u64, now: Moment) {
-        let epoch = self.author.epoch();
-        let Some(run) = self.duty.as_mut().and_then(|duty| duty.run.as_mut()) else {
-            return;
-        };
-        run.n = run.n.saturating_add(1);
-        run.base_ms = run.used_ms(now);
-        run.from_boot_ms = now.boot_ms;
-        run.read_boot_ms = now.boot_ms;
-        if self.me.amnesic {
-            run.unsafe_readings.push_back((run.n, run.base_ms));
-            if run.unsafe_readings.len() > MOST_UNSAFE {
-                run.unsafe_readings.pop_front();
-            }
-        }
-        let reading = Reading {
-            session: run.session,
-            epoch,
-            n: run.n,
-            opening: run.opening,
-            used_ms: run.base_ms,
-            ahead_ms: u32::try_from(ahead_ms).unwrap_or(u32::MAX),
-            continues: run.continues,
-        };
-        let note = RunNote {
-            boot_id: self.me.boot_id,
-            session: run.session,
-            opening: run.opening,
-            epoch,
-            n: run.n,
-            at_boot_ms: now.boot_ms,
-        };
-        let alone = run
-            .alone_from_ms
-            .map(|from| (run.session, run.base_ms.saturating_sub(from)));
-        if let (Some((session, used)), Some(run)) =
-            (alone, self.duty.as_mut().and_then(|duty| duty.run.as_mut()))
-        {
-            // Counted from here on, so that each millisecond is added once.
-            run.alone_from_ms = Some(run.base_ms);
-            self.count_alone(session, used, now);
-        }
-        let record = codec::encode(&note).ok();
-        let record = record.map(|value| Op::Put {
-            table: Table::Local,
-            key: RUN_KEY.to_vec(),
-            value,
-        });
-        if let Err(error) = self.measure(reading, record, now) {
-            tracing::debug!(%error, "reading not written");
-        }
-    }
-
-    fn count_alone(&mut self, session: SessionId, used_ms: u64, now: Moment) {
-        let Some(duty) = &mut self.duty else { return };
-        let total = duty.alone_used.entry(session).or_insert(0);
-        *total = total.saturating_add(used_ms);
-        if let Ok(value) = codec::encode(&duty.alone_used) {
-            let op = Op::Put {
-                table: Table::Local,
-                key: ALONE_KEY.to_vec(),
-                value,
-            };
-            if let Err(error) = self.stage(vec![op], now) {
-                tracing::debug!(%error, "use while alone not noted");
-            }
-        }
-    }
-
-    fn is_alone(&self, now: Moment) -> bool {
+    pub(in crate::replica) fn is_alone(&self, now: Moment) -> bool {
         let last_link = self.duty.as_ref().map_or(0, |duty| duty.last_link);
         self.peers.is_empty() && now.since(last_link) >= ALONE_AFTER_MS
     }
 
     /// Everything that this moment asks of a kiosk.
-    pub(super) fn do_duty(&mut self, now: Moment) {
+    pub(in crate::replica) fn do_duty(&mut self, now: Moment) {
         let linked = !self.peers.is_empty();
         let Some(duty) = &mut self.duty else { return };
         if linked {
@@ -424,7 +151,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         self.tend_what_stands(now);
     }
 
-    fn tend_run(&mut self, now: Moment) {
+    pub(in crate::replica) fn tend_run(&mut self, now: Moment) {
         let Some(run) = self.duty.as_ref().and_then(|duty| duty.run.clone()) else {
             return;
         };
@@ -452,12 +179,6 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 self.read_if_due(&run, now);
             }
             Verdict::GoOn => self.read_if_due(&run, now),
-        }
-    }
-
-    fn read_if_due(&mut self, run: &Run, now: Moment) {
-        if now.since(run.read_boot_ms) >= READING_MS {
-            self.measure_run(READING_MS, now);
         }
     }
 
@@ -526,54 +247,8 @@ impl<S: LedgerStore + Clone> Replica<S> {
         Verdict::GoOn
     }
 
-    fn end_run(&mut self, cause: Cause, now: Moment) {
-        let Some(run) = self.duty.as_mut().and_then(|duty| duty.run.as_mut()) else {
-            return;
-        };
-        let session = run.session;
-        if cause == Cause::Expired
-            && let Some(found) = self.site.session(&session)
-        {
-            let measured = found.measured_ms(|epoch| self.site.node_of(epoch));
-            let run_on = now.since(run.from_boot_ms);
-            let late = measured
-                .saturating_add(run_on)
-                .saturating_sub(found.granted_ms());
-            if late <= TIMER_SLACK_MS {
-                run.base_ms = run.base_ms.saturating_sub(late.min(run.base_ms));
-            }
-        }
-        self.measure_run(0, now);
-        self.drop_run(now);
-        if let Some(duty) = &mut self.duty {
-            let grace = u64::from(self.site.settings().grace_s) * 1000;
-            duty.ended = Some(Ended {
-                session,
-                cause,
-                until_boot_ms: now.boot_ms + grace,
-            });
-        }
-        if matches!(cause, Cause::Displaced | Cause::Isolated) {
-            self.notice(Notice::Ended { session, cause });
-        }
-        self.write_closed(session, cause, now);
-    }
-
-    fn drop_run(&mut self, now: Moment) {
-        if let Some(duty) = &mut self.duty {
-            duty.run = None;
-        }
-        let op = Op::Remove {
-            table: Table::Local,
-            key: RUN_KEY.to_vec(),
-        };
-        if let Err(error) = self.stage(vec![op], now) {
-            tracing::debug!(%error, "end of session not noted");
-        }
-    }
-
     /// The patron leaves: the exact time first, so that the closing is not charged ahead.
-    pub(super) fn patron_leaves(&mut self, session: SessionId, now: Moment) {
+    pub(in crate::replica) fn patron_leaves(&mut self, session: SessionId, now: Moment) {
         let runs = self.duty.as_ref().and_then(|duty| duty.run.as_ref());
         if runs.is_some_and(|run| run.session == session) {
             self.measure_run(0, now);
@@ -590,7 +265,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         }
     }
 
-    fn write_step(
+    pub(in crate::replica) fn write_step(
         &mut self,
         session: SessionId,
         fact: impl Fn(KioskId, Vec<domain::id::EntryId>) -> Fact,
@@ -609,7 +284,12 @@ impl<S: LedgerStore + Clone> Replica<S> {
         }
     }
 
-    fn write_closed(&mut self, session: SessionId, cause: Cause, now: Moment) {
+    pub(in crate::replica) fn write_closed(
+        &mut self,
+        session: SessionId,
+        cause: Cause,
+        now: Moment,
+    ) {
         let Some(kiosk) = self.duty.as_ref().map(|duty| duty.kiosk) else {
             return;
         };
@@ -621,7 +301,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
 
     /// Sessions that the ledger has on this kiosk though none runs: orders about paused ones, and
     /// what a reboot or a lost disk left open.
-    fn tend_what_stands(&mut self, now: Moment) {
+    pub(in crate::replica) fn tend_what_stands(&mut self, now: Moment) {
         let Some(duty) = &self.duty else { return };
         let kiosk = duty.kiosk;
         let running = duty.run.as_ref().map(|run| run.session);
@@ -655,7 +335,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         }
     }
 
-    fn resume_here(&mut self, session: SessionId, now: Moment) {
+    pub(in crate::replica) fn resume_here(&mut self, session: SessionId, now: Moment) {
         let fact = |kiosk, replaces| {
             Fact::SessionResumed(SessionResumed {
                 session,
@@ -671,7 +351,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         self.begin_run(session, opening, self.is_alone(now), now);
     }
 
-    pub(super) fn duty_wake(&self, now: Moment) -> Option<u64> {
+    pub(in crate::replica) fn duty_wake(&self, now: Moment) -> Option<u64> {
         let duty = self.duty.as_ref()?;
         let ended = duty.ended.map(|ended| ended.until_boot_ms);
         let alone = self
@@ -698,29 +378,6 @@ impl<S: LedgerStore + Clone> Replica<S> {
             .into_iter()
             .flatten()
             .min()
-    }
-
-    /// What the kiosk's page shows.
-    pub fn view(&self, raw: Moment) -> Option<View> {
-        let now = self.time.moment(raw);
-        let duty = self.duty.as_ref()?;
-        let screen = self.site.screen(duty.kiosk, now);
-        let displaced = duty.run.as_ref().and_then(|run| run.displaced_until);
-        let texts = screen.messages.iter().filter_map(|row| {
-            duty.texts
-                .get(*row, now)
-                .map(|text| (*row, text.to_owned()))
-        });
-        Some(View {
-            alone: self.is_alone(now),
-            ended: duty
-                .ended
-                .map(|ended| (ended.cause, ended.until_boot_ms.saturating_sub(now.boot_ms))),
-            displaced_in_ms: displaced.map(|until| until.saturating_sub(now.boot_ms)),
-            wait_ms: duty.blocked_until.saturating_sub(now.boot_ms),
-            texts: texts.collect(),
-            screen,
-        })
     }
 
     /// The session whose time this kiosk counts now.

@@ -4,19 +4,19 @@
 //! that says more than ours leads to a want, a want to bounded answers, and the last answer to the
 //! next want. One log is pulled from one peer at a time.
 
+mod forks;
+mod intake;
+
 use std::collections::BTreeMap;
 
 use domain::authority::NodeKind;
-use domain::fact::Fact;
 use domain::id::{EpochId, NodeId};
 use domain::moment::Moment;
 use storage::ledger_store::LedgerStore;
-use storage::operation::{Op, Table};
 
 use super::message::{LedgerMessage, MOST_ANSWERS, MOST_ENTRY_BYTES, MOST_WANTS, Message, Reach};
-use super::{Notice, Output, ROUND_MS, Replica};
-use crate::entry::{Entry, NO_ENTRY};
-use crate::vault::exchange::RowMessage;
+use super::{Output, ROUND_MS, Replica};
+use crate::entry::Entry;
 
 /// Entries that are taken from the log of an epoch whose node is no member: enough for it to become
 /// one, and for its log to be completed once it is.
@@ -40,7 +40,7 @@ pub(super) struct Peer {
 }
 
 impl<S: LedgerStore + Clone> Replica<S> {
-    pub(super) fn link_up(&mut self, peer: NodeId, kind: NodeKind, now: Moment) {
+    pub(in crate::replica) fn link_up(&mut self, peer: NodeId, kind: NodeKind, now: Moment) {
         let uses_sent = self.readings.count();
         let fresh = Peer {
             kind,
@@ -59,7 +59,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         self.out.push(Output::Changed { by_fact: true });
     }
 
-    pub(super) fn link_down(&mut self, peer: NodeId, now: Moment) {
+    pub(in crate::replica) fn link_down(&mut self, peer: NodeId, now: Moment) {
         if self.peers.remove(&peer).is_some() {
             self.seen.insert(peer, now.boot_ms);
             self.out.push(Output::Changed { by_fact: true });
@@ -67,18 +67,18 @@ impl<S: LedgerStore + Clone> Replica<S> {
     }
 
     /// What was sent may not have come: let the next rounds find out.
-    pub(super) fn lagging(&mut self, peer: NodeId) {
+    pub(in crate::replica) fn lagging(&mut self, peer: NodeId) {
         if let Some(peer) = self.peers.get_mut(&peer) {
             peer.theirs.clear();
             peer.uses_sent = 0;
         }
     }
 
-    pub(super) fn send(&mut self, peer: NodeId, message: Message) {
+    pub(in crate::replica) fn send(&mut self, peer: NodeId, message: Message) {
         self.out.push(Output::Send { peer, message });
     }
 
-    pub(super) fn heard(&mut self, peer: NodeId, message: Message, now: Moment) {
+    pub(in crate::replica) fn heard(&mut self, peer: NodeId, message: Message, now: Moment) {
         let Some(kind) = self.peers.get(&peer).map(|peer| peer.kind) else {
             return;
         };
@@ -120,7 +120,13 @@ impl<S: LedgerStore + Clone> Replica<S> {
         }
     }
 
-    fn hear_frontier(&mut self, from: NodeId, more: bool, reaches: Vec<Reach>, now: Moment) {
+    pub(in crate::replica) fn hear_frontier(
+        &mut self,
+        from: NodeId,
+        more: bool,
+        reaches: Vec<Reach>,
+        now: Moment,
+    ) {
         let mut suspected = Vec::new();
         for reach in &reaches {
             if let Some(mine) = self.frontier.get(&reach.epoch)
@@ -150,7 +156,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
     }
 
     /// Asks a peer for what it has more than this node, unless that is on its way already.
-    pub(super) fn pull(&mut self, from: NodeId, now: Moment) {
+    pub(in crate::replica) fn pull(&mut self, from: NodeId, now: Moment) {
         let Some(peer) = self.peers.get(&from) else {
             return;
         };
@@ -180,7 +186,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
 
     /// Entries of a log are taken below this number: all of a member's that have effect, few of a
     /// stranger's, nothing beyond a cut or a proven fork.
-    fn welcome_below(&self, epoch: &EpochId) -> u64 {
+    pub(in crate::replica) fn welcome_below(&self, epoch: &EpochId) -> u64 {
         match self.site.standing().epochs.get(epoch) {
             Some(member) => member.below,
             None if self.frontier.contains_key(epoch) => MOST_FROM_STRANGER,
@@ -189,14 +195,14 @@ impl<S: LedgerStore + Clone> Replica<S> {
         }
     }
 
-    fn strangers(&self) -> usize {
+    pub(in crate::replica) fn strangers(&self) -> usize {
         self.frontier
             .len()
             .saturating_sub(self.site.standing().epochs.len())
     }
 
     /// How much of a log others are told of and given.
-    pub(super) fn visible(&self, reach: &Reach) -> u64 {
+    pub(in crate::replica) fn visible(&self, reach: &Reach) -> u64 {
         let below = self
             .site
             .standing()
@@ -206,7 +212,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         reach.height.min(below)
     }
 
-    fn answer_want(&mut self, to: NodeId, wants: Vec<(EpochId, u64)>) {
+    pub(in crate::replica) fn answer_want(&mut self, to: NodeId, wants: Vec<(EpochId, u64)>) {
         let mut frames: Vec<Vec<Vec<u8>>> = vec![Vec::new()];
         let mut size = 0;
         for (epoch, from) in wants {
@@ -248,143 +254,8 @@ impl<S: LedgerStore + Clone> Replica<S> {
         }
     }
 
-    /// Takes entries in: whole runs that join what is held, each signed by its epoch. Returns how
-    /// many were new. What cannot be taken is refused and nothing else suffers for it.
-    fn take_entries(&mut self, from: NodeId, entries: &[Vec<u8>], now: Moment) -> usize {
-        let mut fresh: Vec<Entry> = Vec::new();
-        let mut heads: BTreeMap<EpochId, (u64, [u8; 32])> = BTreeMap::new();
-        let (mut refused, mut why) = (0, None);
-        let mut missed = Vec::new();
-        for bytes in entries {
-            match self.judge(bytes, &heads) {
-                Ok(Judged::Fresh(entry)) => {
-                    heads.insert(entry.id.epoch, (entry.id.seq + 1, entry.hash()));
-                    fresh.push(entry);
-                }
-                Ok(Judged::Known) => {}
-                Ok(Judged::Ahead(epoch, held)) => missed.push((epoch, held)),
-                Ok(Judged::Forked(one, other)) => self.hear_fork(from, &one, &other, now),
-                Err(reason) => {
-                    refused += 1;
-                    why.get_or_insert(reason);
-                }
-            }
-        }
-        if let Some(why) = why {
-            self.notice(Notice::Refused {
-                peer: from,
-                count: refused,
-                why,
-            });
-        }
-        let count = fresh.len();
-        self.keep(from, fresh, now);
-        missed.dedup();
-        missed.truncate(MOST_WANTS);
-        if !missed.is_empty()
-            && let Some(peer) = self.peers.get_mut(&from)
-            && peer.pulling_until.is_none_or(|until| until <= now.boot_ms)
-        {
-            peer.pulling_until = Some(now.boot_ms + ROUND_MS);
-            self.send(from, Message::Ledger(LedgerMessage::Want(missed)));
-        }
-        count
-    }
-
-    fn judge(
-        &self,
-        bytes: &[u8],
-        heads: &BTreeMap<EpochId, (u64, [u8; 32])>,
-    ) -> Result<Judged, String> {
-        let entry = Entry::parse(bytes).map_err(|error| error.to_string())?;
-        let epoch = entry.id.epoch;
-        let stored = self
-            .frontier
-            .get(&epoch)
-            .map(|reach| (reach.height, reach.head));
-        let (height, head) = heads
-            .get(&epoch)
-            .copied()
-            .or(stored)
-            .unwrap_or((0, NO_ENTRY));
-        if entry.id.seq < height {
-            return self.compare_with_held(entry, bytes);
-        }
-        if entry.id.seq > height {
-            return Ok(Judged::Ahead(epoch, height));
-        }
-        if entry.id.seq >= self.welcome_below(&epoch) {
-            return Err(String::from("its author has no authority for it"));
-        }
-        entry.verify().map_err(|error| error.to_string())?;
-        if entry.prev != head {
-            // Another history of this log: its difference lies further back. Ask for all of it.
-            return if height == 0 {
-                Err(String::from("first entry names one before it"))
-            } else {
-                Ok(Judged::Ahead(epoch, 0))
-            };
-        }
-        if entry.id.seq == 0 && !self.begins_a_log(&entry) {
-            return Err(String::from("log does not begin with a boot certificate"));
-        }
-        Ok(Judged::Fresh(entry))
-    }
-
-    fn compare_with_held(&self, entry: Entry, bytes: &[u8]) -> Result<Judged, String> {
-        match self.store.entry(&entry.id.epoch.0, entry.id.seq) {
-            Ok(Some(held)) if held != bytes => {
-                entry.verify().map_err(|error| error.to_string())?;
-                Ok(Judged::Forked(held, bytes.to_vec()))
-            }
-            Ok(_) => Ok(Judged::Known),
-            Err(error) => Err(error.to_string()),
-        }
-    }
-
-    fn begins_a_log(&self, entry: &Entry) -> bool {
-        match Fact::decode(&entry.body) {
-            Ok(Some(fact @ Fact::BootCertificate(_))) => {
-                let Fact::BootCertificate(boot) = &fact else {
-                    return false;
-                };
-                boot.epoch == entry.id.epoch && fact.certificate_holds(&self.me.site)
-            }
-            Ok(_) | Err(_) => false,
-        }
-    }
-
-    pub(super) fn keep(&mut self, from: NodeId, fresh: Vec<Entry>, now: Moment) {
-        if fresh.is_empty() {
-            return;
-        }
-        let ops = fresh.iter().map(|entry| Op::PutEntry {
-            epoch: entry.id.epoch.0,
-            seq: entry.id.seq,
-            bytes: entry.to_bytes(),
-        });
-        if self.stage(ops.collect(), now).is_err() {
-            return;
-        }
-        for entry in &fresh {
-            self.reached(entry);
-            self.receipts.owe(entry.id.epoch, from);
-            if let Some(peer) = self.peers.get_mut(&from) {
-                let theirs = peer.theirs.entry(entry.id.epoch).or_insert(0);
-                *theirs = (*theirs).max(entry.id.seq + 1);
-            }
-        }
-        for entry in &fresh {
-            self.hear_hint(entry);
-            if let Ok(Some(fact)) = Fact::decode(&entry.body) {
-                self.apply_fact(entry.id, &fact, now);
-            }
-        }
-        self.push(&fresh, Some(from));
-    }
-
     /// Sends entries at once to every link that is not known to have them.
-    pub(super) fn push(&mut self, entries: &[Entry], from: Option<NodeId>) {
+    pub(in crate::replica) fn push(&mut self, entries: &[Entry], from: Option<NodeId>) {
         let peers: Vec<NodeId> = self
             .peers
             .keys()
@@ -414,7 +285,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         }
     }
 
-    fn send_news(&mut self, to: NodeId, entries: Vec<Vec<u8>>) {
+    pub(in crate::replica) fn send_news(&mut self, to: NodeId, entries: Vec<Vec<u8>>) {
         if !entries.is_empty() {
             let message = LedgerMessage::Entries {
                 more: false,
@@ -425,80 +296,8 @@ impl<S: LedgerStore + Clone> Replica<S> {
         }
     }
 
-    /// Takes the proof in that an epoch wrote two histories, keeps it and passes it on.
-    fn hear_fork(&mut self, from: NodeId, one: &[u8], other: &[u8], now: Moment) {
-        let Some(epoch) = self.take_fork(one, other, now) else {
-            return;
-        };
-        let proof = (one.to_vec(), other.to_vec());
-        let Ok(value) = domain::codec::encode(&proof) else {
-            return;
-        };
-        let key = Self::fork_key(&epoch);
-        if self
-            .stage(
-                vec![Op::Put {
-                    table: Table::Local,
-                    key,
-                    value,
-                }],
-                now,
-            )
-            .is_err()
-        {
-            return;
-        }
-        if let Ok(entry) = Entry::parse(one) {
-            let node = self.site.node_of(&epoch);
-            self.notice(Notice::Fork {
-                node,
-                epoch,
-                seq: entry.id.seq,
-            });
-        }
-        let others: Vec<NodeId> = self
-            .peers
-            .keys()
-            .copied()
-            .filter(|peer| *peer != from)
-            .collect();
-        for peer in others {
-            let (one, other) = proof.clone();
-            self.send(peer, Message::Ledger(LedgerMessage::Fork(one, other)));
-        }
-    }
-
-    /// Judges a proof; returns the epoch if it says something new.
-    pub(super) fn take_fork(&mut self, one: &[u8], other: &[u8], now: Moment) -> Option<EpochId> {
-        let (first, second) = (Entry::parse(one).ok()?, Entry::parse(other).ok()?);
-        let proven = first.id == second.id
-            && one != other
-            && first.verify().is_ok()
-            && second.verify().is_ok();
-        if !proven || !self.frontier_or_chain_knows(&first.id.epoch) {
-            return None;
-        }
-        let lowest = self.site.chain().forks().get(&first.id.epoch).copied();
-        if lowest.is_some_and(|seq| seq <= first.id.seq) {
-            return None;
-        }
-        let effect = self.site.apply_fork(first.id.epoch, first.id.seq);
-        self.fork_proofs
-            .insert(first.id.epoch, (one.to_vec(), other.to_vec()));
-        self.root = None;
-        self.follow(effect, now);
-        Some(first.id.epoch)
-    }
-
-    /// Proofs about nobody are not kept: anyone can make up keys.
-    fn frontier_or_chain_knows(&self, epoch: &EpochId) -> bool {
-        self.frontier.is_empty()
-            || self.frontier.contains_key(epoch)
-            || self.site.chain().node_of(epoch).is_some()
-    }
-
     /// Ends the links of nodes that no longer belong.
-    pub(super) fn drop_revoked(&mut self) {
+    pub(in crate::replica) fn drop_revoked(&mut self) {
         let standing = self.site.standing();
         let revoked: Vec<NodeId> = self
             .peers
@@ -516,47 +315,4 @@ impl<S: LedgerStore + Clone> Replica<S> {
             self.out.push(Output::Drop { peer });
         }
     }
-
-    fn hear_row(&mut self, from: NodeId, kind: NodeKind, message: RowMessage, now: Moment) {
-        if let RowMessage::Text(text) = message {
-            if let Some(duty) = &mut self.duty
-                && duty.take_text(kind, text, now)
-            {
-                self.out.push(Output::Changed { by_fact: true });
-            }
-            return;
-        }
-        let standing = self.site.standing();
-        let authorised = |epoch: &EpochId, bytes: &[u8], signature: &domain::id::Signature| {
-            let admin = standing
-                .epochs
-                .get(epoch)
-                .is_some_and(|e| e.kind == NodeKind::Admin);
-            admin && domain::id::verifies(&epoch.0, &[bytes], signature)
-        };
-        let Some(vault) = &mut self.vault else { return };
-        match vault.handle(kind, message, &authorised, &mut self.rng) {
-            Ok(handled) => {
-                if let Some(ticket) = handled.ticket {
-                    self.staged = self.staged.max(ticket);
-                }
-                for reply in handled.replies {
-                    self.send(from, Message::Row(reply));
-                }
-                if !handled.learned.is_empty() {
-                    self.send_learned_texts(&handled.learned, now);
-                    self.out.push(Output::Changed { by_fact: true });
-                }
-            }
-            Err(error) => self.notice(Notice::Disk(error.to_string())),
-        }
-    }
-}
-
-enum Judged {
-    Fresh(Entry),
-    Known,
-    /// Entries between what is held and this one are missing: ask from that number on.
-    Ahead(EpochId, u64),
-    Forked(Vec<u8>, Vec<u8>),
 }

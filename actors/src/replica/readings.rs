@@ -4,7 +4,7 @@
 //! with the next round. A digest by buckets, exchanged when a link begins and now and then, finds
 //! what was missed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use domain::authority::NodeKind;
 use domain::codec;
@@ -14,7 +14,7 @@ use domain::session::Reading;
 use sha2::{Digest, Sha256};
 use storage::error::StoreError;
 use storage::ledger_store::LedgerStore;
-use storage::operation::{Op, Table};
+use storage::operation::{Op, Table, Ticket};
 
 use super::message::{BUCKETS, MOST_READINGS, Message, SignedReading, UseMessage, reading_bytes};
 use super::{Output, Replica};
@@ -22,6 +22,8 @@ use super::{Output, Replica};
 const PAGE: usize = 512;
 /// Neighbours that a kiosk's reading goes to at once, beside the admin nodes.
 const NEIGHBOURS: usize = 3;
+/// Own readings, and confirmations, that may wait for the disk.
+const MOST_UNTOLD: usize = 1_000;
 /// Changes remembered for the rounds; who is further behind gets a digest.
 const MOST_CHANGES: usize = 20_000;
 
@@ -37,9 +39,9 @@ pub(super) struct Readings {
     next: u64,
     buckets: Vec<Option<[u8; 8]>>,
     /// Own readings that wait for the disk before they are told.
-    untold: Vec<SignedReading>,
+    untold: VecDeque<(Ticket, SignedReading)>,
     /// Readings of amnesic kiosks to say "held" for, once durable.
-    to_confirm: Vec<(NodeId, Register, u32)>,
+    to_confirm: VecDeque<(Ticket, NodeId, Register, u32)>,
 }
 
 impl Readings {
@@ -146,16 +148,23 @@ impl<S: LedgerStore + Clone> Replica<S> {
         // A full disk must not stop the countdown: the reading counts in memory, and is told.
         self.site.read(reading, now);
         self.readings.put(signed);
-        self.readings.untold.push(signed);
+        // Where the disk took nothing, it is told all the same, with whatever is durable next.
+        let ticket = staged.as_ref().copied().unwrap_or(self.durable);
+        self.readings.untold.push_back((ticket, signed));
+        if self.readings.untold.len() > MOST_UNTOLD {
+            self.readings.untold.pop_front();
+        }
         self.out.push(Output::Changed { by_fact: false });
         staged.map(|_| ())
     }
 
     pub(super) fn send_durable_readings(&mut self, _now: Moment) {
-        if self.staged > self.durable {
-            return;
-        }
-        for signed in std::mem::take(&mut self.readings.untold) {
+        let durable = self.durable;
+        while let Some((ticket, signed)) = self.readings.untold.front().copied() {
+            if ticket > durable {
+                break;
+            }
+            self.readings.untold.pop_front();
             let mut neighbours = 0;
             let to: Vec<NodeId> = self
                 .peers
@@ -170,7 +179,13 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 self.send(peer, Message::Use(UseMessage::Readings(vec![signed])));
             }
         }
-        for (peer, (session, epoch), n) in std::mem::take(&mut self.readings.to_confirm) {
+        while let Some((ticket, peer, (session, epoch), n)) =
+            self.readings.to_confirm.front().copied()
+        {
+            if ticket > durable {
+                break;
+            }
+            self.readings.to_confirm.pop_front();
             if !self.me.amnesic && self.peers.contains_key(&peer) {
                 self.send(peer, Message::Use(UseMessage::Held(session, epoch, n)));
             }
@@ -243,7 +258,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
     }
 
     fn take_readings(&mut self, from: NodeId, readings: &[SignedReading], now: Moment) {
-        let mut ops = Vec::new();
+        let (mut ops, mut confirmed) = (Vec::new(), Vec::new());
         for signed in readings {
             let reading = signed.reading;
             let register = (reading.session, reading.epoch);
@@ -272,11 +287,23 @@ impl<S: LedgerStore + Clone> Replica<S> {
             }
             self.readings.put(*signed);
             if self.site.chain().node_of(&reading.epoch) == Some((from, true)) {
-                self.readings.to_confirm.push((from, register, reading.n));
+                confirmed.push((register, reading.n));
             }
         }
-        if !ops.is_empty() && self.stage(ops, now).is_ok() {
-            self.out.push(Output::Changed { by_fact: false });
+        if ops.is_empty() {
+            return;
         }
+        let Ok(ticket) = self.stage(ops, now) else {
+            return;
+        };
+        for (register, n) in confirmed {
+            self.readings
+                .to_confirm
+                .push_back((ticket, from, register, n));
+            if self.readings.to_confirm.len() > MOST_UNTOLD {
+                self.readings.to_confirm.pop_front();
+            }
+        }
+        self.out.push(Output::Changed { by_fact: false });
     }
 }

@@ -1,10 +1,11 @@
 //! Receipts: signed words that entries are on a disk, never mistaken for the entries themselves.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use domain::authority::NodeKind;
 use domain::id::{EpochId, NodeId, verifies};
 use storage::ledger_store::LedgerStore;
+use storage::operation::Ticket;
 
 use super::message::{LedgerMessage, MOST_REACHES, Message, Receipt, receipt_bytes};
 use super::{Output, Replica};
@@ -14,13 +15,45 @@ use super::{Output, Replica};
 pub(super) struct Receipts {
     /// Below which number each node holds this epoch's log durably.
     held: BTreeMap<NodeId, u64>,
-    /// Logs that grew since the last receipt, and who sent the growth.
-    owed: BTreeMap<EpochId, BTreeSet<NodeId>>,
+    /// Growth of logs that no receipt was given for yet, in the order of staging.
+    owed: VecDeque<Owed>,
 }
 
+/// A log grew.
+#[derive(Debug)]
+struct Owed {
+    ticket: Ticket,
+    epoch: EpochId,
+    height: u64,
+    from: NodeId,
+}
+
+/// Growth that may wait for the disk; what is beyond is receipted with what follows it.
+const MOST_OWED: usize = 10_000;
+
 impl Receipts {
-    pub(super) fn owe(&mut self, epoch: EpochId, to: NodeId) {
-        self.owed.entry(epoch).or_default().insert(to);
+    pub(super) fn owe(&mut self, ticket: Ticket, epoch: EpochId, height: u64, from: NodeId) {
+        if self.owed.len() >= MOST_OWED {
+            self.owed.pop_front();
+        }
+        self.owed.push_back(Owed {
+            ticket,
+            epoch,
+            height,
+            from,
+        });
+    }
+
+    /// What has become durable: the height of each log, and who sent its growth.
+    fn due(&mut self, durable: Ticket) -> BTreeMap<EpochId, (u64, BTreeSet<NodeId>)> {
+        let mut due: BTreeMap<EpochId, (u64, BTreeSet<NodeId>)> = BTreeMap::new();
+        while let Some(owed) = self.owed.front().filter(|owed| owed.ticket <= durable) {
+            let (height, senders) = due.entry(owed.epoch).or_default();
+            *height = (*height).max(owed.height);
+            senders.insert(owed.from);
+            self.owed.pop_front();
+        }
+        due
     }
 
     /// The nodes that said they hold entry `seq` of this epoch.
@@ -36,18 +69,12 @@ impl<S: LedgerStore + Clone> Replica<S> {
     /// Tells the senders, the authors and the admin nodes what has become durable here. An amnesic
     /// node's word is worth nothing after a power cut, so it gives none.
     pub(super) fn send_receipts(&mut self) {
-        if self.staged > self.durable {
-            return; // a later barrier covers what is still owed
-        }
-        let owed = std::mem::take(&mut self.receipts.owed);
-        if self.me.amnesic || owed.is_empty() {
+        let due = self.receipts.due(self.durable);
+        if self.me.amnesic {
             return;
         }
         let mut letters: BTreeMap<NodeId, Vec<(EpochId, u64)>> = BTreeMap::new();
-        for (epoch, senders) in owed {
-            let Some(height) = self.frontier.get(&epoch).map(|reach| reach.height) else {
-                continue;
-            };
+        for (epoch, (height, senders)) in due {
             let author = self.site.node_of(&epoch);
             for (peer, linked) in &self.peers {
                 if linked.kind == NodeKind::Admin || senders.contains(peer) || author == Some(*peer)

@@ -4,7 +4,7 @@ use domain::authority::NodeKind;
 use domain::command::{Asked, Command};
 use domain::decide::Author as OnBehalf;
 use domain::fact::Fact;
-use domain::id::{KioskId, NodeId, RowId, Signature};
+use domain::id::{EpochId, KioskId, NodeId, RowId, Signature};
 use domain::moment::Moment;
 use domain::operator::By;
 use storage::ledger_store::LedgerStore;
@@ -174,6 +174,47 @@ impl<S: LedgerStore + Clone> Replica<S> {
         {
             let message = Message::Row(RowMessage::Text(text.clone()));
             self.out.push(Output::Send { peer, message });
+        }
+    }
+
+    pub(super) fn hear_row(
+        &mut self,
+        from: NodeId,
+        kind: NodeKind,
+        message: RowMessage,
+        now: Moment,
+    ) {
+        if let RowMessage::Text(text) = message {
+            if let Some(duty) = &mut self.duty
+                && duty.take_text(kind, text, now)
+            {
+                self.out.push(Output::Changed { by_fact: true });
+            }
+            return;
+        }
+        let standing = self.site.standing();
+        let authorised = |epoch: &EpochId, bytes: &[u8], signature: &Signature| {
+            let admin = standing
+                .epochs
+                .get(epoch)
+                .is_some_and(|e| e.kind == NodeKind::Admin);
+            admin && domain::id::verifies(&epoch.0, &[bytes], signature)
+        };
+        let Some(vault) = &mut self.vault else { return };
+        match vault.handle(kind, message, &authorised, &mut self.rng) {
+            Ok(handled) => {
+                if let Some(ticket) = handled.ticket {
+                    self.staged = self.staged.max(ticket);
+                }
+                for reply in handled.replies {
+                    self.send(from, Message::Row(reply));
+                }
+                if !handled.learned.is_empty() {
+                    self.send_learned_texts(&handled.learned, now);
+                    self.out.push(Output::Changed { by_fact: true });
+                }
+            }
+            Err(error) => self.notice(Notice::Disk(error.to_string())),
         }
     }
 }

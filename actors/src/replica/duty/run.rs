@@ -1,0 +1,283 @@
+//! The session that runs here: its readings, its end, and how it goes on in a new process of the same
+//! boot.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use domain::codec;
+use domain::fact::Cause;
+use domain::id::{EpochId, SessionId};
+use domain::moment::Moment;
+use domain::session::{READING_MS, Reading, State};
+use serde::{Deserialize, Serialize};
+use storage::error::StoreError;
+use storage::ledger_store::LedgerStore;
+use storage::operation::{Op, Table};
+
+use super::Ended;
+use crate::replica::{Notice, Replica};
+
+/// A session that ends this little after its time ended in time: timers are not exact.
+const TIMER_SLACK_MS: u64 = 2_000;
+/// Readings that may wait for another node's word.
+const MOST_UNSAFE: usize = 64;
+/// Where the running session is noted, for a restart within the same boot.
+const RUN_KEY: &[u8] = b"run";
+/// Where the time used while alone is noted.
+pub(super) const ALONE_KEY: &[u8] = b"alone";
+
+/// The running session as noted on the disk.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct RunNote {
+    boot_id: [u8; 16],
+    session: SessionId,
+    opening: u32,
+    epoch: EpochId,
+    n: u32,
+    at_boot_ms: u64,
+}
+
+/// The session that runs on this kiosk, as this process counts it.
+#[derive(Debug, Clone)]
+pub(super) struct Run {
+    pub(super) session: SessionId,
+    pub(super) opening: u32,
+    /// Readings written in this epoch.
+    pub(super) n: u32,
+    /// Milliseconds counted in this epoch before `from_boot_ms`.
+    pub(super) base_ms: u64,
+    pub(super) from_boot_ms: u64,
+    pub(super) read_boot_ms: u64,
+    pub(super) continues: Option<(EpochId, u32)>,
+    /// Where it was opened while this kiosk was alone: milliseconds of this run at that time.
+    pub(super) alone_from_ms: Option<u64>,
+    /// Another kiosk keeps the session; this one ends then (boot time).
+    pub(super) displaced_until: Option<u64>,
+    /// Milliseconds of this run that another node is known to hold.
+    pub(super) safe_ms: u64,
+    pub(super) unsafe_readings: VecDeque<(u32, u64)>,
+}
+
+impl Run {
+    pub(in crate::replica) fn used_ms(&self, now: Moment) -> u64 {
+        self.base_ms.saturating_add(now.since(self.from_boot_ms))
+    }
+}
+
+impl<S: LedgerStore + Clone> Replica<S> {
+    /// Goes on with the session that ran before this process was restarted, if the machine has not
+    /// been restarted with it.
+    pub(in crate::replica) fn resume_duty(&mut self, now: Moment) -> Result<(), StoreError> {
+        let Some(kiosk) = self.duty.as_ref().map(|duty| duty.kiosk) else {
+            return Ok(());
+        };
+        let alone_used = self.load_alone_used()?;
+        if let Some(duty) = &mut self.duty {
+            duty.last_link = now.boot_ms;
+            duty.alone_used = alone_used;
+        }
+        let Some(bytes) = self.store.get(Table::Local, RUN_KEY)? else {
+            return Ok(());
+        };
+        let Ok(note) = codec::decode::<RunNote>(&bytes) else {
+            return Ok(());
+        };
+        let same_boot = note.boot_id == self.me.boot_id && note.at_boot_ms <= now.boot_ms;
+        let stands = self
+            .site
+            .session(&note.session)
+            .is_some_and(|s| s.stands_on(kiosk));
+        let paused = matches!(
+            self.site.session(&note.session).and_then(domain::session::Session::state),
+            Some(State::Paused { kiosk: at, .. }) if at == kiosk
+        );
+        if same_boot && stands && !paused {
+            let run = Run {
+                session: note.session,
+                opening: note.opening,
+                n: 0,
+                base_ms: 0,
+                from_boot_ms: note.at_boot_ms,
+                read_boot_ms: note.at_boot_ms,
+                continues: Some((note.epoch, note.n)),
+                alone_from_ms: None,
+                displaced_until: None,
+                safe_ms: 0,
+                unsafe_readings: VecDeque::new(),
+            };
+            if let Some(duty) = &mut self.duty {
+                duty.run = Some(run);
+            }
+            self.measure_run(READING_MS, now);
+        }
+        Ok(())
+    }
+
+    pub(in crate::replica) fn load_alone_used(
+        &self,
+    ) -> Result<BTreeMap<SessionId, u64>, StoreError> {
+        match self.store.get(Table::Local, ALONE_KEY)? {
+            Some(bytes) => Ok(codec::decode(&bytes).unwrap_or_default()),
+            None => Ok(BTreeMap::new()),
+        }
+    }
+
+    pub(in crate::replica) fn begin_run(
+        &mut self,
+        session: SessionId,
+        opening: u32,
+        alone: bool,
+        now: Moment,
+    ) {
+        let epoch = self.author.epoch();
+        let before = self
+            .site
+            .session(&session)
+            .and_then(|found| found.cell(&epoch));
+        let (n, base_ms) = before.map_or((0, 0), |cell| (cell.reading.n, cell.reading.used_ms));
+        let continues = before.and_then(|cell| cell.reading.continues);
+        if let Some(duty) = &mut self.duty {
+            duty.ended = None;
+            duty.run = Some(Run {
+                session,
+                opening,
+                n,
+                base_ms,
+                from_boot_ms: now.boot_ms,
+                read_boot_ms: now.boot_ms,
+                continues,
+                alone_from_ms: alone.then_some(base_ms),
+                displaced_until: None,
+                safe_ms: base_ms,
+                unsafe_readings: VecDeque::new(),
+            });
+        }
+        self.measure_run(READING_MS, now);
+    }
+
+    /// Writes the running session's reading: `ahead_ms` to come, or 0 for an end.
+    pub(in crate::replica) fn measure_run(&mut self, ahead_ms: u64, now: Moment) {
+        let epoch = self.author.epoch();
+        let Some(run) = self.duty.as_mut().and_then(|duty| duty.run.as_mut()) else {
+            return;
+        };
+        run.n = run.n.saturating_add(1);
+        run.base_ms = run.used_ms(now);
+        run.from_boot_ms = now.boot_ms;
+        run.read_boot_ms = now.boot_ms;
+        if self.me.amnesic {
+            run.unsafe_readings.push_back((run.n, run.base_ms));
+            if run.unsafe_readings.len() > MOST_UNSAFE {
+                run.unsafe_readings.pop_front();
+            }
+        }
+        let reading = Reading {
+            session: run.session,
+            epoch,
+            n: run.n,
+            opening: run.opening,
+            used_ms: run.base_ms,
+            ahead_ms: u32::try_from(ahead_ms).unwrap_or(u32::MAX),
+            continues: run.continues,
+        };
+        let note = RunNote {
+            boot_id: self.me.boot_id,
+            session: run.session,
+            opening: run.opening,
+            epoch,
+            n: run.n,
+            at_boot_ms: now.boot_ms,
+        };
+        let alone = run
+            .alone_from_ms
+            .map(|from| (run.session, run.base_ms.saturating_sub(from)));
+        if let (Some((session, used)), Some(run)) =
+            (alone, self.duty.as_mut().and_then(|duty| duty.run.as_mut()))
+        {
+            // Counted from here on, so that each millisecond is added once.
+            run.alone_from_ms = Some(run.base_ms);
+            self.count_alone(session, used, now);
+        }
+        let record = codec::encode(&note).ok();
+        let record = record.map(|value| Op::Put {
+            table: Table::Local,
+            key: RUN_KEY.to_vec(),
+            value,
+        });
+        if let Err(error) = self.measure(reading, record, now) {
+            tracing::debug!(%error, "reading not written");
+        }
+    }
+
+    pub(in crate::replica) fn count_alone(
+        &mut self,
+        session: SessionId,
+        used_ms: u64,
+        now: Moment,
+    ) {
+        let Some(duty) = &mut self.duty else { return };
+        let total = duty.alone_used.entry(session).or_insert(0);
+        *total = total.saturating_add(used_ms);
+        if let Ok(value) = codec::encode(&duty.alone_used) {
+            let op = Op::Put {
+                table: Table::Local,
+                key: ALONE_KEY.to_vec(),
+                value,
+            };
+            if let Err(error) = self.stage(vec![op], now) {
+                tracing::debug!(%error, "use while alone not noted");
+            }
+        }
+    }
+
+    pub(super) fn read_if_due(&mut self, run: &Run, now: Moment) {
+        if now.since(run.read_boot_ms) >= READING_MS {
+            self.measure_run(READING_MS, now);
+        }
+    }
+
+    pub(in crate::replica) fn end_run(&mut self, cause: Cause, now: Moment) {
+        let Some(run) = self.duty.as_mut().and_then(|duty| duty.run.as_mut()) else {
+            return;
+        };
+        let session = run.session;
+        if cause == Cause::Expired
+            && let Some(found) = self.site.session(&session)
+        {
+            let measured = found.measured_ms(|epoch| self.site.node_of(epoch));
+            let run_on = now.since(run.from_boot_ms);
+            let late = measured
+                .saturating_add(run_on)
+                .saturating_sub(found.granted_ms());
+            if late <= TIMER_SLACK_MS {
+                run.base_ms = run.base_ms.saturating_sub(late.min(run.base_ms));
+            }
+        }
+        self.measure_run(0, now);
+        self.drop_run(now);
+        if let Some(duty) = &mut self.duty {
+            let grace = u64::from(self.site.settings().grace_s) * 1000;
+            duty.ended = Some(Ended {
+                session,
+                cause,
+                until_boot_ms: now.boot_ms + grace,
+            });
+        }
+        if matches!(cause, Cause::Displaced | Cause::Isolated) {
+            self.notice(Notice::Ended { session, cause });
+        }
+        self.write_closed(session, cause, now);
+    }
+
+    pub(in crate::replica) fn drop_run(&mut self, now: Moment) {
+        if let Some(duty) = &mut self.duty {
+            duty.run = None;
+        }
+        let op = Op::Remove {
+            table: Table::Local,
+            key: RUN_KEY.to_vec(),
+        };
+        if let Err(error) = self.stage(vec![op], now) {
+            tracing::debug!(%error, "end of session not noted");
+        }
+    }
+}

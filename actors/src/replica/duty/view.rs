@@ -1,0 +1,51 @@
+//! What a kiosk's page shows, the machine's own part included.
+
+use domain::fact::Cause;
+use domain::id::RowId;
+use domain::moment::Moment;
+use domain::screen::Screen;
+use storage::ledger_store::LedgerStore;
+
+use crate::replica::Replica;
+
+/// What a kiosk's page shows, the machine's own part included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct View {
+    /// What the site's state says.
+    pub screen: Screen,
+    /// Whether the kiosk has had no link for 30 s.
+    pub alone: bool,
+    /// The end of the last session, while it is shown, and milliseconds left of that.
+    pub ended: Option<(Cause, u64)>,
+    /// Milliseconds until this session ends because another kiosk keeps it.
+    pub displaced_in_ms: Option<u64>,
+    /// Milliseconds until the next code is looked at.
+    pub wait_ms: u64,
+    /// Texts of the messages that were not read.
+    pub texts: Vec<(RowId, String)>,
+}
+
+impl<S: LedgerStore + Clone> Replica<S> {
+    /// What the kiosk's page shows.
+    pub fn view(&self, raw: Moment) -> Option<View> {
+        let now = self.time.moment(raw);
+        let duty = self.duty.as_ref()?;
+        let screen = self.site.screen(duty.kiosk, now);
+        let displaced = duty.run.as_ref().and_then(|run| run.displaced_until);
+        let texts = screen.messages.iter().filter_map(|row| {
+            duty.texts
+                .get(*row, now)
+                .map(|text| (*row, text.to_owned()))
+        });
+        Some(View {
+            alone: self.is_alone(now),
+            ended: duty
+                .ended
+                .map(|ended| (ended.cause, ended.until_boot_ms.saturating_sub(now.boot_ms))),
+            displaced_in_ms: displaced.map(|until| until.saturating_sub(now.boot_ms)),
+            wait_ms: duty.blocked_until.saturating_sub(now.boot_ms),
+            texts: texts.collect(),
+            screen,
+        })
+    }
+}

@@ -1,0 +1,164 @@
+//! Judging entries that peers send, and keeping those that join what is held.
+
+use std::collections::BTreeMap;
+
+use domain::fact::Fact;
+use domain::id::{EpochId, NodeId};
+use domain::moment::Moment;
+use storage::ledger_store::LedgerStore;
+use storage::operation::Op;
+
+use crate::entry::{Entry, NO_ENTRY};
+use crate::replica::message::{LedgerMessage, MOST_WANTS, Message};
+use crate::replica::{Notice, ROUND_MS, Replica};
+
+impl<S: LedgerStore + Clone> Replica<S> {
+    /// Takes entries in: whole runs that join what is held, each signed by its epoch. Returns how
+    /// many were new. What cannot be taken is refused and nothing else suffers for it.
+    pub(in crate::replica) fn take_entries(
+        &mut self,
+        from: NodeId,
+        entries: &[Vec<u8>],
+        now: Moment,
+    ) -> usize {
+        let mut fresh: Vec<Entry> = Vec::new();
+        let mut heads: BTreeMap<EpochId, (u64, [u8; 32])> = BTreeMap::new();
+        let (mut refused, mut why) = (0, None);
+        let mut missed = Vec::new();
+        for bytes in entries {
+            match self.judge(bytes, &heads) {
+                Ok(Judged::Fresh(entry)) => {
+                    heads.insert(entry.id.epoch, (entry.id.seq + 1, entry.hash()));
+                    fresh.push(entry);
+                }
+                Ok(Judged::Known) => {}
+                Ok(Judged::Ahead(epoch, held)) => missed.push((epoch, held)),
+                Ok(Judged::Forked(one, other)) => self.hear_fork(from, &one, &other, now),
+                Err(reason) => {
+                    refused += 1;
+                    why.get_or_insert(reason);
+                }
+            }
+        }
+        if let Some(why) = why {
+            self.notice(Notice::Refused {
+                peer: from,
+                count: refused,
+                why,
+            });
+        }
+        let count = fresh.len();
+        self.keep(from, fresh, now);
+        missed.dedup();
+        missed.truncate(MOST_WANTS);
+        if !missed.is_empty()
+            && let Some(peer) = self.peers.get_mut(&from)
+            && peer.pulling_until.is_none_or(|until| until <= now.boot_ms)
+        {
+            peer.pulling_until = Some(now.boot_ms + ROUND_MS);
+            self.send(from, Message::Ledger(LedgerMessage::Want(missed)));
+        }
+        count
+    }
+
+    fn judge(
+        &self,
+        bytes: &[u8],
+        heads: &BTreeMap<EpochId, (u64, [u8; 32])>,
+    ) -> Result<Judged, String> {
+        let entry = Entry::parse(bytes).map_err(|error| error.to_string())?;
+        let epoch = entry.id.epoch;
+        let stored = self
+            .frontier
+            .get(&epoch)
+            .map(|reach| (reach.height, reach.head));
+        let (height, head) = heads
+            .get(&epoch)
+            .copied()
+            .or(stored)
+            .unwrap_or((0, NO_ENTRY));
+        if entry.id.seq < height {
+            return self.compare_with_held(entry, bytes);
+        }
+        if entry.id.seq > height {
+            return Ok(Judged::Ahead(epoch, height));
+        }
+        if entry.id.seq >= self.welcome_below(&epoch) {
+            return Err(String::from("its author has no authority for it"));
+        }
+        entry.verify().map_err(|error| error.to_string())?;
+        if entry.prev != head {
+            // Another history of this log: its difference lies further back. Ask for all of it.
+            return if height == 0 {
+                Err(String::from("first entry names one before it"))
+            } else {
+                Ok(Judged::Ahead(epoch, 0))
+            };
+        }
+        if entry.id.seq == 0 && !self.begins_a_log(&entry) {
+            return Err(String::from("log does not begin with a boot certificate"));
+        }
+        Ok(Judged::Fresh(entry))
+    }
+
+    fn compare_with_held(&self, entry: Entry, bytes: &[u8]) -> Result<Judged, String> {
+        match self.store.entry(&entry.id.epoch.0, entry.id.seq) {
+            Ok(Some(held)) if held != bytes => {
+                entry.verify().map_err(|error| error.to_string())?;
+                Ok(Judged::Forked(held, bytes.to_vec()))
+            }
+            Ok(_) => Ok(Judged::Known),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    fn begins_a_log(&self, entry: &Entry) -> bool {
+        match Fact::decode(&entry.body) {
+            Ok(Some(fact @ Fact::BootCertificate(_))) => {
+                let Fact::BootCertificate(boot) = &fact else {
+                    return false;
+                };
+                boot.epoch == entry.id.epoch && fact.certificate_holds(&self.me.site)
+            }
+            Ok(_) | Err(_) => false,
+        }
+    }
+
+    pub(in crate::replica) fn keep(&mut self, from: NodeId, fresh: Vec<Entry>, now: Moment) {
+        if fresh.is_empty() {
+            return;
+        }
+        let ops = fresh.iter().map(|entry| Op::PutEntry {
+            epoch: entry.id.epoch.0,
+            seq: entry.id.seq,
+            bytes: entry.to_bytes(),
+        });
+        let Ok(ticket) = self.stage(ops.collect(), now) else {
+            return;
+        };
+        for entry in &fresh {
+            self.reached(entry);
+            self.receipts
+                .owe(ticket, entry.id.epoch, entry.id.seq + 1, from);
+            if let Some(peer) = self.peers.get_mut(&from) {
+                let theirs = peer.theirs.entry(entry.id.epoch).or_insert(0);
+                *theirs = (*theirs).max(entry.id.seq + 1);
+            }
+        }
+        for entry in &fresh {
+            self.hear_hint(entry);
+            if let Ok(Some(fact)) = Fact::decode(&entry.body) {
+                self.apply_fact(entry.id, &fact, now);
+            }
+        }
+        self.push(&fresh, Some(from));
+    }
+}
+
+enum Judged {
+    Fresh(Entry),
+    Known,
+    /// Entries between what is held and this one are missing: ask from that number on.
+    Ahead(EpochId, u64),
+    Forked(Vec<u8>, Vec<u8>),
+}
