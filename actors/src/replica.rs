@@ -230,6 +230,9 @@ pub enum Notice {
     /// This machine's clock cannot be right.
     #[error("this machine's clock says {0} ms since 1970, which cannot be; it is not believed")]
     Clock(i64),
+    /// A restored vault has caught up and is open again.
+    #[error("the ledger has caught up: the restored vault is open again")]
+    VaultOpened,
     /// A session of this kiosk ended otherwise than by its time or its patron.
     #[error("session {session} ended here: {cause:?}")]
     Ended {
@@ -317,6 +320,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         };
         let now = replica.time.moment(now);
         replica.load(now)?;
+        replica.erase_again();
         replica.begin_epoch(now)?;
         replica.resume_duty(now)?;
         let outputs = replica.finish(now);

@@ -90,6 +90,8 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 }
                 if root != self.root() {
                     self.send_frontier(peer);
+                } else if kind == NodeKind::Admin {
+                    self.caught_up();
                 }
             }
             Message::Ledger(LedgerMessage::Frontier { more, reaches }) => {

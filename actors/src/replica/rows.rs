@@ -115,6 +115,36 @@ impl<S: LedgerStore + Clone> Replica<S> {
         outputs
     }
 
+    /// Erases again what the ledger says is erased: a process may have died between the two.
+    pub(super) fn erase_again(&mut self) {
+        let Some(vault) = &mut self.vault else { return };
+        for row in self.site.erased() {
+            match vault.erase(*row) {
+                Ok(ticket) => self.staged = self.staged.max(ticket),
+                Err(error) => {
+                    self.out
+                        .push(Output::Notice(Notice::Disk(error.to_string())));
+                    return;
+                }
+            }
+        }
+    }
+
+    /// After a restore the vault stays shut until this node holds what another admin node holds:
+    /// every erasure since the backup is then applied.
+    pub(super) fn caught_up(&mut self) {
+        let Some(vault) = self.vault.as_mut().filter(|vault| vault.is_shut()) else {
+            return;
+        };
+        match vault.open_after_catch_up() {
+            Ok(ticket) => {
+                self.staged = self.staged.max(ticket);
+                self.notice(Notice::VaultOpened);
+            }
+            Err(error) => self.notice(Notice::Disk(error.to_string())),
+        }
+    }
+
     /// What a fact means for rows: an erasure here and now, a text for a linked kiosk.
     #[allow(
         clippy::wildcard_enum_match_arm,

@@ -330,3 +330,45 @@ fn a_text_reaches_its_kiosk_and_nobody_else_and_goes_when_read() {
     world.run_for(1_000);
     assert_eq!(texts(&world, kiosks[0]), []);
 }
+
+#[test]
+fn a_restored_vault_stays_shut_until_the_ledger_has_caught_up_with_every_erasure() {
+    let (mut world, admins, kiosks) = World::new(2, 1);
+    let message = domain::id::RowId([78; 16]);
+    let command = Command::SendMessage {
+        message,
+        kiosk: kiosk_id(1),
+    };
+    let asked = domain::command::Asked {
+        request: world.request(),
+        command,
+    };
+    let now = world.moment(admins[0]);
+    let say = super::super::AskId(1);
+    let outputs =
+        world
+            .replica_mut(admins[0])
+            .say(say, super::world::HOST, asked, "Personnel", now);
+    world.carry_out(admins[0], outputs);
+    world.run_for(16_000);
+    world.kill(admins[1]);
+    let backup = world.machines[&admins[1]].disk.clone();
+    world.must(admins[0], Command::EraseRow { row: message });
+    // The backup comes back on the second node, its vault shut.
+    {
+        let mut rng = <rand::rngs::StdRng as rand::SeedableRng>::from_seed([1; 32]);
+        let key = crate::vault::key::VaultKey::from_bytes([5; 32]);
+        let mut vault = crate::vault::Vault::open(backup, key, &mut rng).unwrap();
+        vault.shut().unwrap();
+    }
+    world.start(admins[1]);
+    assert!(world.replica(admins[1]).vault().unwrap().is_shut());
+    world.run_for(16_000);
+    for admin in &admins {
+        let vault = world.replica(*admin).vault().unwrap();
+        assert!(!vault.is_shut());
+        assert!(vault.is_erased(message).unwrap());
+        assert!(vault.read(message).unwrap().is_none());
+    }
+    assert!(world.replica(kiosks[0]).links().count() == 2);
+}
