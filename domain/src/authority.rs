@@ -178,6 +178,9 @@ pub struct Chain {
     admins: BTreeMap<NodeId, BTreeMap<EntryId, Signature>>,
     admin_revocations: BTreeMap<NodeId, Revocation>,
     boots: BTreeMap<EpochId, (NodeId, bool)>,
+    /// [`Chain::boots`] by node.
+    #[serde(skip)]
+    epochs: BTreeMap<NodeId, BTreeSet<EpochId>>,
     tokens: BTreeMap<TokenId, BTreeMap<EntryId, Token>>,
     token_revocations: BTreeSet<(TokenId, EntryId)>,
     admissions: BTreeSet<(NodeId, TokenId, KioskId, EntryId)>,
@@ -213,16 +216,14 @@ impl Chain {
             Fact::AdminRevoked(f) => {
                 take_piece(&mut self.admin_revocations, f.node, id, &f.part, &f.cut)
             }
-            Fact::BootCertificate(f) => {
-                let first = id.seq == 0 && id.epoch == f.epoch;
-                first
-                    && match self.boots.get(&f.epoch) {
-                        Some(known) if *known <= (f.node, f.amnesic) => false,
-                        _ => self
-                            .boots
-                            .insert(f.epoch, (f.node, f.amnesic))
-                            .is_none_or(|_| true),
-                    }
+            Fact::BootCertificate(f) if id.seq == 0 && id.epoch == f.epoch => {
+                let boot = (f.node, f.amnesic);
+                if self.boots.get(&f.epoch).is_some_and(|known| *known <= boot) {
+                    return false;
+                }
+                self.forget_boot(&f.epoch);
+                self.boots.insert(f.epoch, boot);
+                self.epochs.entry(f.node).or_default().insert(f.epoch)
             }
             Fact::TokenIssued(f) => {
                 let token = Token {
@@ -286,7 +287,7 @@ impl Chain {
         self.forks.insert(epoch, seq);
         let holds = |id: &EntryId| id.epoch != epoch || id.seq < seq;
         if seq == 0 {
-            self.boots.remove(&epoch);
+            self.forget_boot(&epoch);
         }
         self.founded.retain(|id, _| holds(id));
         keep(&mut self.admins, holds);
@@ -304,6 +305,14 @@ impl Chain {
         true
     }
 
+    fn forget_boot(&mut self, epoch: &EpochId) {
+        if let Some((node, _)) = self.boots.remove(epoch)
+            && let Some(epochs) = self.epochs.get_mut(&node)
+        {
+            epochs.remove(epoch);
+        }
+    }
+
     /// Epochs proven to have written two histories, and where they part.
     pub fn forks(&self) -> &BTreeMap<EpochId, u64> {
         &self.forks
@@ -319,12 +328,21 @@ impl Chain {
         self.boots.get(epoch).copied()
     }
 
+    /// A fresh epoch of a member that was not revoked, in effect but for its forks.
+    pub(crate) fn epoch_of_member(&self, epoch: &EpochId, standing: &Standing) -> Option<Epoch> {
+        let (node, _) = self.boots.get(epoch)?;
+        let member = standing.members.get(node).filter(|m| !m.revoked)?;
+        Some(Epoch {
+            node: *node,
+            kind: member.kind,
+            kiosk: member.kiosk,
+            below: self.forks.get(epoch).copied().unwrap_or(u64::MAX),
+        })
+    }
+
     /// The epochs of a node.
     pub fn epochs_of(&self, node: NodeId) -> impl Iterator<Item = &EpochId> {
-        self.boots
-            .iter()
-            .filter(move |(_, (of, _))| *of == node)
-            .map(|(epoch, _)| epoch)
+        self.epochs.get(&node).into_iter().flatten()
     }
 
     /// A token in effect under `standing`, revoked ones excluded.

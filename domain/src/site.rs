@@ -102,7 +102,7 @@ impl Site {
     pub fn apply(&mut self, id: EntryId, fact: &Fact) -> Effect {
         let mut effect = Effect::default();
         if Chain::concerns(fact) && self.chain.take(&self.id, &id, fact) {
-            effect = self.restand();
+            effect = self.restand_by(fact);
             effect.changed = true;
         }
         let Some(author) = self.standing.author(&id).copied() else {
@@ -177,6 +177,20 @@ impl Site {
                 .get(session)
                 .is_some_and(|session| session.was_opened_by(node))
         })
+    }
+
+    /// As [`Site::restand`], at once for what comes by the thousand: a member's fresh epoch, of which
+    /// no entry has come before its certificate, adds itself to what stands and nothing else.
+    fn restand_by(&mut self, fact: &Fact) -> Effect {
+        if let Fact::BootCertificate(f) = fact
+            && !self.held.contains(&f.epoch)
+            && !self.standing.epochs.contains_key(&f.epoch)
+            && let Some(epoch) = self.chain.epoch_of_member(&f.epoch, &self.standing)
+        {
+            self.standing.epochs.insert(f.epoch, epoch);
+            return Effect::default();
+        }
+        self.restand()
     }
 
     fn restand(&mut self) -> Effect {
