@@ -231,13 +231,16 @@ impl Site {
             .collect();
         tiles.sort_by(|a, b| a.name.cmp(&b.name).then(a.kiosk.cmp(&b.kiosk)));
 
-        let mut waiting: Vec<_> = self
+        // By validity first: where a session stands is dear to work out, and there are thousands.
+        let mut newest: Vec<_> = self
             .sessions()
-            .filter(|(_, session)| stands_nowhere(session))
-            .filter_map(|(id, session)| Some((session.issue()?.terms.until_ms, *id)))
+            .filter_map(|(id, session)| Some((session.issue()?.terms.until_ms, *id, session)))
             .collect();
-        waiting.sort_unstable_by(|a, b| b.cmp(a));
-        waiting.truncate(MOST_LISTED);
+        newest.sort_unstable_by(|(one, a, _), (other, b, _)| (other, b).cmp(&(one, a)));
+        let waiting = newest
+            .into_iter()
+            .filter(|(_, _, session)| stands_nowhere(session))
+            .take(MOST_LISTED);
 
         let nodes = self
             .standing()
@@ -260,8 +263,7 @@ impl Site {
             rooms,
             tiles,
             sessions: waiting
-                .into_iter()
-                .filter_map(|(_, id)| self.session_on_floor(id, now))
+                .filter_map(|(_, id, _)| self.session_on_floor(id, now))
                 .collect(),
             nodes: nodes.collect(),
             tokens: tokens

@@ -653,3 +653,28 @@ fn warnings_are_given_as_their_minute_comes() {
         assert_eq!(warning_min, warning, "{used_ms}");
     }
 }
+
+#[test]
+fn the_floor_lists_what_stands_on_no_kiosk_the_longest_valid_first() {
+    let (mut world, [admin, _], kiosks) = World::with_kiosks(1);
+    let mut issue = |minutes: i64| {
+        let until_ms = NOW_MS + minutes * 60_000;
+        let terms = Terms {
+            until_ms,
+            ..World::terms(60)
+        };
+        world.issue_on(&admin, terms).unwrap()
+    };
+    let [first, second, third] = [30, 90, 60].map(&mut issue);
+    world.open(&kiosks[0], &third).unwrap();
+    let floor = world.site().floor(at(0));
+    let listed: Vec<_> = floor.sessions.iter().map(|session| session.id).collect();
+    assert_eq!(listed, [second.session, first.session]);
+    assert_eq!(floor.tiles[0].session.as_ref().unwrap().id, third.session);
+    for _ in 0..domain::floor::MOST_LISTED {
+        world.issue(&admin, 60);
+    }
+    let floor = world.site().floor(at(0));
+    assert_eq!(floor.sessions.len(), domain::floor::MOST_LISTED);
+    assert_eq!(floor.sessions[0].id, second.session);
+}
