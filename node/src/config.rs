@@ -203,7 +203,7 @@ pub(crate) struct LogConfig {
 impl Default for LogConfig {
     fn default() -> Self {
         Self {
-            filter: "info".to_owned(),
+            filter: "info,ractor=warn,ractor_cluster=warn".to_owned(),
             dir: None,
             keep: 14,
         }

@@ -4,10 +4,11 @@ use std::io::IsTerminal;
 
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::layer;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Registry};
+use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 use crate::config::Config;
 use crate::key_file;
@@ -16,6 +17,9 @@ use crate::texts::Say;
 /// Lines that wait for a slow disk; beyond it lines are dropped, and the node
 /// goes on.
 const WAITING_LINES: usize = 4096;
+
+/// Target of what is said on the console anyway: it goes to the file alone.
+pub(crate) const SAID: &str = "poste::said";
 
 /// Starts writing. The guard writes what is left when it is dropped.
 ///
@@ -47,7 +51,8 @@ pub(crate) fn start(config: &Config) -> Result<WorkerGuard, Say> {
         .with(
             layer()
                 .with_ansi(std::io::stderr().is_terminal())
-                .with_writer(std::io::stderr),
+                .with_writer(std::io::stderr)
+                .with_filter(filter_fn(|metadata| metadata.target() != SAID)),
         )
         .try_init()
         .map_err(|error| trouble(error.to_string()))?;

@@ -53,7 +53,7 @@ pub(crate) fn write(prefix: &str, bytes: &[u8]) -> String {
     format!("{prefix}-{text}")
 }
 
-/// Reads back what [`write`] wrote.
+/// Reads back what [`write()`] wrote.
 ///
 /// # Errors
 /// [`Misread`], which never says where: the checksum covers the whole line.

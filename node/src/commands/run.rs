@@ -23,7 +23,7 @@ pub(crate) fn run(config: Config, args: &RunArgs) -> anyhow::Result<String> {
         .build()?;
     let outcome = runtime.block_on(until_stopped(Arc::new(config), args.with_parent));
     if let Err(error) = &outcome {
-        tracing::error!("{error:#}");
+        tracing::error!(target: logging::SAID, "{error:#}");
     }
     // What still blocks (a derivation, a look-up) is not waited for.
     runtime.shutdown_background();
