@@ -91,6 +91,17 @@ test-story: need-test $(CONSOLE_PAGE) ## The story and the faces in Chromium, on
 	cargo build --locked --package node --bin poste
 	node --test --test-concurrency=1 $(CONSOLE)/e2e/*.test.mjs
 
+# ── Figures ─────────────────────────────────────────────────────────────────
+
+# A network namespace of its own: the wire is cut and counted there, and nothing else is on it.
+.PHONY: bench
+bench: need-bench $(CONSOLE_PAGE) ## Speed and size of a release build, into docs/bench.md (PARTS=clicks: only that)
+	$(say) 'poste: release build'
+	cargo build --release --locked --package node --bin poste
+	cargo build --release --locked --package node --example history
+	PATH="$$PATH:/usr/sbin:/sbin" unshare --user --map-root-user --net -- \
+		bash -c 'ip link set lo up && exec node scripts/bench/bench.mjs "$$@"' bench $(PARTS)
+
 # ── The console's page, embedded in the binary ──────────────────────────────
 
 .PHONY: console
@@ -108,12 +119,15 @@ $(CONSOLE_PAGE): $(CONSOLE_PACKAGES) $(CONSOLE_SOURCES)
 
 # ── What the machine needs ──────────────────────────────────────────────────
 
-.PHONY: need-run need-test need-tools
+.PHONY: need-run need-test need-bench need-tools
 need-run:
 	@scripts/need.sh run
 
 need-test:
 	@scripts/need.sh test
+
+need-bench: need-run
+	@scripts/need.sh bench
 
 need-tools:
 	@scripts/need-tools.sh

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that `make run` or `make test` lack; says what to run when it may not.
+# Installs the Debian packages that `make run`, `make test` or `make bench` lack; says what to run when it may not.
 set -euo pipefail
 
-purpose=${1:?usage: need.sh run|test}
+# Where Debian keeps what root uses; another user's shell may not look there.
+PATH="$PATH:/usr/sbin:/sbin"
+purpose=${1:?usage: need.sh run|test|bench}
 missing=()
 
 # A command and the packages that bring it.
@@ -24,6 +26,11 @@ if [ "$purpose" = test ]; then
     want python3 python3
     want mkfs.ext4 e2fsprogs
     want ip iproute2
+fi
+if [ "$purpose" = bench ]; then
+    want chromium chromium
+    want ip iproute2
+    want nft nftables
 fi
 
 if [ "${#missing[@]}" -gt 0 ]; then

@@ -1,0 +1,107 @@
+// Ledgers that are far apart: after a cut, and from nothing.
+
+import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
+
+import { Demo, until } from '../../admin-web/console/e2e/demo.mjs'
+import { moment, pause, tries } from './figures.mjs'
+import { Member } from './member.mjs'
+import * as wire from './wire.mjs'
+
+/** Length of a cut: longer than a link lives without a word, so that both ends have noticed. */
+const CUT_MS = 20_000
+
+/** A site that was founded and stopped, and its nodes. */
+async function founded(ports) {
+  const demo = await Demo.start(ports)
+  const names = ['admin-1', 'admin-2', 'poste-1', 'poste-2', 'poste-3']
+  await until('all to know each other', () => new Set(names.map((name) => demo.status(name).fingerprint)).size === 1, 60_000)
+  demo.process.kill('SIGINT')
+  await until('the demo to end', () => demo.process.exitCode !== null)
+  const folder = join(demo.folder, 'demo')
+  return { demo, nodes: Object.fromEntries(names.map((name) => [name, new Member(folder, name)])) }
+}
+
+/** Writes history into an admin node's store, together with a kiosk. */
+function lengthen(admin, kiosk, entries) {
+  const written = execFileSync(process.env.POSTE_HISTORY, [admin.data, kiosk.data, String(entries)], { encoding: 'utf8' })
+  return Number(written)
+}
+
+async function same(one, other) {
+  const [a, b] = await Promise.all([one.fingerprint(), other.fingerprint()])
+  return a === b
+}
+
+export async function healing({ count, entries, ports }) {
+  const { demo, nodes } = await founded(ports)
+  const [one, other] = [nodes['admin-1'], nodes['admin-2']]
+  const [linked, whole] = [[], []]
+  try {
+    const apart = lengthen(one, nodes['poste-1'], entries / 2) + lengthen(other, nodes['poste-2'], entries / 2)
+    for (const node of [one, other]) node.keep()
+    for (let n = 0; n < count; n += 1) {
+      for (const node of [one, other]) node.restore()
+      wire.clear()
+      wire.cut([one.link, other.link])
+      for (const node of [one, other]) node.start()
+      await Promise.all([one.ready(), other.ready()])
+      await pause(CUT_MS * (0.75 + Math.random() / 2))
+      const held = Math.max(await one.entries(), await other.entries())
+      const began = wire.heal()
+      const link = moment('the link', 10, 60_000, () => one.links())
+      const level = moment('as many entries', 20, 60_000, async () => {
+        const [a, b] = await Promise.all([one.entries(), other.entries()])
+        return a === b && a > held
+      })
+      linked.push((await link) - began)
+      await level
+      whole.push((await moment('one fingerprint', 20, 60_000, () => same(one, other))) - began)
+      await Promise.all([one.stop(), other.stop()])
+    }
+    const cutWords = `two admin nodes, ${apart} entries apart, cut for some ${CUT_MS / 1000} s; tried each 20 ms`
+    return [
+      tries(`Heal, ${apart} entries apart`, `${cutWords}; from the cut's end to equal fingerprints`, whole, 'ms', { median: 2_000, p99: 2_000 }),
+      tries('… until the link stood', 'the part of it that passed before the nodes had dialled again', linked, 'ms'),
+      tries('… from link to one state', 'the rest of it', whole.map((all, n) => all - linked[n]), 'ms', { median: 2_000 }),
+    ]
+  } finally {
+    wire.clear()
+    await Promise.all([one.stop(), other.stop()].map((end) => end.catch(() => {})))
+    await demo.stop()
+  }
+}
+
+export async function joining({ count, entries, ports }) {
+  const { demo, nodes } = await founded(ports)
+  const admin = nodes['admin-1']
+  const rows = []
+  try {
+    wire.clear()
+    const written = lengthen(admin, nodes['poste-1'], entries)
+    const began = performance.now()
+    admin.start()
+    await admin.ready()
+    const folded = performance.now() - began
+    for (const [name, title] of [['poste-2', 'kiosk'], ['admin-2', 'admin node']]) {
+      const node = nodes[name]
+      const values = []
+      for (let n = 0; n < count; n += 1) {
+        node.forget()
+        const from = performance.now()
+        node.start()
+        await moment('all entries', 50, 180_000, async () => (await node.entries()) > written)
+        values.push((await moment('one fingerprint', 50, 60_000, () => same(admin, node))) - from)
+        await node.stop()
+      }
+      rows.push(tries(
+        `Cold join, ${written} entries, ${title}`, 'from the start of a process with an empty store to the fingerprint of the admin node; tried each 50 ms', values, 'ms', { median: 15_000 },
+      ))
+    }
+    rows.push(tries(`Start, ${written} entries, admin node`, 'from the start of a process on a full store until it answers', [folded], 'ms'))
+    return rows
+  } finally {
+    await Promise.all([admin, nodes['poste-2'], nodes['admin-2']].map((node) => node.process && node.stop()))
+    await demo.stop()
+  }
+}
