@@ -65,18 +65,26 @@ fn node_key(data_dir: &str) -> anyhow::Result<SigningKey> {
     Ok(SigningKey::from_bytes(bytes.as_slice().try_into()?))
 }
 
-/// The site that the store is about.
-fn site_of(store: &Store) -> anyhow::Result<SiteId> {
-    let mut after = None;
+/// The site that the store is about, and the site key's words in it: the founding, admissions.
+fn site_of(store: &Store) -> anyhow::Result<(SiteId, Vec<Fact>)> {
+    let (mut site, mut words, mut after) = (None, Vec::new(), None);
     loop {
         let page = store.scan_entries(after, 512)?;
         let Some((epoch, seq, _)) = page.last() else {
-            bail!("the store holds no founding of a site");
+            return Ok((
+                site.context("the store holds no founding of a site")?,
+                words,
+            ));
         };
         after = Some((*epoch, *seq));
         for (_, _, bytes) in &page {
-            if let Ok(Some(Fact::SiteFounded(founded))) = Fact::decode(&Entry::parse(bytes)?.body) {
-                return Ok(founded.site);
+            match Fact::decode(&Entry::parse(bytes)?.body)? {
+                Some(Fact::SiteFounded(founded)) => {
+                    site = Some(founded.site);
+                    words.push(founded.into());
+                }
+                Some(admitted @ Fact::AdminAdmitted(_)) => words.push(admitted),
+                Some(_) | None => {}
             }
         }
     }
@@ -120,23 +128,24 @@ impl History {
             wall_ms: actors::clock::BootClock.wall_ms() - lasts,
             trusted: false,
         };
-        let site = site_of(&store)?;
-        let identity = |node_key, kind, kiosk| Identity {
+        let (site, words) = site_of(&store)?;
+        let identity = |node_key, kind, kiosk, certificates| Identity {
             site,
             node_key,
             kind,
             kiosk,
-            certificates: Vec::new(),
+            certificates,
             amnesic: false,
             boot_id: rand::random(),
         };
         let kiosk_node = NodeId(kiosk.verifying_key().to_bytes());
-        let admin = Node::start(store, identity(admin, NodeKind::Admin, None), now)?;
+        let admin = Node::start(store, identity(admin, NodeKind::Admin, None, words), now)?;
         let members = &admin.replica.site().standing().members;
         let member = members.get(&kiosk_node).and_then(|member| member.kiosk);
         let place = member.context("the kiosk is no member of the admin node's site")?;
         let own = Arc::new(MemoryStore::default());
-        let kiosk = Node::start(own, identity(kiosk, NodeKind::Kiosk, Some(place)), now)?;
+        let identity = identity(kiosk, NodeKind::Kiosk, Some(place), Vec::new());
+        let kiosk = Node::start(own, identity, now)?;
         let mut history = History {
             admin,
             kiosk,
@@ -284,8 +293,11 @@ impl History {
                     ..
                 } => self.refused = Some(failure.to_string()),
                 Output::Drop { .. } => bail!("the link was refused"),
-                Output::Notice(notice) => bail!("{notice}"),
-                Output::Reply { .. } | Output::Persist(_) | Output::Changed { .. } => {}
+                // A newcomer refuses most of the first answer: it knows no author yet, and asks again.
+                Output::Notice(_)
+                | Output::Reply { .. }
+                | Output::Persist(_)
+                | Output::Changed { .. } => {}
             }
         }
         match self.refused.take() {
