@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use actors::desk::{Batch, Desk, NotDone};
 use domain::command::Command;
-use domain::fact::{Cut, Place, Scope};
+use domain::fact::{Place, Scope};
 use domain::floor::Floor;
 use domain::id::{KioskId, NodeId, OperatorId, RequestId, RoomId, TokenId};
 use domain::operator::{By, OperatorRole};
@@ -27,6 +27,8 @@ use crate::report;
 use crate::seed::{Seed, random_bytes};
 use crate::texts::Say;
 
+mod revocation;
+
 const HOUR_MS: i64 = 3_600_000;
 
 /// The node behind its control socket; cheap to clone.
@@ -34,6 +36,7 @@ const HOUR_MS: i64 = 3_600_000;
 pub(crate) struct Answers {
     desk: Desk,
     config: Arc<Config>,
+    console_certificate: Option<[u8; 32]>,
 }
 
 /// Why there is no better answer.
@@ -68,9 +71,18 @@ impl From<Say> for No {
 }
 
 impl Answers {
-    /// Answers for the node of `desk`, which `config` describes.
-    pub(crate) fn new(desk: Desk, config: Arc<Config>) -> Self {
-        Self { desk, config }
+    /// Answers for the node of `desk`, which `config` describes; its console, where it
+    /// serves one over TLS, shows the certificate of this SHA-256.
+    pub(crate) fn new(
+        desk: Desk,
+        config: Arc<Config>,
+        console_certificate: Option<[u8; 32]>,
+    ) -> Self {
+        Self {
+            desk,
+            config,
+            console_certificate,
+        }
     }
 
     /// Carries a request out.
@@ -84,7 +96,7 @@ impl Answers {
     async fn carry_out(&self, request: Request) -> Result<Answer, No> {
         match request {
             Request::Status {} => {
-                let status = report::status(&self.desk).await?;
+                let status = report::status(&self.desk, self.console_certificate).await?;
                 Ok(Answer::Status(Box::new(status)))
             }
             Request::NodeList {} => Ok(Answer::Nodes(report::nodes(&self.desk).await?)),
@@ -105,6 +117,8 @@ impl Answers {
             }
             Request::TokenRevoke { token } => self.submit(Command::RevokeToken { token }).await,
             Request::NodeRevoke { node } => self.revoke(node).await,
+            Request::AdminCut { node } => self.cut_of_admin(node).await,
+            Request::AdminRevoke { parts } => self.revoke_admin(parts).await,
             Request::OperatorAdd {
                 login,
                 name,
@@ -234,24 +248,6 @@ impl Answers {
         }
         doors.truncate(ADDRESSES_MAX);
         doors
-    }
-
-    /// Revokes a kiosk's node: what this node holds of it stands, nothing later.
-    async fn revoke(&self, node: NodeId) -> Result<Answer, No> {
-        let cut = self.desk.look(move |replica, _| {
-            let site = replica.site();
-            let reaches = replica.frontier();
-            let of_node = reaches.filter(|reach| site.node_of(&reach.epoch) == Some(node));
-            of_node
-                .map(|reach| Cut {
-                    epoch: reach.epoch,
-                    height: reach.height,
-                    head: reach.head,
-                })
-                .collect::<Vec<_>>()
-        });
-        let cut = cut.await?;
-        self.submit(Command::RevokeNode { node, cut }).await
     }
 
     async fn export(&self, file: PathBuf) -> Result<Answer, No> {

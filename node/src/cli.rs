@@ -43,7 +43,9 @@ enum Verb {
     /// Found a site: its key, this first admin node, its first operator.
     Init(InitArgs),
     /// Admit another admin node, with the site key at hand.
-    AdmitAdmin(AdmitAdminArgs),
+    AdmitAdmin(AdminArgs),
+    /// Revoke an admin node, with the site key at hand, on another admin node that runs.
+    RevokeAdmin(AdminArgs),
     /// Invitations by which kiosks join.
     #[command(subcommand)]
     Token(TokenVerb),
@@ -120,10 +122,10 @@ pub(crate) struct InitArgs {
     pub(crate) password_file: Option<PathBuf>,
 }
 
-/// How an admin node is admitted.
+/// Which admin node is admitted or revoked, and the site key for it.
 #[derive(Debug, Args)]
-pub(crate) struct AdmitAdminArgs {
-    /// Id of the node to admit, as its own `poste join` printed it.
+pub(crate) struct AdminArgs {
+    /// Id of the node, as its own `poste join` printed it, or `poste node list`.
     pub(crate) node: domain::id::NodeId,
     /// The sealed site key.
     #[arg(long, conflicts_with = "words", required_unless_present = "words")]
@@ -333,6 +335,7 @@ fn carry_out(cli: Cli) -> anyhow::Result<String> {
     match cli.command {
         Verb::Init(args) => commands::init::init(&config()?, &args),
         Verb::AdmitAdmin(args) => commands::admit_admin::admit_admin(&config()?, &args),
+        Verb::RevokeAdmin(args) => commands::revoke_admin::revoke_admin(&config()?, &args),
         Verb::Token(verb) => commands::token::token(&config()?, verb),
         Verb::Join(args) => commands::join::join(&config()?, &args),
         Verb::Status { json } => commands::status::status(&config()?, json),

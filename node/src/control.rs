@@ -7,6 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
+use domain::fact::{AdminRevoked, Cut};
 use domain::id::{NodeId, TokenId};
 use domain::operator::OperatorRole;
 use domain::refusal::Refusal;
@@ -64,6 +65,16 @@ pub(crate) enum Request {
     NodeRevoke {
         /// Which.
         node: NodeId,
+    },
+    /// Where do the entries of an admin node end that is to be revoked?
+    AdminCut {
+        /// Which.
+        node: NodeId,
+    },
+    /// Write the site key's revocation of an admin node down.
+    AdminRevoke {
+        /// All its parts.
+        parts: Vec<AdminRevoked>,
     },
     /// Add an operator's account.
     OperatorAdd {
@@ -137,6 +148,8 @@ pub(crate) enum Answer {
     Tokens(Vec<view::TokenView>),
     /// Nodes of the site.
     Nodes(Vec<view::NodeView>),
+    /// How far an admin node's entries are to stand.
+    Cut(Vec<Cut>),
     /// A file was written.
     Written {
         /// Where.

@@ -21,7 +21,10 @@ const PATIENCE: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// The node is being started again.
-pub(crate) async fn status(desk: &Desk) -> Result<StatusView, NotDone> {
+pub(crate) async fn status(
+    desk: &Desk,
+    console_certificate: Option<[u8; 32]>,
+) -> Result<StatusView, NotDone> {
     let addresses = addresses(desk).await;
     desk.look(move |replica, now| {
         let site = replica.site();
@@ -78,6 +81,8 @@ pub(crate) async fn status(desk: &Desk) -> Result<StatusView, NotDone> {
                 site_ms: now.wall_ms,
                 trusted: now.trusted,
             },
+            console_certificate: console_certificate
+                .map(|hash| data_encoding::HEXLOWER.encode(&hash)),
         }
     })
     .await

@@ -151,8 +151,11 @@ impl Running {
     ) -> anyhow::Result<()> {
         let shared = Arc::clone(&self.node.shared);
         let desk = Desk::new(Arc::clone(&shared));
+        let mut certificate = None;
         if config.kind == Kind::Admin {
-            self.console = Some(self.start_console(config, desk.clone()).await?);
+            let console = self.bind_console(config, desk.clone()).await?;
+            certificate = console.certificate_fingerprint();
+            self.console = Some(tokio::spawn(console.run()));
         }
         if let Some(listener) = page_listener {
             let own = kiosk_side::own_name(&config.kiosk.name, kiosk);
@@ -178,7 +181,7 @@ impl Running {
         }
         self.discovery = self.start_discovery(config, announcement)?;
         // Last: whoever gets an answer here finds everything else in its place.
-        let answers = Answers::new(desk, Arc::clone(config));
+        let answers = Answers::new(desk, Arc::clone(config), certificate);
         self.tasks.spawn(control.serve(move |request| {
             let answers = answers.clone();
             async move { answers.answer(request).await }
@@ -186,11 +189,11 @@ impl Running {
         Ok(())
     }
 
-    async fn start_console(
+    async fn bind_console(
         &self,
         config: &Config,
         desk: Desk,
-    ) -> anyhow::Result<tokio::task::JoinHandle<()>> {
+    ) -> anyhow::Result<Console<ConsoleSide>> {
         let side = ConsoleSide::start(desk).await?;
         let settings = ConsoleConfig {
             listen: config.console.listen,
@@ -201,7 +204,7 @@ impl Running {
         };
         let console = Console::bind(settings, side, self.stop.subscribe()).await?;
         tracing::info!(pages = ?console.pages(), "console is served");
-        Ok(tokio::spawn(console.run()))
+        Ok(console)
     }
 
     fn start_discovery(

@@ -238,6 +238,22 @@ sentences! {
     NodeRevoked =>
         "Le nœud est révoqué. S'il est entré par une invitation encore valable, révoquez-la aussi (poste token list).",
         "The node is revoked. If it came by an invitation that still stands, revoke that too (poste token list).";
+    /// An admin node was revoked.
+    AdminRevoked =>
+        "Le nœud d'administration est révoqué : ce qu'il écrit désormais est sans effet. Si la machine est perdue, changez les mots de passe des opérateurs (poste operator reset).",
+        "The admin node is revoked: what it writes from now on has no effect. If the machine is lost, change the operators' passwords (poste operator reset).";
+    /// An admin node that was revoked before.
+    AdminRevokedAlready =>
+        "Ce nœud d'administration est déjà révoqué.",
+        "This admin node is revoked already.";
+    /// A node is asked to revoke itself.
+    RevokesItself =>
+        "un nœud d'administration ne se révoque pas lui-même : donnez la commande sur un autre",
+        "an admin node does not revoke itself: give the command on another one";
+    /// A kiosk's node where an admin node was meant.
+    NotAnAdminNode =>
+        "ce nœud est celui d'un poste : poste node revoke",
+        "this node is a kiosk's: poste node revoke";
     /// Nothing to list.
     NothingListed =>
         "Aucun.",

@@ -9,13 +9,14 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
 
 use std::process::Command;
+use std::time::Duration;
 
 mod story {
     pub(crate) mod demo;
     pub(crate) mod web;
 }
 
-use story::demo::{Demo, until};
+use story::demo::{Demo, until, within};
 use story::web;
 
 const IN_NAMESPACE: &str = "POSTE_STORY_IN_NAMESPACE";
@@ -153,6 +154,77 @@ fn second_start_goes_on_and_nothing_outlives_a_killed_parent() {
     until("every process has ended", || {
         pids.iter().all(|pid| !is_running(*pid)).then_some(())
     });
+}
+
+#[test]
+fn revoked_admin_node_is_dropped_and_what_it_writes_then_is_known_nowhere() {
+    if elsewhere("revoked_admin_node_is_dropped_and_what_it_writes_then_is_known_nowhere") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let demo = Demo::start(folder.path(), 8880);
+    let (key, passphrase) = demo.site_key();
+    let revoke = |name: &str| {
+        let (key, passphrase) = (key.to_str().unwrap(), passphrase.to_str().unwrap());
+        let node = demo.node(name);
+        let with_key = ["--site-key", key, "--passphrase-file", passphrase];
+        let arguments = [&["revoke-admin", &node], &with_key[..]].concat();
+        demo.poste("admin-1", &arguments)
+    };
+    assert!(revoke("admin-1").unwrap_err().contains("itself"));
+    assert!(revoke("poste-1").unwrap_err().contains("a kiosk's"));
+
+    // All are linked to it, and then nobody is.
+    let lost = demo.node("admin-2");
+    let others = ["admin-1", "poste-1", "poste-2", "poste-3"];
+    let linked = |name: &str| {
+        let status = demo.status(name)?;
+        let links = status["links"].as_array()?;
+        Some(links.iter().any(|link| link["node"] == lost.as_str()))
+    };
+    until("all have found the node that is to go", || {
+        others
+            .iter()
+            .all(|name| linked(name) == Some(true))
+            .then_some(())
+    });
+    let before = demo.poste("admin-2", &["code", "issue"]).unwrap();
+    let agree = |names: &[&str]| {
+        until("all show the same truth", || {
+            let prints: Option<Vec<_>> = names.iter().map(|name| demo.fingerprint(name)).collect();
+            let prints = prints?;
+            prints.iter().all(|print| *print == prints[0]).then_some(())
+        });
+    };
+    agree(&["admin-2", "admin-1", "poste-1", "poste-2", "poste-3"]);
+    revoke("admin-2").unwrap();
+    within(
+        Duration::from_secs(5),
+        "the revoked node is dropped",
+        || {
+            others
+                .iter()
+                .all(|name| linked(name) == Some(false))
+                .then_some(())
+        },
+    );
+    assert!(revoke("admin-2").unwrap().contains("already"));
+
+    // It goes on by itself. What another node writes later arrives; its code does not.
+    let after = demo.poste("admin-2", &["code", "issue"]).unwrap();
+    let later = demo.poste("admin-1", &["code", "issue"]).unwrap();
+    let open = |kiosk: &str, code: &str| {
+        let body = format!("{{\"code\":\"{}\"}}", code.trim());
+        web::post(kiosk, "/open", &body, "")
+    };
+    agree(&others);
+    assert_eq!(open("127.0.0.1:8892", &later).status, 204);
+    let unknown = open("127.0.0.1:8893", &after);
+    assert_eq!(unknown.status, 422, "{}", unknown.body);
+    assert_eq!(unknown.json()["error"], "unknown_code");
+    // What it wrote before the cut stands.
+    assert_eq!(open("127.0.0.1:8894", &before).status, 204);
+    assert_eq!(linked("admin-1"), Some(false));
 }
 
 /// Whether the process runs: a zombie does not.

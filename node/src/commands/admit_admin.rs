@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::cli::AdmitAdminArgs;
+use crate::cli::AdminArgs;
 use crate::config::Config;
 use crate::invitation::{Invitation, Right};
 use crate::membership::{Membership, admission};
@@ -13,7 +13,7 @@ use crate::words;
 
 /// Signs the admission and puts it into a join line. Nobody need be online: the
 /// new node brings the certificate along.
-pub(crate) fn admit_admin(config: &Config, args: &AdmitAdminArgs) -> anyhow::Result<String> {
+pub(crate) fn admit_admin(config: &Config, args: &AdminArgs) -> anyhow::Result<String> {
     let key = site_key(args)?;
     // Where the command is given on a node of the site, the line says where it is.
     let addresses = match Membership::read(&config.data_dir)? {
@@ -39,7 +39,11 @@ pub(crate) fn reachable(config: &Config) -> Vec<std::net::SocketAddr> {
     dialable.then_some(config.listen).into_iter().collect()
 }
 
-fn site_key(args: &AdmitAdminArgs) -> Result<SiteKey, Say> {
+/// The site key, from its sealed file or its recovery words.
+///
+/// # Errors
+/// A file that cannot be read; a wrong passphrase; words that do not fit together.
+pub(crate) fn site_key(args: &AdminArgs) -> Result<SiteKey, Say> {
     let file = args.passphrase_file.as_deref();
     let Some(path) = &args.site_key else {
         let typed = prompt::secret(file, &Say::AskWords)?;
@@ -57,7 +61,7 @@ mod tests {
     use domain::id::NodeId;
 
     use super::admit_admin;
-    use crate::cli::AdmitAdminArgs;
+    use crate::cli::AdminArgs;
     use crate::config::{Config, Kind};
     use crate::invitation::Invitation;
     use crate::membership::Membership;
@@ -88,7 +92,7 @@ mod tests {
         let words = words::write(key.seed()).unwrap().join(" ");
         for (site_key, typed) in [(Some(file), passphrase), (None, words.as_str())] {
             std::fs::write(&secret, typed).unwrap();
-            let args = AdmitAdminArgs {
+            let args = AdminArgs {
                 node,
                 words: site_key.is_none(),
                 site_key,
@@ -118,7 +122,7 @@ mod tests {
         let other = Seed::from_bytes([6; 32]);
         let secret = folder.path().join("words");
         std::fs::write(&secret, words::write(&other).unwrap().join(" ")).unwrap();
-        let args = AdmitAdminArgs {
+        let args = AdminArgs {
             node: NodeId([9; 32]),
             site_key: None,
             words: true,

@@ -88,6 +88,13 @@ fn in_words(status: &StatusView, lang: Lang) -> String {
         );
         line("Disque", "Disk", fails.to_owned());
     }
+    if let Some(certificate) = &status.console_certificate {
+        line(
+            "Certificat (SHA-256)",
+            "Certificate (SHA-256)",
+            certificate.clone(),
+        );
+    }
     let trust = if status.clocks.trusted {
         lang.pick("heure du site", "site time")
     } else {
@@ -129,6 +136,7 @@ mod tests {
             frontier: Vec::new(),
             replication: ReplicationView::default(),
             clocks: ClocksView::default(),
+            console_certificate: Some("c".repeat(64)),
         };
         for (lang, word) in [(Lang::Fr, "Empreinte"), (Lang::En, "Fingerprint")] {
             let text = in_words(&status, lang);
@@ -138,6 +146,7 @@ mod tests {
                 "pid 42",
                 "127.0.0.1:7443",
                 &"f".repeat(64),
+                &"c".repeat(64),
             ] {
                 assert!(text.contains(part), "{part} is not in:\n{text}");
             }

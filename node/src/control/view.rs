@@ -36,6 +36,10 @@ pub(crate) struct StatusView {
     pub(crate) replication: ReplicationView,
     /// Its clocks.
     pub(crate) clocks: ClocksView,
+    /// SHA-256 of its console's certificate, 64 hexadecimal digits, where it serves
+    /// the console over TLS: what a browser shows of it.
+    #[serde(default)]
+    pub(crate) console_certificate: Option<String>,
 }
 
 /// A link to another node.

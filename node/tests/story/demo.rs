@@ -15,8 +15,16 @@ const PATIENCE: Duration = Duration::from_secs(60);
 ///
 /// # Panics
 /// When there is nothing in time.
-pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
+pub(crate) fn until<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    within(PATIENCE, what, look)
+}
+
+/// As [`until`], with a time that was promised.
+///
+/// # Panics
+/// When there is nothing in time.
+pub(crate) fn within<T>(patience: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + patience;
     loop {
         if let Some(found) = look() {
             return found;
@@ -104,6 +112,19 @@ impl Demo {
         let line = text.lines().find(|line| line.contains("password")).unwrap();
         let words: Vec<&str> = line.split_whitespace().collect();
         (words[1].to_owned(), words[3].to_owned())
+    }
+
+    /// The node's id.
+    pub(crate) fn node(&self, name: &str) -> String {
+        let status = self.status(name).unwrap();
+        status["node"].as_str().unwrap().to_owned()
+    }
+
+    /// The sealed site key, and a file that holds its passphrase.
+    pub(crate) fn site_key(&self) -> (PathBuf, PathBuf) {
+        let passphrase = self.folder.join("passphrase");
+        std::fs::write(&passphrase, "une démonstration n'a pas de secret").unwrap();
+        (self.folder.join("site-key.txt"), passphrase)
     }
 
     /// Runs a command on the node of this name; its words, or its refusal's.
