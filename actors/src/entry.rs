@@ -135,7 +135,8 @@ fn take<const N: usize>(bytes: &mut &[u8]) -> Result<[u8; N], EntryError> {
 
 /// The writer of this process's log: a fresh key and the place of the next entry.
 ///
-/// It lives in memory alone and is never continued after a restart (DESIGN.md, law 2).
+/// It lives in memory alone and is never continued after a restart: a disk put back from a copy
+/// cannot make a log that contradicts itself.
 #[derive(Clone)]
 pub struct Author {
     key: SigningKey,

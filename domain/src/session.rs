@@ -20,7 +20,7 @@ use crate::replace::{MOST_REPLACED, Member, Replaceable};
 
 /// Interval between two readings, in milliseconds; each charges this much ahead.
 pub const READING_MS: u64 = 5_000;
-/// Epochs without a recorded end that are forgiven the charge ahead (DESIGN.md).
+/// Epochs without a recorded end that are forgiven the charge ahead (ARCHITECTURE.md).
 pub const FORGIVEN_EPOCHS: usize = 3;
 
 /// A reading: how much of a session an epoch has measured. One register for each (session, epoch);

@@ -19,7 +19,7 @@ pub enum IsolationPolicy {
     Lock,
 }
 
-/// A kiosk is alone when it has had no link for this long, in milliseconds (DESIGN.md).
+/// A kiosk is alone when it has had no link for this long, in milliseconds (ARCHITECTURE.md).
 pub const ALONE_AFTER_MS: u64 = 30_000;
 
 /// The settings of a site.
