@@ -216,12 +216,13 @@ struct Reader<R> {
 
 impl<R: Read> Reader<R> {
     fn fill(&mut self, bytes: &mut [u8]) -> Result<(), BackupError> {
-        self.inner
-            .read_exact(bytes)
-            .map_err(|error| match error.kind() {
-                io::ErrorKind::UnexpectedEof => BackupError::Damaged("it ends early"),
-                _ => BackupError::Io(error),
-            })?;
+        self.inner.read_exact(bytes).map_err(|error| {
+            if error.kind() == io::ErrorKind::UnexpectedEof {
+                BackupError::Damaged("it ends early")
+            } else {
+                BackupError::Io(error)
+            }
+        })?;
         self.hash.update(&*bytes);
         Ok(())
     }

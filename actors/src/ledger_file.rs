@@ -143,12 +143,13 @@ impl<R: Read> Reader<R> {
     }
 
     fn fill(&mut self, bytes: &mut [u8]) -> Result<(), LedgerFileError> {
-        self.inner
-            .read_exact(bytes)
-            .map_err(|error| match error.kind() {
-                io::ErrorKind::UnexpectedEof => LedgerFileError::Damaged("it ends early"),
-                _ => LedgerFileError::Io(error),
-            })?;
+        self.inner.read_exact(bytes).map_err(|error| {
+            if error.kind() == io::ErrorKind::UnexpectedEof {
+                LedgerFileError::Damaged("it ends early")
+            } else {
+                LedgerFileError::Io(error)
+            }
+        })?;
         self.hash.update(&*bytes);
         Ok(())
     }

@@ -81,7 +81,7 @@ enum Verb {
     Restore {
         /// The copy.
         from: PathBuf,
-        /// Nobody is left to catch up with: open the vault at once.
+        /// No other admin node is left to catch up with: open the vault at once.
         #[arg(long)]
         alone: bool,
     },
@@ -185,7 +185,8 @@ pub(crate) struct RunArgs {
 /// Personal data.
 #[derive(Debug, Subcommand)]
 pub(crate) enum VaultVerb {
-    /// Open the vault that a restored copy left shut, when no other node is left.
+    /// Open the vault that a restored copy left shut, when no other admin node is left
+    /// to catch up with.
     Open,
 }
 

@@ -180,8 +180,8 @@ sentences! {
         "{entries} entries taken in.";
     /// A copy was put back.
     Restored { folder: String } =>
-        "La copie est remise dans {folder}. Démarrez le nœud : poste run.\nSes données personnelles restent fermées tant que le journal n'est pas à jour ; s'il n'y a plus aucun autre nœud : poste vault open.",
-        "The copy is back in {folder}. Start the node: poste run.\nIts personal data stay shut until the ledger has caught up; if no other node is left: poste vault open.";
+        "La copie est remise dans {folder}. Démarrez le nœud : poste run.\nSes données personnelles se rouvrent d'elles-mêmes dès qu'il est joint à un autre nœud d'administration et tient le même journal. S'il n'y en a pas d'autre, avant de démarrer : poste vault open.",
+        "The copy is back in {folder}. Start the node: poste run.\nIts personal data open by themselves once it is linked to another admin node and holds the same ledger. If there is no other, before starting: poste vault open.";
     /// A copy was put back, the vault left open.
     RestoredOpen { folder: String } =>
         "La copie est remise dans {folder}. Démarrez le nœud : poste run.",

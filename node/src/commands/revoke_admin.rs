@@ -29,10 +29,12 @@ pub(crate) fn revoke_admin(config: &Config, args: &AdminArgs) -> anyhow::Result<
     }
     let node = args.node;
     // Asked for after the passphrase was typed: nobody's work meanwhile is cut off.
-    let cut = match ask_admin(config, &Request::AdminCut { node })? {
-        Answer::Cut(cut) => cut,
-        Answer::Done => return Ok(Say::AdminRevokedAlready.to_string()),
-        _ => return Err(Say::AnswerOdd.into()),
+    let answer = ask_admin(config, &Request::AdminCut { node })?;
+    if answer == Answer::Done {
+        return Ok(Say::AdminRevokedAlready.to_string());
+    }
+    let Answer::Cut(cut) = answer else {
+        return Err(Say::AnswerOdd.into());
     };
     let parts = revocation(&key, node, &cut)?;
     let Answer::Done = ask_admin(config, &Request::AdminRevoke { parts })? else {
