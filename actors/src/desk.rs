@@ -3,6 +3,7 @@
 //! Nothing here returns before what it says is durable on this node.
 
 pub(crate) mod issue;
+mod pairing;
 pub(crate) mod shell;
 
 use std::collections::BTreeMap;

@@ -15,6 +15,7 @@ pub mod keeper;
 pub mod kiosk;
 pub mod ledger_file;
 pub mod link;
+pub mod pairing;
 pub mod peers;
 pub mod replica;
 pub mod tree;

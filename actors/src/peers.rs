@@ -21,6 +21,7 @@ use crate::link::endpoint::Endpoint;
 use crate::link::handshake::{Introduction, PeerKind};
 use crate::link::intake::Intake;
 use crate::link::session::ClusterLane;
+use crate::pairing::waiting::Pairings;
 
 mod book;
 mod claim;
@@ -53,6 +54,8 @@ pub struct PeersSettings {
     pub meetings: mpsc::Sender<Meeting>,
     /// Where ractor_cluster's streams go; see [`crate::gateway`].
     pub cluster: mpsc::Sender<ClusterLane>,
+    /// Where machines wait to be paired, on an admin node.
+    pub pairings: Option<Arc<Pairings>>,
     /// The peers told as up, kept over restarts of the actor: made by [`Default`].
     pub told: Told,
 }

@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use domain::authority::NodeKind;
+use domain::fact::Fact;
 use domain::id::NodeId;
 use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::{mpsc, watch};
@@ -32,6 +33,7 @@ use crate::link::endpoint::Endpoint;
 use crate::link::handshake::Introduction;
 use crate::link::intake::{Intake, LinkEvent};
 use crate::link::outbound::Outbound;
+use crate::pairing::waiting::Pairings;
 use crate::peers::{FanOut, Hint, Meeting, Peers, PeersSettings, Told};
 use crate::replica::duty::View;
 use crate::replica::greeting::Unwelcome;
@@ -67,6 +69,8 @@ pub struct Shared {
     links: Mutex<Links>,
     strangers: Mutex<BTreeMap<NodeId, String>>,
     greeting: watch::Sender<Vec<u8>>,
+    /// Where machines wait to be paired, on an admin node.
+    pub(crate) pairings: Option<Arc<Pairings>>,
     /// What the kiosk's page shows.
     pub view: watch::Sender<Option<Arc<View>>>,
     /// What consoles show.
@@ -197,6 +201,7 @@ impl Node {
     /// # Errors
     /// What kept the clerk or another child from starting.
     pub async fn start(settings: NodeSettings) -> Result<Node, ractor::SpawnErr> {
+        let pairings = pairings(&settings.identity, &settings.endpoint);
         let shared = Arc::new(Shared {
             store: settings.store,
             identity: settings.identity,
@@ -211,6 +216,7 @@ impl Node {
             links: Mutex::new(BTreeMap::new()),
             strangers: Mutex::new(BTreeMap::new()),
             greeting: watch::Sender::new(Vec::new()),
+            pairings,
             view: watch::Sender::new(None),
             floor: watch::Sender::new(None),
         });
@@ -231,6 +237,7 @@ impl Node {
             intake,
             meetings,
             cluster,
+            pairings: shared.pairings.clone(),
             told: Told::default(),
         };
         tokio::spawn(pump_links(Arc::clone(&shared), events));
@@ -274,6 +281,29 @@ impl Node {
     pub async fn gave_up(&mut self) {
         if let Err(error) = (&mut self.ended).await {
             tracing::error!(%error, "the tree ended badly");
+        }
+    }
+}
+
+/// Where machines may wait: at a node that can show the site key's word for itself.
+fn pairings(identity: &Identity, endpoint: &Endpoint) -> Option<Arc<Pairings>> {
+    if identity.kind != NodeKind::Admin {
+        return None;
+    }
+    let own = identity.node();
+    let admission = identity.certificates.iter().find_map(|fact| {
+        if let Fact::AdminAdmitted(admission) = fact
+            && admission.node == own
+        {
+            return Some(admission.clone());
+        }
+        None
+    })?;
+    match endpoint.answer_pairings(&identity.node_key) {
+        Ok(()) => Some(Arc::new(Pairings::new(identity.site, admission))),
+        Err(error) => {
+            tracing::error!(%error, "nobody can be paired here");
+            None
         }
     }
 }

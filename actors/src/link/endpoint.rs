@@ -69,6 +69,8 @@ pub struct Proven {
     pub(crate) connection: quinn::Connection,
     pub(crate) peer: [u8; 32],
     pub(crate) dialled: bool,
+    /// Whether it was opened to pair, and not to become a link.
+    pub(crate) pairing: bool,
     pub(crate) place: OwnedSemaphorePermit,
     pub(crate) _handshake: Option<HandshakePlace>,
 }
@@ -85,19 +87,7 @@ impl Endpoint {
     /// Opens `listen` for the node of this key. Call within a tokio runtime.
     pub fn bind(key: &SigningKey, listen: SocketAddr) -> Result<Self, LinkError> {
         let (server, client) = tls::configs(key)?;
-        let failed = |what: &dyn std::fmt::Display| LinkError::Tls(what.to_string());
-        let transport = Arc::new(transport());
-        let server = QuicServerConfig::try_from(server).map_err(|error| failed(&error))?;
-        let mut server = quinn::ServerConfig::with_crypto(Arc::new(server));
-        server
-            .transport_config(Arc::clone(&transport))
-            .migration(false)
-            .max_incoming(MAX_HANDSHAKES)
-            .incoming_buffer_size(16 * 1024)
-            .incoming_buffer_size_total(1024 * 1024);
-        let client = QuicClientConfig::try_from(client).map_err(|error| failed(&error))?;
-        let mut client = quinn::ClientConfig::new(Arc::new(client));
-        client.transport_config(transport);
+        let (server, client) = (answering(server)?, dialling(client)?);
 
         let socket = std::net::UdpSocket::bind(listen).map_err(|cause| {
             if cause.kind() == std::io::ErrorKind::AddrInUse {
@@ -139,6 +129,14 @@ impl Endpoint {
             node: key.verifying_key().to_bytes(),
             gate: Arc::new(gate),
         })
+    }
+
+    /// From now on answers whoever wants to pair, too: an admin node's port.
+    pub(crate) fn answer_pairings(&self, key: &SigningKey) -> Result<(), LinkError> {
+        let (mut server, _) = tls::configs(key)?;
+        server.alpn_protocols.push(tls::PAIRING_ALPN.to_vec());
+        self.quinn.set_server_config(Some(answering(server)?));
+        Ok(())
     }
 
     /// The address that it listens on, with the port that the system chose if 0 was asked for.
@@ -215,6 +213,7 @@ impl Endpoint {
             connection,
             peer,
             dialled: true,
+            pairing: false,
             place,
             _handshake: None,
         })
@@ -243,10 +242,12 @@ impl Arrival {
         let connection = shaken(connecting).await?;
         let peer = tls::peer_node(&connection).ok_or(LinkEnd::Ours(CloseReason::Malformed))?;
         let (place, handshake) = (self.place, Some(self.handshake));
+        let pairing = tls::is_pairing(&connection);
         Ok(Proven {
             connection,
             peer,
             dialled: false,
+            pairing,
             place,
             _handshake: handshake,
         })
@@ -264,6 +265,42 @@ impl Proven {
         self.connection
             .set_receive_window(VarInt::from_u32(LINK_WINDOW));
     }
+}
+
+/// A port that only dials, and only to pair.
+pub(crate) fn for_pairing(
+    key: &SigningKey,
+    from: SocketAddr,
+) -> Result<quinn::Endpoint, LinkError> {
+    let (_, mut client) = tls::configs(key)?;
+    client.alpn_protocols = vec![tls::PAIRING_ALPN.to_vec()];
+    let mut port = quinn::Endpoint::client(from).map_err(|cause| LinkError::Listen {
+        address: from,
+        cause,
+    })?;
+    port.set_default_client_config(dialling(client)?);
+    Ok(port)
+}
+
+fn answering(server: rustls::ServerConfig) -> Result<quinn::ServerConfig, LinkError> {
+    let server =
+        QuicServerConfig::try_from(server).map_err(|error| LinkError::Tls(error.to_string()))?;
+    let mut server = quinn::ServerConfig::with_crypto(Arc::new(server));
+    server
+        .transport_config(Arc::new(transport()))
+        .migration(false)
+        .max_incoming(MAX_HANDSHAKES)
+        .incoming_buffer_size(16 * 1024)
+        .incoming_buffer_size_total(1024 * 1024);
+    Ok(server)
+}
+
+fn dialling(client: rustls::ClientConfig) -> Result<quinn::ClientConfig, LinkError> {
+    let client =
+        QuicClientConfig::try_from(client).map_err(|error| LinkError::Tls(error.to_string()))?;
+    let mut client = quinn::ClientConfig::new(Arc::new(client));
+    client.transport_config(Arc::new(transport()));
+    Ok(client)
 }
 
 async fn shaken(connecting: quinn::Connecting) -> Result<quinn::Connection, LinkEnd> {

@@ -24,6 +24,9 @@ use super::LinkError;
 /// itself changes; everything after it is negotiated there.
 pub const ALPN: &[u8] = b"poste/1";
 
+/// The application protocol of [`crate::pairing`]. Only admin nodes answer it.
+pub const PAIRING_ALPN: &[u8] = b"poste-pair/1";
+
 /// The name that a dialler asks for. Raw keys carry no names, so it is fixed and says nothing.
 pub(crate) const SERVER_NAME: &str = "poste.node";
 
@@ -87,6 +90,14 @@ pub fn peer_node(connection: &quinn::Connection) -> Option<[u8; 32]> {
         .downcast::<Vec<CertificateDer<'static>>>()
         .ok()?;
     key_of(keys.first()?)
+}
+
+/// Whether both ends of `connection` agreed on [`PAIRING_ALPN`].
+pub(crate) fn is_pairing(connection: &quinn::Connection) -> bool {
+    let data = connection
+        .handshake_data()
+        .and_then(|data| data.downcast::<quinn::crypto::rustls::HandshakeData>().ok());
+    data.is_some_and(|data| data.protocol.as_deref() == Some(PAIRING_ALPN))
 }
 
 /// The ed25519 key inside a SubjectPublicKeyInfo. Keys of small order are nobody's: anyone can

@@ -1,5 +1,6 @@
 //! The accept loop, and the doorkeeper that has strangers judged.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::rpc::CallResult;
@@ -13,6 +14,7 @@ use super::{ANSWER, Meeting};
 use crate::link::close::CloseReason;
 use crate::link::endpoint::{Arrival, Endpoint};
 use crate::link::handshake::{Introduction, Judge, Link, PeerKind, Stranger};
+use crate::pairing::waiting::Pairings;
 
 /// How often the accept loop looks up, so that it can be stopped.
 const LOOK_UP: Duration = Duration::from_secs(1);
@@ -59,6 +61,7 @@ pub(super) struct DoorState {
     pub(super) endpoint: Endpoint,
     pub(super) introduction: Introduction,
     pub(super) doorkeeper: Doorkeeper,
+    pub(super) pairings: Option<Arc<Pairings>>,
 }
 
 #[derive(RactorMessage)]
@@ -90,8 +93,9 @@ impl Actor for Door {
             Ok(Some(arrival)) => {
                 let (introduction, doorkeeper) =
                     (state.introduction.clone(), state.doorkeeper.clone());
+                let pairings = state.pairings.clone();
                 // Unfinished handshakes are bounded by the endpoint, in number and in time.
-                tokio::spawn(answer(arrival, introduction, doorkeeper));
+                tokio::spawn(answer(arrival, introduction, doorkeeper, pairings));
             }
             Ok(None) => {
                 myself.stop(Some("the endpoint is closed".to_owned()));
@@ -104,8 +108,20 @@ impl Actor for Door {
     }
 }
 
-async fn answer(arrival: Arrival, introduction: Introduction, doorkeeper: Doorkeeper) {
+async fn answer(
+    arrival: Arrival,
+    introduction: Introduction,
+    doorkeeper: Doorkeeper,
+    pairings: Option<Arc<Pairings>>,
+) {
     let established = match arrival.prove().await {
+        Ok(proven) if proven.pairing => {
+            // A port without them has not offered to pair.
+            if let Some(pairings) = pairings {
+                pairings.answer(proven).await;
+            }
+            return;
+        }
         Ok(proven) => Link::establish(proven, &introduction, &doorkeeper).await,
         Err(end) => Err(end),
     };

@@ -383,6 +383,7 @@ impl State {
             endpoint: self.settings.endpoint.clone(),
             introduction: self.settings.introduction.clone(),
             doorkeeper: self.doorkeeper(myself),
+            pairings: self.settings.pairings.clone(),
         };
         match Actor::spawn_linked(None, Door, door, myself.get_cell()).await {
             Ok((door, _)) => self.door = Some(door),

@@ -115,6 +115,7 @@ async fn member(seed: u8, listen: SocketAddr) {
         intake,
         meetings,
         cluster,
+        pairings: None,
         told: Default::default(),
     };
     let (peers, _) = Peers::start(peers, None).await.unwrap();

@@ -87,6 +87,7 @@ impl Node {
             intake,
             meetings,
             cluster: mpsc::channel(1).0,
+            pairings: None,
             told: Default::default(),
         };
         let (peers, _) = Peers::start(settings.clone(), None).await.unwrap();
