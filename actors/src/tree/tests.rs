@@ -5,6 +5,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::id::{OperatorId, RequestId};
+use domain::operator::{By, OperatorRole};
+use domain::refusal::Refusal;
 use domain::screen::Face;
 use tokio::sync::oneshot;
 
@@ -14,6 +17,8 @@ use crate::desk::{Batch, Desk, NotDone};
 use crate::gateway::LiveCalls;
 use crate::keeper::KeeperSettings;
 use crate::link::endpoint::Endpoint;
+use crate::pairing::ask::{Offered, Paired, Unpaired, ask};
+use crate::pairing::words::{Reason, Request};
 use crate::replica::duty::View;
 use crate::replica::tests::world::{self, World};
 use crate::vault::key::VaultKey;
@@ -226,4 +231,132 @@ async fn wait(condition: impl Fn() -> bool) {
     tokio::time::timeout(Duration::from_secs(20), met)
         .await
         .expect("in time");
+}
+
+/// A machine that asks the node at `address` to pair it, and the digits that it shows.
+fn asking(
+    seed: u8,
+    address: SocketAddr,
+) -> (
+    oneshot::Receiver<Offered>,
+    tokio::task::JoinHandle<Result<Paired, Unpaired>>,
+) {
+    let (show, shown) = oneshot::channel();
+    let request = Request {
+        kiosk: domain::id::KioskId([seed; 16]),
+        machine: [seed; 32],
+        release: [0, 1, 0],
+    };
+    let key = world::key(seed);
+    let outcome = tokio::spawn(async move {
+        let from = "127.0.0.1:0".parse().unwrap();
+        let show = |offered: &Offered| {
+            show.send(*offered).ok();
+        };
+        ask(&key, from, address, request, show).await
+    });
+    (shown, outcome)
+}
+
+const ADMINISTRATOR: By = By {
+    operator: OperatorId([77; 16]),
+    role: OperatorRole::Admin,
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operator_pairs_a_machine_once_and_a_member_by_token_never() {
+    let (mut world, admins, kiosks) = World::new(1, 1);
+    let node = start(&mut world, admins[0], true).await;
+    let desk = Desk::new(Arc::clone(&node.shared));
+    let address = node.endpoint.address().unwrap();
+
+    let (shown, outcome) = asking(60, address);
+    let offered = shown.await.unwrap();
+    wait(|| desk.pairings().len() == 1).await;
+    let waiting = desk.pairings()[0];
+    assert_eq!(waiting.digits, offered.digits);
+    let confirm = async |by, request: u8, kiosk| {
+        let request = RequestId([request; 16]);
+        desk.confirm_pairing(by, request, waiting.node, waiting.digits, kiosk)
+            .await
+    };
+    let host = By {
+        role: OperatorRole::Host,
+        ..ADMINISTRATOR
+    };
+    assert_eq!(
+        confirm(host, 1, None).await,
+        Err(NotDone::Refused(Refusal::Role))
+    );
+    let done = confirm(ADMINISTRATOR, 1, None).await.unwrap();
+    assert_eq!(done.entries.len(), 1);
+    let paired = outcome.await.unwrap().unwrap();
+    assert_eq!(paired.kiosk, waiting.request.kiosk);
+    let member = desk
+        .look(move |replica, _| {
+            let members = &replica.site().standing().members;
+            members.get(&waiting.node).map(|member| member.kiosk)
+        })
+        .await
+        .unwrap();
+    assert_eq!(member, Some(Some(paired.kiosk)));
+    // The same request again is done already; another one finds nobody.
+    assert_eq!(
+        confirm(ADMINISTRATOR, 1, None).await.unwrap().entries,
+        Vec::new()
+    );
+    assert_eq!(
+        confirm(ADMINISTRATOR, 2, None).await,
+        Err(NotDone::Refused(Refusal::UnknownNode))
+    );
+
+    // It did not keep what it heard, and asks again: the same place it may have, no other.
+    for (request, kiosk, again) in [
+        (3, Some(paired.kiosk), true),
+        (4, Some(world::kiosk_id(1)), false),
+    ] {
+        let (shown, outcome) = asking(60, address);
+        let digits = shown.await.unwrap().digits;
+        wait(|| desk.pairings().len() == 1).await;
+        let request = RequestId([request; 16]);
+        let done = desk
+            .confirm_pairing(ADMINISTRATOR, request, waiting.node, digits, kiosk)
+            .await;
+        let outcome = outcome.await.unwrap();
+        if again {
+            assert_eq!(done.unwrap().entries, Vec::new());
+            assert_eq!(outcome.unwrap(), paired);
+        } else {
+            assert_eq!(done, Err(NotDone::Refused(Refusal::Exists)));
+            assert!(matches!(outcome, Err(Unpaired::Ended(Reason::Known))));
+        }
+    }
+
+    // A member that came by a token, with the kiosk that it serves.
+    let (shown, outcome) = asking(101, address);
+    let digits = shown.await.unwrap().digits;
+    wait(|| desk.pairings().len() == 1).await;
+    assert_eq!(desk.pairings()[0].node, kiosks[0]);
+    let request = RequestId([5; 16]);
+    let kiosk = Some(world::kiosk_id(1));
+    let done = desk
+        .confirm_pairing(ADMINISTRATOR, request, kiosks[0], digits, kiosk)
+        .await;
+    assert_eq!(done, Err(NotDone::Refused(Refusal::Exists)));
+    let outcome = outcome.await.unwrap();
+    assert!(
+        matches!(outcome, Err(Unpaired::Ended(Reason::Known))),
+        "{outcome:?}"
+    );
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kiosks_node_pairs_nobody() {
+    let (mut world, _, kiosks) = World::new(1, 1);
+    let node = start(&mut world, kiosks[0], false).await;
+    let (_shown, outcome) = asking(60, node.endpoint.address().unwrap());
+    let outcome = outcome.await.unwrap();
+    assert!(matches!(outcome, Err(Unpaired::NotThere)), "{outcome:?}");
+    node.stop().await;
 }
