@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use actors::pairing::digits::Digits;
+use actors::pairing::waiting::Waiting;
 use domain::command::Command;
 use domain::fact::Place;
 use domain::id::{EntryId, KioskId, NodeId, OperatorId, RequestId, SessionId};
@@ -128,6 +130,25 @@ pub trait ConsoleDesk: Clone + Send + Sync + 'static {
         kiosk: KioskId,
         text: String,
     ) -> impl Future<Output = Result<Accepted, NotDone>> + Send;
+
+    /// Machines that wait to be paired, the one that has waited longest first.
+    fn pairings(&self) -> Vec<Waiting>;
+
+    /// Admits the machine that shows these digits, as `kiosk` or as the one that it takes itself for.
+    fn confirm_pairing(
+        &self,
+        by: By,
+        request: RequestId,
+        node: NodeId,
+        digits: Digits,
+        kiosk: Option<KioskId>,
+    ) -> impl Future<Output = Result<Accepted, NotDone>> + Send;
+
+    /// Turns the machine that shows these digits away.
+    ///
+    /// # Errors
+    /// See [`NotDone`].
+    fn refuse_pairing(&self, by: By, node: NodeId, digits: Digits) -> Result<(), NotDone>;
 
     /// What to check a password against.
     fn password_check(

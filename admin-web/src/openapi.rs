@@ -12,9 +12,11 @@ use utoipa::openapi::security::{
 use utoipa::openapi::{Content, InfoBuilder, OpenApi, Ref, RefOr, Required, ResponseBuilder};
 use utoipa::{IntoParams, OpenApi as _, PartialSchema};
 
-use crate::shapes::hex::HexId;
+use crate::shapes::hex::{HexId, HexKey};
 use crate::shapes::session::SessionFilter;
-use crate::shapes::{code, command, delivery, floor, live, login, node, problem, session, token};
+use crate::shapes::{
+    code, command, delivery, floor, live, login, node, pairing, problem, session, token,
+};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(components(schemas(
@@ -42,6 +44,9 @@ use crate::shapes::{code, command, delivery, floor, live, login, node, problem, 
     login::ResumeInput,
     login::TicketReply,
     node::NodesReply,
+    pairing::PairingConfirmInput,
+    pairing::PairingRefuseInput,
+    pairing::PairingsReply,
     problem::Problem,
     session::SessionReply,
     session::SessionsReply,
@@ -145,6 +150,9 @@ pub(crate) const ROUTES: &[Route] = &[
     post("/api/v1/kiosks/{kiosk}/service", "kioskService", HOST, Some("KioskServiceInput"), "CommandReply", "Take a kiosk out of service, or back."),
     post("/api/v1/rooms/{room}", "nameRoom", ADMIN, Some("RoomInput"), "CommandReply", "Name a room."),
     get("/api/v1/nodes", "nodes", VIEWER, "NodesReply", "The cluster's health, node by node."),
+    get("/api/v1/pairings", "pairings", ADMIN, "PairingsReply", "Machines that wait at this node for their digits to be compared."),
+    post("/api/v1/pairings/{node}/confirm", "confirmPairing", ADMIN, Some("PairingConfirmInput"), "CommandReply", "Admit a machine: its screen shows the same digits."),
+    post("/api/v1/pairings/{node}/refuse", "refusePairing", ADMIN, Some("PairingRefuseInput"), "PairingsReply", "Turn a machine away."),
     get("/api/v1/deliveries/{request}", "deliveries", VIEWER, "DeliveriesReply", "Where a command is."),
     post("/api/v1/tokens", "token", Access::Cookie, Some("TokenInput"), "TokenReply", "Make a bearer token for a script."),
 ];
@@ -181,7 +189,10 @@ fn operation(route: &Route) -> utoipa::openapi::path::Operation {
                 .name(name)
                 .parameter_in(ParameterIn::Path)
                 .required(Required::True)
-                .schema(Some(HexId::schema()))
+                .schema(Some(match name {
+                    "node" => HexKey::schema(),
+                    _ => HexId::schema(),
+                }))
                 .build(),
         );
     }

@@ -12,12 +12,13 @@ use warp::{Filter, Rejection, Reply};
 use crate::denied::{Denied, Failure};
 use crate::desk::ConsoleDesk;
 use crate::request::{Asked, asked, body};
-use crate::shapes::hex::HexId;
+use crate::shapes::hex::{HexId, HexKey};
 use crate::web::Web;
 use crate::{openapi, page, reply};
 
 mod act;
 mod issue;
+mod pairing;
 mod read;
 mod sign_in;
 
@@ -106,6 +107,22 @@ macro_rules! post_to {
     }};
 }
 
+/// A POST with a node's key in its path.
+macro_rules! post_to_node {
+    ($web:expr, ($($path:tt)+), $handler:path) => {{
+        let web = $web.clone();
+        warp::path!("api" / "v1" / $($path)+).and(warp::post()).and(asked()).and(body()).then(
+            move |node: HexKey, asked: Asked, body: Body| {
+                let web = web.clone();
+                async move {
+                    let result = $handler(&web, &asked, node, body).await;
+                    web.answer(result)
+                }
+            },
+        )
+    }};
+}
+
 /// A POST without an id.
 macro_rules! post {
     ($web:expr, ($($path:tt)+), $handler:path) => {{
@@ -169,6 +186,8 @@ fn reading<D: ConsoleDesk>(web: &Web<D>) -> BoxedFilter<(Response,)> {
         .or(get!(web, ("floor"), read::floor))
         .unify()
         .or(get!(web, ("nodes"), read::nodes))
+        .unify()
+        .or(get!(web, ("pairings"), pairing::list))
         .unify()
         .or(sessions)
         .unify()
@@ -265,7 +284,22 @@ fn acting<D: ConsoleDesk>(web: &Web<D>) -> BoxedFilter<(Response,)> {
         .or(post_to!(web, ("rooms" / HexId), act::name_room))
         .unify()
         .boxed();
-    sessions.or(codes).unify().or(places).unify().boxed()
+    let pairings = post_to_node!(web, ("pairings" / HexKey / "confirm"), pairing::confirm)
+        .or(post_to_node!(
+            web,
+            ("pairings" / HexKey / "refuse"),
+            pairing::refuse
+        ))
+        .unify()
+        .boxed();
+    sessions
+        .or(codes)
+        .unify()
+        .or(places)
+        .unify()
+        .or(pairings)
+        .unify()
+        .boxed()
 }
 
 fn pages<D: ConsoleDesk>(web: &Web<D>) -> BoxedFilter<(Response,)> {

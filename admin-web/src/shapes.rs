@@ -11,6 +11,7 @@ pub mod hex;
 pub mod live;
 pub mod login;
 pub mod node;
+pub mod pairing;
 pub mod problem;
 pub mod session;
 pub mod stamp;

@@ -6,6 +6,8 @@
 use std::sync::Arc;
 
 use actors::desk::{Batch, Desk, FloorNow, NotDone as DeskNotDone};
+use actors::pairing::digits::Digits;
+use actors::pairing::waiting::Waiting;
 use actors::replica::Done;
 use actors::replica::delivery::Progress;
 use actors::vault::account::{Account as KeptAccount, Doubt};
@@ -156,6 +158,27 @@ impl ConsoleDesk for ConsoleSide {
     ) -> Result<Accepted, NotDone> {
         let done = self.desk.message(by, request, kiosk, text).await;
         done.map(|done| self.accepted(done)).map_err(not_done)
+    }
+
+    fn pairings(&self) -> Vec<Waiting> {
+        self.desk.pairings()
+    }
+
+    async fn confirm_pairing(
+        &self,
+        by: By,
+        request: RequestId,
+        node: NodeId,
+        digits: Digits,
+        kiosk: Option<KioskId>,
+    ) -> Result<Accepted, NotDone> {
+        let done = self.desk.confirm_pairing(by, request, node, digits, kiosk);
+        let done = done.await.map_err(not_done)?;
+        Ok(self.accepted(done))
+    }
+
+    fn refuse_pairing(&self, by: By, node: NodeId, digits: Digits) -> Result<(), NotDone> {
+        self.desk.refuse_pairing(by, node, digits).map_err(not_done)
     }
 
     async fn password_check(&self, login: &str) -> Result<PasswordCheck, NotDone> {

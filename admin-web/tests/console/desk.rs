@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
+use actors::pairing::digits::Digits;
+use actors::pairing::waiting::Waiting;
 use actors::vault::password::PasswordHash;
 use admin_web::desk::{Accepted, Account, ConsoleDesk, IssueOrder, Issued, NotDone, PasswordCheck};
 use admin_web::shapes::floor::{KioskState, LiveTile, RoomView};
@@ -36,6 +38,7 @@ pub(crate) struct Inner {
     carried_out: Mutex<BTreeSet<RequestId>>,
     pub(crate) submitted: Mutex<Vec<(By, Command)>>,
     pub(crate) messages: Mutex<Vec<String>>,
+    pub(crate) pairings: Mutex<Vec<Waiting>>,
     pub(crate) view: watch::Sender<Arc<LiveView>>,
 }
 
@@ -169,12 +172,22 @@ impl MemoryDesk {
             carried_out: Mutex::default(),
             submitted: Mutex::new(Vec::new()),
             messages: Mutex::new(Vec::new()),
+            pairings: Mutex::default(),
             view: watch::channel(Arc::new(view)).0,
         }))
     }
 
     pub(crate) fn change(&self, change: impl FnOnce(&mut LiveView)) {
         self.view.send_modify(|view| change(Arc::make_mut(view)));
+    }
+
+    fn leave(&self, node: NodeId, digits: Digits) -> Result<Waiting, NotDone> {
+        let mut pairings = self.pairings.lock().unwrap();
+        let found = pairings
+            .iter()
+            .position(|one| (one.node, one.digits) == (node, digits));
+        let found = found.ok_or(NotDone::Refused(Refusal::UnknownNode))?;
+        Ok(pairings.remove(found))
     }
 
     fn accepted(&self) -> Accepted {
@@ -254,6 +267,28 @@ impl ConsoleDesk for MemoryDesk {
     ) -> Result<Accepted, NotDone> {
         self.messages.lock().unwrap().push(text);
         Ok(self.accepted())
+    }
+
+    fn pairings(&self) -> Vec<Waiting> {
+        self.pairings.lock().unwrap().clone()
+    }
+
+    async fn confirm_pairing(
+        &self,
+        by: By,
+        request: RequestId,
+        node: NodeId,
+        digits: Digits,
+        kiosk: Option<KioskId>,
+    ) -> Result<Accepted, NotDone> {
+        let one = self.leave(node, digits)?;
+        let kiosk = kiosk.unwrap_or(one.request.kiosk);
+        self.submit(by, request, Command::PairNode { node, kiosk })
+            .await
+    }
+
+    fn refuse_pairing(&self, _by: By, node: NodeId, digits: Digits) -> Result<(), NotDone> {
+        self.leave(node, digits).map(|_| ())
     }
 
     async fn password_check(&self, login: &str) -> Result<PasswordCheck, NotDone> {

@@ -13,5 +13,6 @@ mod desk;
 mod entry;
 mod live;
 mod page;
+mod pairing;
 mod routes;
 mod tls;
