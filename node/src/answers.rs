@@ -27,6 +27,7 @@ use crate::report;
 use crate::seed::{Seed, random_bytes};
 use crate::texts::Say;
 
+mod pairing;
 mod revocation;
 
 const HOUR_MS: i64 = 3_600_000;
@@ -116,6 +117,11 @@ impl Answers {
                 Ok(Answer::Tokens(tokens.collect()))
             }
             Request::TokenRevoke { token } => self.submit(Command::RevokeToken { token }).await,
+            Request::PairingList {} => Ok(self.pairings()),
+            Request::Pair { which, kiosk, room } => {
+                self.pair(&which, kiosk.as_deref(), room.as_deref()).await
+            }
+            Request::PairRefuse { which } => self.refuse(&which),
             Request::NodeRevoke { node } => self.revoke(node).await,
             Request::AdminCut { node } => self.cut_of_admin(node).await,
             Request::AdminRevoke { parts } => self.revoke_admin(parts).await,

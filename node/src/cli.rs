@@ -172,6 +172,10 @@ pub(crate) struct JoinArgs {
     /// Read the join line from this file.
     #[arg(long)]
     pub(crate) line_file: Option<PathBuf>,
+    /// Without a line: ask at an admin node's link address, show six digits and wait
+    /// until an operator has compared them.
+    #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["line", "line_file"])]
+    pub(crate) pair: Option<std::net::SocketAddr>,
 }
 
 /// How the node runs.
@@ -216,8 +220,24 @@ pub(crate) enum CodeVerb {
 /// Nodes of the site.
 #[derive(Debug, Subcommand)]
 pub(crate) enum NodeVerb {
-    /// List them.
+    /// List them, and the machines that wait to be paired.
     List,
+    /// Pair a machine that waits, after comparing the digits on its screen.
+    Pair {
+        /// The digits that the machine shows, or its node as listed.
+        which: String,
+        /// Kiosk that it becomes, by name or id; with --room a new one of that name.
+        #[arg(long, required_unless_present = "room")]
+        kiosk: Option<String>,
+        /// Room of a new kiosk, by name or id.
+        #[arg(long)]
+        room: Option<String>,
+    },
+    /// Turn away a machine that waits to be paired.
+    Refuse {
+        /// The digits that are listed for it, or its node.
+        which: String,
+    },
     /// Revoke a kiosk's node: it loses all effect on the site.
     Revoke {
         /// Its id, as listed.

@@ -13,6 +13,7 @@ pub(crate) mod join;
 pub(crate) mod ledger;
 pub(crate) mod node;
 pub(crate) mod operator;
+mod pairing;
 pub(crate) mod revoke_admin;
 pub(crate) mod run;
 pub(crate) mod status;

@@ -61,6 +61,22 @@ pub(crate) enum Request {
     },
     /// Which nodes are there?
     NodeList {},
+    /// Which machines wait to be paired?
+    PairingList {},
+    /// Confirm that the digits of a machine that waits are the same on its screen.
+    Pair {
+        /// Its digits, or its node.
+        which: String,
+        /// The kiosk that it becomes, by name or id.
+        kiosk: Option<String>,
+        /// The room of a kiosk that is not known yet, by name or id.
+        room: Option<String>,
+    },
+    /// Turn a machine that waits away.
+    PairRefuse {
+        /// Its digits, or its node.
+        which: String,
+    },
     /// Revoke a kiosk's node.
     NodeRevoke {
         /// Which.
@@ -150,6 +166,8 @@ pub(crate) enum Answer {
     Nodes(Vec<view::NodeView>),
     /// How far an admin node's entries are to stand.
     Cut(Vec<Cut>),
+    /// Machines that wait to be paired.
+    Pairings(Vec<view::PairingView>),
     /// A file was written.
     Written {
         /// Where.

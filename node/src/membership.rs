@@ -10,6 +10,7 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use actors::pairing::ask::Paired;
 use data_encoding::HEXLOWER;
 use domain::fact::{
     AdminAdmitted, Derivation, Fact, LONGEST_NAME, NodeAdmitted, SiteFounded,
@@ -135,6 +136,18 @@ impl Membership {
             certificates,
             members: invitation.addresses.clone(),
         })
+    }
+
+    /// The place that an operator gave a kiosk at the admin node that answers at `address`.
+    pub(crate) fn paired(paired: &Paired, address: SocketAddr) -> Self {
+        Self {
+            site: paired.site,
+            kind: Kind::Kiosk,
+            kiosk: Some(paired.kiosk),
+            // The ledger holds the node's own admission; this one says whom to believe.
+            certificates: vec![paired.admission.clone().into()],
+            members: vec![address],
+        }
     }
 
     /// Reads the membership of the node in `data_dir`; `None` before it has one.

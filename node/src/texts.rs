@@ -282,6 +282,62 @@ sentences! {
     Joined { site: String } =>
         "Ce nœud rejoint le site {site}. Démarrez-le : poste run.",
         "This node joins the site {site}. Start it: poste run.";
+    /// The digits that two screens must show.
+    CompareDigits { digits: String, plain: String } =>
+        "\n    {digits}\n\nLe nœud d'administration doit montrer les mêmes chiffres : dans la console, « Santé du cluster », ou\n    poste node pair {plain} --kiosk NOM\nS'ils diffèrent, refusez : quelqu'un s'interpose. En attente…",
+        "\n    {digits}\n\nThe admin node must show the same digits: in the console, “Cluster health”, or\n    poste node pair {plain} --kiosk NAME\nIf they differ, refuse: somebody is in between. Waiting…";
+    /// An admin node is admitted by the site key alone.
+    OnlyKiosksPair =>
+        "Seul un poste s'appaire ; un nœud d'administration est admis par la clé du site (poste admit-admin).",
+        "Only a kiosk is paired; an admin node is admitted by the site key (poste admit-admin).";
+    /// Nobody answers where a machine wanted to pair.
+    PairingUnreachable { address: String } =>
+        "Personne ne répond à {address}. Donnez l'adresse de lien d'un nœud d'administration (listen), port compris.",
+        "Nobody answers at {address}. Give the link address of an admin node (listen), with its port.";
+    /// Whoever answers is no admin node.
+    PairingNotThere { address: String } =>
+        "Le nœud de {address} n'appaire personne : ce n'est pas un nœud d'administration.",
+        "The node at {address} pairs nobody: it is no admin node.";
+    /// Whoever answers does not keep to the protocol.
+    PairingOdd { address: String } =>
+        "Ce qui répond à {address} n'est pas un nœud d'administration digne de confiance : rien n'est gardé.",
+        "What answers at {address} is not an admin node to be trusted: nothing is kept.";
+    /// The admin node fell silent while the machine waited.
+    PairingLost { address: String } =>
+        "Le nœud de {address} ne répond plus : rien n'est gardé. Recommencez.",
+        "The node at {address} no longer answers: nothing is kept. Try again.";
+    /// Too many machines wait.
+    PairingBusy =>
+        "Trop de machines attendent ou ont demandé : réessayez dans quelques minutes.",
+        "Too many machines wait or have asked: try again in a few minutes.";
+    /// An operator refused.
+    PairingRefused =>
+        "Appairage refusé au nœud d'administration : rien n'est gardé.",
+        "Pairing refused at the admin node: nothing is kept.";
+    /// No operator came.
+    PairingExpired =>
+        "Personne n'a confirmé à temps : rien n'est gardé. Recommencez.",
+        "Nobody confirmed in time: nothing is kept. Try again.";
+    /// The site knows the node already.
+    PairingKnown =>
+        "Le site connaît déjà la clé de ce nœud : elle ne s'appaire pas une seconde fois.",
+        "The site knows this node's key already: it is not paired a second time.";
+    /// The same node asked again elsewhere.
+    PairingAskedAgain =>
+        "Cette machine a redemandé entre-temps : seule la dernière demande compte.",
+        "This machine has asked again since: only the last asking counts.";
+    /// No machine waits by that name.
+    NobodyWaits { which: String } =>
+        "Aucune machine n'attend avec « {which} ». Si son écran montre ces chiffres, NE CONFIRMEZ PAS : quelqu'un s'interpose.",
+        "No machine waits with “{which}”. If its screen shows these digits, DO NOT CONFIRM: somebody is in between.";
+    /// A machine was paired.
+    NodePaired =>
+        "La machine est appairée. Démarrez-la : poste run.",
+        "The machine is paired. Start it: poste run.";
+    /// A machine was turned away.
+    PairingTurnedAway =>
+        "La machine est refusée.",
+        "The machine is turned away.";
     /// A join line is asked for.
     AskLine =>
         "Ligne d'invitation : ",

@@ -5,6 +5,7 @@ use std::io::{BufRead, Write};
 
 use domain::id::NodeId;
 
+use super::pairing::pair;
 use crate::cli::JoinArgs;
 use crate::config::{Config, Kind};
 use crate::invitation::Invitation;
@@ -25,6 +26,9 @@ pub(crate) fn join(config: &Config, args: &JoinArgs) -> anyhow::Result<String> {
             folder: config.data_dir.display().to_string(),
         }
         .into());
+    }
+    if let Some(address) = args.pair {
+        return pair(config, address);
     }
     let node = NodeId(node_seed(&config.data_dir)?.public());
     let line = match (&args.line, &args.line_file) {
@@ -122,6 +126,7 @@ mod tests {
         JoinArgs {
             line,
             line_file: None,
+            pair: None,
         }
     }
 

@@ -101,6 +101,19 @@ pub(crate) struct TokenView {
     pub(crate) expires_ms: i64,
 }
 
+/// A machine that waits to be paired.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct PairingView {
+    /// Its node.
+    pub(crate) node: NodeId,
+    /// The digits that its screen must show.
+    pub(crate) digits: String,
+    /// The kiosk that it takes itself for.
+    pub(crate) kiosk: KioskId,
+    /// Since when, milliseconds since 1970.
+    pub(crate) since_ms: i64,
+}
+
 /// A node of the site.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct NodeView {
