@@ -56,6 +56,11 @@ export const api = {
   resume: (ticket: string) =>
     ask((signal) => client.POST('/api/v1/login/resume', { body: { ticket }, signal }), true),
   nodes: () => ask((signal) => client.GET('/api/v1/nodes', { signal })),
+  pairings: () => ask((signal) => client.GET('/api/v1/pairings', { signal })),
+  confirmPairing: (node: string, body: { request: string; digits: string; kiosk: string }) =>
+    ask((signal) => client.POST('/api/v1/pairings/{node}/confirm', { params: { path: { node } }, body, signal })),
+  refusePairing: (node: string, body: { digits: string }) =>
+    ask((signal) => client.POST('/api/v1/pairings/{node}/refuse', { params: { path: { node } }, body, signal })),
   extend: (session: string, body: { request: string; seconds: number }) =>
     ask((signal) =>
       client.POST('/api/v1/sessions/{session}/extend', { params: { path: { session } }, body, signal }),

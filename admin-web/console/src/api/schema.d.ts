@@ -293,6 +293,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/pairings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Machines that wait at this node for their digits to be compared.
+         * @description Role needed: Admin.
+         */
+        get: operations["pairings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pairings/{node}/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Admit a machine: its screen shows the same digits.
+         * @description Role needed: Admin.
+         */
+        post: operations["confirmPairing"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pairings/{node}/refuse": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Turn a machine away.
+         * @description Role needed: Admin.
+         */
+        post: operations["refusePairing"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/rooms/{room}": {
         parameters: {
             query?: never;
@@ -823,6 +883,40 @@ export interface components {
          * @enum {string}
          */
         Order: "pause" | "resume" | "close_keeping_rest" | "close";
+        /** @description Admit a machine whose screen shows these digits. */
+        PairingConfirmInput: {
+            /** @description The digits that were compared. If the machine shows others by now, nothing is done. */
+            digits: string;
+            kiosk?: components["schemas"]["HexId"] | null;
+            /** @description Request id, fresh for each intent; the same one when trying again. */
+            request: components["schemas"]["HexId"];
+        };
+        /** @description Turn a machine away. */
+        PairingRefuseInput: {
+            /** @description The digits that are shown for it. */
+            digits: string;
+        };
+        /** @description A machine that waits to be paired. */
+        PairingView: {
+            /** @description The six digits that must be on its screen too: if they are not, somebody is in between. */
+            digits: string;
+            /** @description The kiosk that it takes itself for; it may not be known yet. */
+            kiosk: components["schemas"]["HexId"];
+            /** @description Its node's key. */
+            node: components["schemas"]["HexKey"];
+            /** @description Release of its program. */
+            release: string;
+            /**
+             * Format: int64
+             * @description Since when it waits, in milliseconds since 1970.
+             */
+            since_ms: number;
+        };
+        /** @description The machines that wait at this node. */
+        PairingsReply: components["schemas"]["Stamp"] & {
+            /** @description The machines, the one that has waited longest first; at most 8. */
+            pairings: components["schemas"]["PairingView"][];
+        };
         /** @description A command that needs nothing but its request id: pause, resume, withdraw. */
         PlainInput: {
             /** @description Request id, fresh for each intent; the same one when trying again. */
@@ -1561,6 +1655,105 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["NodesReply"];
+                };
+            };
+            /** @description Not done: 400 malformed, 401 not signed in, 403 not allowed, 404 unknown, 413 too large, 422 refused by a rule, 429 too many tries, 503 busy. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pairings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done, or here it is. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PairingsReply"];
+                };
+            };
+            /** @description Not done: 400 malformed, 401 not signed in, 403 not allowed, 404 unknown, 413 too large, 422 refused by a rule, 429 too many tries, 503 busy. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    confirmPairing: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PairingConfirmInput"];
+            };
+        };
+        responses: {
+            /** @description Done, or here it is. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandReply"];
+                };
+            };
+            /** @description Not done: 400 malformed, 401 not signed in, 403 not allowed, 404 unknown, 413 too large, 422 refused by a rule, 429 too many tries, 503 busy. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    refusePairing: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PairingRefuseInput"];
+            };
+        };
+        responses: {
+            /** @description Done, or here it is. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PairingsReply"];
                 };
             };
             /** @description Not done: 400 malformed, 401 not signed in, 403 not allowed, 404 unknown, 413 too large, 422 refused by a rule, 429 too many tries, 503 busy. */

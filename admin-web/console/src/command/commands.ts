@@ -2,7 +2,7 @@ import { defineStore } from 'pinia'
 import { computed, shallowReactive, shallowRef } from 'vue'
 
 import { type Answer, api } from '../api/client'
-import type { CommandReply, DeliveryView } from '../api/shapes'
+import type { CommandReply, DeliveryView, PairingView } from '../api/shapes'
 import { useLive } from '../live/live'
 import { type CommandState, isFinal, slowest } from './delivery'
 import { newRequestId } from './request'
@@ -131,6 +131,13 @@ export const useCommands = defineStore('commands', () => {
     begin({ command: 'name_kiosk', kiosk }, (request) => api.nameKiosk(kiosk, { request, name, room }))
   const nameRoom = (room: string, name: string, order: number) =>
     begin({ command: 'name_room' }, (request) => api.nameRoom(room, { request, name, order }))
+  /** Admits a machine whose digits were compared; once that is done, names its kiosk if asked to. */
+  const pair = (machine: PairingView, kiosk: string, naming?: { name: string; room: string }) =>
+    begin({ command: 'pair_node' }, async (request) => {
+      const answer = await api.confirmPairing(machine.node, { request, digits: machine.digits, kiosk })
+      if (answer.kind === 'reply' && naming) nameKiosk(kiosk, naming.name, naming.room)
+      return answer
+    })
 
   /** Whether it can be taken back: only time given or taken, once, if it may have got through. */
   function canUndo(given: Given): boolean {
@@ -208,7 +215,7 @@ export const useCommands = defineStore('commands', () => {
 
   return {
     journeys, inView, actions, underWay,
-    extend, pause, resume, close, withdraw, message, setService, nameKiosk, nameRoom,
+    extend, pause, resume, close, withdraw, message, setService, nameKiosk, nameRoom, pair,
     canUndo, undo, isUndone, sendAgain, stateOf, pendingSeconds, forget,
   }
 })

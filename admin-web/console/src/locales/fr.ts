@@ -166,6 +166,7 @@ export const fr = {
   'command.issue_codes': 'Émettre des codes',
   'command.name_room': 'Nommer la salle',
   'command.name_kiosk': 'Nommer le poste',
+  'command.pair_node': 'Appairer une machine',
   'command.describe_kiosk': 'État de service',
   'command.on': '{name} : {what}',
   'command.other': 'Commande',
@@ -260,6 +261,14 @@ export const fr = {
   'cluster.now': 'à l’instant',
   'cluster.failed': 'La liste des nœuds n’a pas pu être lue.',
   'cluster.refresh': 'Relire',
+  'pairing.title': 'Machines à appairer',
+  'pairing.lead': 'Comparez avec l’écran de la machine : les chiffres doivent être les mêmes. S’ils diffèrent, refusez, quelqu’un s’interpose.',
+  'pairing.digits': 'Chiffres à comparer :',
+  'pairing.waiting': 'attend depuis {duration}',
+  'pairing.becomes': 'Cette machine devient',
+  'pairing.newKiosk': 'Un nouveau poste',
+  'pairing.confirm': 'Les chiffres sont les mêmes',
+  'pairing.refuse': 'Refuser',
 
   // Keys
   'keys.title': 'Raccourcis clavier',
