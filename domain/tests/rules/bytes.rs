@@ -41,7 +41,11 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_read_without_harm(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn any_bytes_are_read_without_harm(
+        kind in 0..=LAST_KIND + 1,
+        rest in prop::collection::vec(any::<u8>(), 0..300),
+    ) {
+        let bytes = [kind.to_le_bytes().as_slice(), &rest].concat();
         if let Ok(Some(read)) = Fact::decode(&bytes) {
             prop_assert!(read.encode().is_ok());
         }

@@ -248,7 +248,7 @@ fn a_ring_of_replacements_leaves_a_value_and_can_be_replaced() {
 #[test]
 fn more_conflicts_than_one_fact_can_replace_are_replaced_by_a_few() {
     let (mut world, [admin, _], _) = World::with_kiosks(0);
-    for allowance in 0..20 {
+    for allowance in 0..40 {
         change(
             &mut world,
             &admin,
@@ -257,7 +257,7 @@ fn more_conflicts_than_one_fact_can_replace_are_replaced_by_a_few() {
         );
     }
     let wanted = settings(IsolationPolicy::AcceptKnown, 60);
-    for _ in 0..3 {
+    for _ in 0..6 {
         let command = Command::ChangeSettings {
             settings: wanted.clone(),
         };
