@@ -33,6 +33,8 @@ pub(super) struct Peer {
     pub(super) theirs: BTreeMap<EpochId, u64>,
     /// Until when an answer to a want is waited for (boot time).
     pub(super) pulling_until: Option<u64>,
+    /// Whether that answer has brought anything so far.
+    pub(super) pulled: bool,
     /// Changes of registers up to this count were sent.
     pub(super) uses_sent: u64,
     /// Logs whose heads differ from ours at the same height.
@@ -47,6 +49,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
             since_boot_ms: now.boot_ms,
             theirs: BTreeMap::new(),
             pulling_until: None,
+            pulled: false,
             uses_sent,
             suspected: Vec::new(),
         };
@@ -104,13 +107,8 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 entries,
             }) => {
                 let took = self.take_entries(peer, &entries, now);
-                if answer && !more {
-                    if let Some(peer) = self.peers.get_mut(&peer) {
-                        peer.pulling_until = None;
-                    }
-                    if took > 0 {
-                        self.pull(peer, now);
-                    }
+                if answer && self.answered(peer, took, more) {
+                    self.pull(peer, now);
                 }
             }
             Message::Ledger(LedgerMessage::Fork(one, other)) => {
@@ -120,6 +118,19 @@ impl<S: LedgerStore + Clone> Replica<S> {
             Message::Use(message) => self.hear_use(peer, message, now),
             Message::Row(message) => self.hear_row(peer, kind, message, now),
         }
+    }
+
+    /// Part of an answer to a want came; says whether it was the last and there may be more to have.
+    fn answered(&mut self, from: NodeId, took: usize, more: bool) -> bool {
+        let Some(peer) = self.peers.get_mut(&from) else {
+            return false;
+        };
+        peer.pulled |= took > 0;
+        if more {
+            return false;
+        }
+        peer.pulling_until = None;
+        std::mem::take(&mut peer.pulled)
     }
 
     pub(in crate::replica) fn hear_frontier(
@@ -182,36 +193,47 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 return;
             }
             peer.pulling_until = Some(now.boot_ms + 2 * ROUND_MS);
+            peer.pulled = false;
         }
         self.send(from, Message::Ledger(LedgerMessage::Want(wants)));
     }
 
-    /// Entries of a log are taken below this number: all of a member's that have effect, few of a
-    /// stranger's, nothing beyond a cut or a proven fork.
-    pub(in crate::replica) fn welcome_below(&self, epoch: &EpochId) -> u64 {
-        match self.site.standing().epochs.get(epoch) {
-            Some(member) => member.below,
-            None if self.frontier.contains_key(epoch) => MOST_FROM_STRANGER,
-            None if self.strangers() < MOST_STRANGERS => MOST_FROM_STRANGER,
-            None => 0,
+    /// Entries of a log are shown and taken below this number: all of a member's that have effect
+    /// and its boot certificate in any case, few of a stranger's.
+    pub(in crate::replica) fn below(&self, epoch: &EpochId) -> u64 {
+        let standing = self.site.standing().epochs.get(epoch);
+        standing.map_or(MOST_FROM_STRANGER, |member| member.below.max(1))
+    }
+
+    /// As [`Self::below`], for a log of which nothing may be held yet: a stranger's begins here only
+    /// if something was said that admits its node. A node that is no member itself knows too little
+    /// to tell, and takes what its peers have, up to a bound.
+    fn welcome_below(&self, epoch: &EpochId) -> u64 {
+        let held = self.frontier.contains_key(epoch);
+        let standing = self.site.standing().epochs.contains_key(epoch);
+        let joined = self.site.standing().is_member(&self.me.node());
+        if held || standing || joined || self.strangers() < MOST_STRANGERS {
+            self.below(epoch)
+        } else {
+            0
         }
     }
 
-    pub(in crate::replica) fn strangers(&self) -> usize {
-        self.frontier
-            .len()
-            .saturating_sub(self.site.standing().epochs.len())
+    fn strangers(&self) -> usize {
+        self.frontier.len().saturating_sub(self.site.standing().epochs.len())
     }
 
     /// How much of a log others are told of and given.
     pub(in crate::replica) fn visible(&self, reach: &Reach) -> u64 {
-        let below = self
-            .site
-            .standing()
-            .epochs
-            .get(&reach.epoch)
-            .map_or(u64::MAX, |e| e.below);
-        reach.height.min(below)
+        reach.height.min(self.below(&reach.epoch))
+    }
+
+    /// What others are told of a log: its head only where nothing hides what may follow it, since
+    /// beyond a cut or a fork nodes hold different entries.
+    pub(in crate::replica) fn told(&self, reach: &Reach) -> Reach {
+        let below = self.below(&reach.epoch);
+        let head = if reach.height < below { reach.head } else { NO_ENTRY };
+        Reach { height: reach.height.min(below), head, ..*reach }
     }
 
     pub(in crate::replica) fn answer_want(&mut self, to: NodeId, wants: Vec<(EpochId, u64)>) {

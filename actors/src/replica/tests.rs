@@ -1,5 +1,6 @@
 //! The Replica in worlds of several nodes, on virtual time, over a network that can be cut.
 
 mod attack;
+mod learning;
 mod story;
 pub(crate) mod world;

@@ -23,10 +23,20 @@ impl<S: LedgerStore + Clone> Replica<S> {
     ) -> usize {
         let mut fresh: Vec<Entry> = Vec::new();
         let mut heads: BTreeMap<EpochId, (u64, [u8; 32])> = BTreeMap::new();
-        let (mut refused, mut why) = (0, None);
+        let (mut count, mut refused, mut why) = (0, 0, None);
         let mut missed = Vec::new();
         for bytes in entries {
-            match self.judge(bytes, &heads) {
+            let mut judged = self.judge(bytes, &heads);
+            // What this very log said a moment ago may make its author a member.
+            if let Ok(Judged::Unwelcome(epoch)) = &judged
+                && heads.contains_key(epoch)
+            {
+                count += fresh.len();
+                self.keep(from, std::mem::take(&mut fresh), now);
+                heads.clear();
+                judged = self.judge(bytes, &heads);
+            }
+            match judged {
                 Ok(Judged::Fresh(entry)) => {
                     heads.insert(entry.id.epoch, (entry.id.seq + 1, entry.hash()));
                     fresh.push(entry);
@@ -34,6 +44,10 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 Ok(Judged::Known) => {}
                 Ok(Judged::Ahead(epoch, held)) => missed.push((epoch, held)),
                 Ok(Judged::Forked(one, other)) => self.hear_fork(from, &one, &other, now),
+                Ok(Judged::Unwelcome(_)) => {
+                    refused += 1;
+                    why.get_or_insert(String::from("its author has no authority for it"));
+                }
                 Err(reason) => {
                     refused += 1;
                     why.get_or_insert(reason);
@@ -47,7 +61,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 why,
             });
         }
-        let count = fresh.len();
+        count += fresh.len();
         self.keep(from, fresh, now);
         missed.dedup();
         missed.truncate(MOST_WANTS);
@@ -84,7 +98,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
             return Ok(Judged::Ahead(epoch, height));
         }
         if entry.id.seq >= self.welcome_below(&epoch) {
-            return Err(String::from("its author has no authority for it"));
+            return Ok(Judged::Unwelcome(epoch));
         }
         entry.verify().map_err(|error| error.to_string())?;
         if entry.prev != head {
@@ -161,4 +175,6 @@ enum Judged {
     /// Entries between what is held and this one are missing: ask from that number on.
     Ahead(EpochId, u64),
     Forked(Vec<u8>, Vec<u8>),
+    /// Its author has no authority for it, as far as is known.
+    Unwelcome(EpochId),
 }
