@@ -43,7 +43,8 @@ pub struct FloorNow {
     /// Milliseconds since the last word of the most silent linked node's kind that matters: how far
     /// behind this picture may be; 0 with every known node linked.
     pub behind_ms: u64,
-    /// Hash of the site's state.
+    /// Hash of the site's state; on a long ledger, where it is dear, of a state that this picture may
+    /// be ahead of by a moment.
     pub fingerprint: [u8; 32],
     /// The latest commands, oldest first.
     pub deliveries: Vec<Progress>,

@@ -21,6 +21,10 @@ use crate::tree::Shared;
 const READINGS_EVERY: Duration = Duration::from_millis(250);
 /// Least time between any two pictures.
 const PICTURES_EVERY: Duration = Duration::from_millis(10);
+/// A long ledger makes pictures and fingerprints dear. They are made in the clerk's turn, so that each
+/// is made again only after this many times what it took.
+const PICTURE_SHARE: u32 = 4;
+const FINGERPRINT_SHARE: u32 = 20;
 /// Longest list of pages that another admin node may name, in bytes.
 const MOST_PAGES: usize = 1_024;
 
@@ -34,12 +38,36 @@ pub enum DeskMessage {
     },
     /// Draw the picture now.
     Draw,
-    /// The picture.
-    Drawn(Box<FloorNow>),
+    /// The picture, and what it took.
+    Drawn(Box<FloorNow>, Took),
     /// A node can be called, or not any more.
     Member(GatewayEvent),
     /// Where an admin node's console is.
     Pages(NodeId, Vec<String>),
+}
+
+/// What a picture took of the clerk's time.
+#[derive(Debug, Clone, Copy)]
+pub struct Took {
+    /// All of it but the fingerprint.
+    picture: Duration,
+    /// The fingerprint, where it was made.
+    fingerprint: Option<Duration>,
+}
+
+/// The fingerprint that pictures show.
+#[derive(Debug, Clone, Copy)]
+struct Fingerprint {
+    hash: [u8; 32],
+    made: Instant,
+    took: Duration,
+}
+
+impl Fingerprint {
+    /// When it may be made again.
+    fn due(&self) -> Instant {
+        self.made + self.took * FINGERPRINT_SHARE
+    }
 }
 
 /// See the module.
@@ -48,10 +76,13 @@ pub(crate) struct DeskActor;
 /// What it keeps.
 pub(crate) struct DeskState {
     shared: Arc<Shared>,
-    drawn: Option<Instant>,
+    /// When the last picture was drawn, and what it took.
+    drawn: Option<(Instant, Duration)>,
+    fingerprint: Option<Fingerprint>,
     drawing: bool,
     again: bool,
-    planned: bool,
+    /// When the next picture is planned for.
+    planned: Option<Instant>,
     pages: BTreeMap<NodeId, Vec<String>>,
 }
 
@@ -76,9 +107,10 @@ impl Actor for DeskActor {
         Ok(DeskState {
             shared,
             drawn: None,
+            fingerprint: None,
             drawing: false,
             again: false,
-            planned: false,
+            planned: None,
             pages,
         })
     }
@@ -92,17 +124,10 @@ impl Actor for DeskActor {
         match message {
             DeskMessage::Changed { by_fact } => state.plan(&myself, by_fact),
             DeskMessage::Draw => {
-                state.planned = false;
+                state.planned = None;
                 state.draw(&myself);
             }
-            DeskMessage::Drawn(floor) => {
-                state.drawing = false;
-                state.drawn = Some(Instant::now());
-                state.shared.floor.send_replace(Some(Arc::new(*floor)));
-                if std::mem::take(&mut state.again) {
-                    state.plan(&myself, true);
-                }
-            }
+            DeskMessage::Drawn(floor, took) => state.show(&myself, *floor, took),
             DeskMessage::Member(GatewayEvent::MemberUp(node)) => state.ask_pages(&myself, node),
             DeskMessage::Member(GatewayEvent::MemberDown(_)) => {}
             DeskMessage::Pages(node, pages) => {
@@ -120,27 +145,55 @@ impl DeskState {
             self.again = true;
             return;
         }
-        if self.planned && !by_fact {
-            return;
-        }
-        let pause = if by_fact {
+        let least = if by_fact {
             PICTURES_EVERY
         } else {
             READINGS_EVERY
         };
-        let since = self.drawn.map_or(pause, |at| at.elapsed());
-        match pause.checked_sub(since).filter(|wait| !wait.is_zero()) {
-            None => self.draw(myself),
-            Some(wait) => {
-                self.planned = true;
-                let desk = myself.clone();
-                tokio::spawn(async move {
-                    tokio::time::sleep(wait).await;
-                    if desk.cast(DeskMessage::Draw).is_err() {
-                        tracing::debug!("the desk ended before its next picture");
-                    }
-                });
+        let now = Instant::now();
+        let due = self
+            .drawn
+            .map_or(now, |(at, took)| at + least.max(took * PICTURE_SHARE));
+        if due > now {
+            self.draw_at(myself, due);
+        } else {
+            self.draw(myself);
+        }
+    }
+
+    fn draw_at(&mut self, myself: &ActorRef<DeskMessage>, due: Instant) {
+        if self.planned.is_some_and(|planned| planned <= due) {
+            return;
+        }
+        self.planned = Some(due);
+        let desk = myself.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep_until(due.into()).await;
+            if desk.cast(DeskMessage::Draw).is_err() {
+                tracing::debug!("the desk ended before its next picture");
             }
+        });
+    }
+
+    fn show(&mut self, myself: &ActorRef<DeskMessage>, floor: FloorNow, took: Took) {
+        let now = Instant::now();
+        self.drawing = false;
+        self.drawn = Some((now, took.picture));
+        if let Some(took) = took.fingerprint {
+            self.fingerprint = Some(Fingerprint {
+                hash: floor.fingerprint,
+                made: now,
+                took,
+            });
+        }
+        self.shared.floor.send_replace(Some(Arc::new(floor)));
+        if std::mem::take(&mut self.again) {
+            self.plan(myself, true);
+        } else if took.fingerprint.is_none()
+            && let Some(known) = self.fingerprint
+        {
+            // This picture showed an older fingerprint: the last one of all must not.
+            self.draw_at(myself, known.due());
         }
     }
 
@@ -150,11 +203,32 @@ impl DeskState {
             return;
         }
         let (desk, pages) = (myself.clone(), self.pages());
+        let now = Instant::now();
+        let known = self.fingerprint.filter(|known| known.due() > now);
         self.drawing = self
             .shared
             .tell_clerk(ClerkMessage::Turn(Box::new(move |replica, raw| {
-                let floor = picture(replica, replica.moment(raw), pages);
-                if desk.cast(DeskMessage::Drawn(Box::new(floor))).is_err() {
+                let began = Instant::now();
+                let mut floor = picture(replica, replica.moment(raw), pages);
+                let picture = began.elapsed();
+                let fingerprint = match known {
+                    Some(known) => {
+                        floor.fingerprint = known.hash;
+                        None
+                    }
+                    None => {
+                        floor.fingerprint = replica.site().fingerprint().unwrap_or_default();
+                        Some(began.elapsed().saturating_sub(picture))
+                    }
+                };
+                let took = Took {
+                    picture,
+                    fingerprint,
+                };
+                if desk
+                    .cast(DeskMessage::Drawn(Box::new(floor), took))
+                    .is_err()
+                {
                     tracing::debug!("the desk ended before its picture was drawn");
                 }
                 Vec::new()
@@ -230,7 +304,7 @@ fn picture(
         as_of_ms: now.wall_ms,
         node: me,
         behind_ms: silent.map(|at| now.since(*at)).max().unwrap_or(0),
-        fingerprint: replica.site().fingerprint().unwrap_or_default(),
+        fingerprint: [0; 32],
         deliveries: replica.deliveries(now),
         texts: texts(replica, &floor, now),
         links,
