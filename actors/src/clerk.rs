@@ -122,6 +122,8 @@ impl Actor for Clerk {
             shared,
         };
         state.carry_out(&myself, outputs);
+        // From here on comings and goings of links reach this clerk; those before are in the list.
+        state.shared.seat_clerk(myself.clone());
         let links = state.shared.links();
         for (peer, (kind, outbound)) in links {
             state.outbounds.insert(peer, outbound);
@@ -277,6 +279,10 @@ impl State {
                     changed = Some(changed.unwrap_or(false) || by_fact);
                 }
                 Output::WakeAt(at) => self.wake_at(myself, at),
+                Output::StartAgain => {
+                    tracing::error!("this process's log has two histories: a new one begins");
+                    myself.stop(Some(String::from("its log has two histories")));
+                }
                 Output::Drop { peer } => {
                     tracing::info!(%peer, "revoked: link closed");
                     self.shared.close(peer, CloseReason::Revoked);
@@ -291,12 +297,7 @@ impl State {
             let outputs = self
                 .replica
                 .handle(Input::Lagging { peer }, BootClock.now(false));
-            // Nothing but a new wish to be woken comes of this.
-            for output in outputs {
-                if let Output::WakeAt(at) = output {
-                    self.wake_at(myself, at);
-                }
-            }
+            debug_assert!(outputs.is_empty(), "being told of a lag asks for nothing");
         }
         if let Some(by_fact) = changed {
             self.shared.greet(&self.replica);

@@ -172,6 +172,9 @@ pub enum Output {
     },
     /// Say [`Input::Wake`] at this boot time; replaces an earlier wish.
     WakeAt(u64),
+    /// Start this node's process, or what owns this machine, again: its epoch is proven to have
+    /// two histories, and nothing that it writes counts any more.
+    StartAgain,
     /// End the link: the peer was revoked.
     Drop {
         /// To whom.
@@ -257,6 +260,7 @@ pub struct Replica<S> {
     frontier: BTreeMap<EpochId, Reach>,
     root: Option<[u8; 32]>,
     fork_proofs: BTreeMap<EpochId, (Vec<u8>, Vec<u8>)>,
+    fork_told: BTreeMap<EpochId, u64>,
     peers: BTreeMap<NodeId, Peer>,
     seen: BTreeMap<NodeId, u64>,
     readings: Readings,
@@ -271,6 +275,7 @@ pub struct Replica<S> {
     duty: Option<Duty>,
     vault: Option<Vault<S>>,
     rng: StdRng,
+    told_forked: bool,
     next_round: u64,
     rounds: u64,
     out: Vec<Output>,
@@ -301,6 +306,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
             frontier: BTreeMap::new(),
             root: None,
             fork_proofs: BTreeMap::new(),
+            fork_told: BTreeMap::new(),
             peers: BTreeMap::new(),
             seen: BTreeMap::new(),
             readings: Readings::default(),
@@ -314,13 +320,13 @@ impl<S: LedgerStore + Clone> Replica<S> {
             duty,
             vault,
             rng,
+            told_forked: false,
             next_round: now.boot_ms,
             rounds: 0,
             out: Vec::new(),
         };
         let now = replica.time.moment(now);
         replica.load(now)?;
-        replica.erase_again();
         replica.begin_epoch(now)?;
         replica.resume_duty(now)?;
         let outputs = replica.finish(now);
@@ -344,7 +350,10 @@ impl<S: LedgerStore + Clone> Replica<S> {
             }
             Input::LinkUp { peer, kind } => self.link_up(peer, kind, now),
             Input::LinkDown { peer } => self.link_down(peer, now),
-            Input::Lagging { peer } => self.lagging(peer),
+            Input::Lagging { peer } => {
+                self.lagging(peer);
+                return Vec::new();
+            }
             Input::Heard { peer, message } => self.heard(peer, message, now),
             Input::Durable(ticket) => self.became_durable(ticket, now),
             Input::DiskFailed => self.disk_failed(String::from("barrier"), now),
@@ -358,6 +367,10 @@ impl<S: LedgerStore + Clone> Replica<S> {
         if self.staged > self.asked_barrier && !self.disk_failed {
             self.asked_barrier = self.staged;
             self.out.push(Output::Persist(self.staged));
+        }
+        if self.is_forked() && !self.told_forked {
+            self.told_forked = true;
+            self.out.push(Output::StartAgain);
         }
         let next = self.next_round.min(self.duty_wake(now).unwrap_or(u64::MAX));
         self.out.push(Output::WakeAt(next));
@@ -414,6 +427,21 @@ impl<S: LedgerStore + Clone> Replica<S> {
     /// The vault of an admin node.
     pub fn vault(&self) -> Option<&Vault<S>> {
         self.vault.as_ref()
+    }
+
+    /// Whether the next entry of this epoch would have effect.
+    fn counts(&self) -> bool {
+        let next = EntryId {
+            epoch: self.author.epoch(),
+            seq: self.author.height(),
+        };
+        self.site.standing().author(&next).is_some()
+    }
+
+    /// Whether this epoch was proven to have written two histories, by a snapshot of this very
+    /// process.
+    fn is_forked(&self) -> bool {
+        self.site.chain().forks().contains_key(&self.author.epoch())
     }
 
     fn notice(&mut self, notice: Notice) {

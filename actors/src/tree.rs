@@ -115,6 +115,11 @@ impl Shared {
         lock(&self.gateway).clone()
     }
 
+    /// Where the clerk's mail goes from now on.
+    pub(crate) fn seat_clerk(&self, clerk: ActorRef<ClerkMessage>) {
+        *lock(&self.clerk) = Some(clerk);
+    }
+
     pub(crate) fn links(&self) -> Links {
         lock(&self.links).clone()
     }
@@ -458,7 +463,6 @@ impl RootState {
             Child::Clerk => {
                 let (clerk, _) =
                     Actor::spawn_linked(None, Clerk, Arc::clone(&shared), root).await?;
-                *lock(&shared.clerk) = Some(clerk.clone());
                 shared.changed(true);
                 clerk.get_cell()
             }

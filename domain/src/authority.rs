@@ -184,7 +184,7 @@ pub struct Chain {
     tokens: BTreeMap<TokenId, BTreeMap<EntryId, Token>>,
     token_revocations: BTreeSet<(TokenId, EntryId)>,
     admissions: BTreeSet<(NodeId, TokenId, KioskId, EntryId)>,
-    countersigned: BTreeSet<(NodeId, TokenId, EntryId)>,
+    countersigned: BTreeSet<(NodeId, TokenId, KioskId, EntryId)>,
     paired: BTreeMap<NodeId, BTreeMap<EntryId, KioskId>>,
     revocations: BTreeMap<NodeId, Revocation>,
     forks: BTreeMap<EpochId, u64>,
@@ -242,7 +242,9 @@ impl Chain {
                 f.by.role == OperatorRole::Admin && self.token_revocations.insert((f.token, *id))
             }
             Fact::NodeAdmitted(f) => self.admissions.insert((f.node, f.token, f.kiosk, *id)),
-            Fact::NodeCountersigned(f) => self.countersigned.insert((f.node, f.token, *id)),
+            Fact::NodeCountersigned(f) => {
+                self.countersigned.insert((f.node, f.token, f.kiosk, *id))
+            }
             Fact::NodePaired(f) => {
                 f.by.role == OperatorRole::Admin
                     && self
@@ -295,7 +297,7 @@ impl Chain {
         keep(&mut self.paired, holds);
         self.token_revocations.retain(|(_, id)| holds(id));
         self.admissions.retain(|(_, _, _, id)| holds(id));
-        self.countersigned.retain(|(_, _, id)| holds(id));
+        self.countersigned.retain(|(_, _, _, id)| holds(id));
         for revocations in [&mut self.admin_revocations, &mut self.revocations] {
             revocations.retain(|_, revocation| {
                 revocation.pieces.retain(|(_, id), _| holds(id));
@@ -387,10 +389,41 @@ impl Chain {
         .map(|(_, token, kiosk, _)| (token, kiosk))
     }
 
-    fn countersignatures(&self, node: NodeId, token: TokenId) -> impl Iterator<Item = &EntryId> {
-        let (first, last) = ((node, token, FIRST), (node, token, LAST));
+    /// Countersignatures of `node` by `token`, each with the kiosk that it was given for.
+    fn countersignatures(
+        &self,
+        node: NodeId,
+        token: TokenId,
+    ) -> impl Iterator<Item = (&KioskId, &EntryId)> {
+        let first = (node, token, KioskId([0; 16]), FIRST);
+        let last = (node, token, KioskId([255; 16]), LAST);
         let signed = self.countersigned.range(first..=last);
-        signed.map(|(_, _, id)| id)
+        signed.map(|(_, _, kiosk, id)| (kiosk, id))
+    }
+
+    /// Whether anything was said that admits `node`, in effect or not: its log is worth having.
+    pub fn names(&self, node: NodeId) -> bool {
+        let first = (node, TokenId([0; 32]), KioskId([0; 16]), FIRST);
+        let last = (node, TokenId([255; 32]), KioskId([255; 16]), LAST);
+        self.admins.contains_key(&node)
+            || self.paired.contains_key(&node)
+            || self.countersigned.range(first..=last).next().is_some()
+    }
+
+    /// The chain as all nodes that hold the same effective entries have it: without what authors
+    /// without authority said, of which each node may hold another part.
+    pub fn within(&self, standing: &Standing) -> Self {
+        let mut chain = self.clone();
+        let counts = |id: &EntryId| standing.author(id).is_some();
+        keep(&mut chain.tokens, counts);
+        keep(&mut chain.paired, counts);
+        chain.token_revocations.retain(|(_, id)| counts(id));
+        chain.countersigned.retain(|(_, _, _, id)| counts(id));
+        chain.revocations.retain(|_, revocation| {
+            revocation.pieces.retain(|(_, id), _| counts(id));
+            !revocation.pieces.is_empty()
+        });
+        chain
     }
 
     /// The site key's word that `node` is an admin node.
@@ -410,7 +443,7 @@ impl Chain {
             .into_iter()
             .flat_map(|said| said.keys());
         let issued = issued.filter(|id| is_admin(&standing, id)).take(1);
-        let signed = self.countersignatures(*node, *token);
+        let signed = self.countersignatures(*node, *token).map(|(_, id)| id);
         let signed = signed.filter(|id| standing.author(id).is_some()).take(1);
         issued.chain(signed).copied().collect()
     }
@@ -484,7 +517,7 @@ impl Chain {
             };
             let countersigned = self
                 .countersignatures(*node, *token)
-                .any(|id| standing.author(id).is_some());
+                .any(|(signed_for, id)| signed_for == kiosk && standing.author(id).is_some());
             (fits && countersigned).then_some(*kiosk)
         });
         by_pairing.chain(by_token).min()

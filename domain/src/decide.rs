@@ -436,6 +436,7 @@ impl Site {
             Scope::Kiosk(_) | Scope::Room(_) => Ok(Fact::NodeCountersigned(NodeCountersigned {
                 node: *node,
                 token: *token,
+                kiosk: *kiosk,
             })),
         }
     }

@@ -243,6 +243,8 @@ facts! {
         node: NodeId,
         /// The token.
         token: TokenId,
+        /// The kiosk that the node asked to serve: no other is signed for.
+        kiosk: KioskId,
     }
     /// An operator admitted a kiosk's node after comparing digits.
     9 NodePaired {

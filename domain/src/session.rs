@@ -462,6 +462,26 @@ impl Session {
         !self.withdrawn.is_empty() || self.orders.values().any(|order| order.kind == for_good)
     }
 
+    /// A step and those that it follows on its kiosk, back to the opening and including it.
+    fn past(&self, head: EntryId) -> BTreeSet<EntryId> {
+        let (mut past, mut ahead) = (BTreeSet::new(), Vec::from([head]));
+        while let Some(id) = ahead.pop() {
+            let Some(member) = self.life.get(&id) else {
+                continue;
+            };
+            if !past.insert(id) || matches!(member.value.kind, StepKind::Opened { .. }) {
+                continue;
+            }
+            let earlier = member.replaces.iter().filter(|id| {
+                self.life
+                    .get(id)
+                    .is_some_and(|other| other.value.kiosk == member.value.kiosk)
+            });
+            ahead.extend(earlier);
+        }
+        past
+    }
+
     /// The order that `kiosk` has yet to carry out: one that saw the step that stands there.
     pub fn pending_order(&self) -> Option<OrderKind> {
         let (head, step) = self.winner()?;
@@ -471,10 +491,12 @@ impl Session {
         if self.close_ordered() {
             return Some(OrderKind::Close { keep_rest: false });
         }
-        let mut seen = self
-            .orders
-            .values()
-            .filter(|order| order.sees.contains(&head));
+        let past = self.past(head);
+        let mut seen = self.orders.values().filter(|order| match order.kind {
+            // A pause that the operator had not seen does not make a close void.
+            OrderKind::Close { .. } => order.sees.iter().any(|seen| past.contains(seen)),
+            OrderKind::Pause | OrderKind::Resume => order.sees.contains(&head),
+        });
         let wanted = |order: &&Order| match order.kind {
             OrderKind::Close { .. } => true,
             OrderKind::Pause => step.kind != StepKind::Paused,

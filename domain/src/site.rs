@@ -542,7 +542,7 @@ impl Site {
         let places = (&self.rooms, &self.kiosks, &self.settings);
         let state = (
             &self.id,
-            &self.chain,
+            self.chain.within(&self.standing),
             places,
             entered,
             &self.batches,

@@ -79,11 +79,18 @@ fn the_documented_format_suffices_for_a_verifier_in_another_language() {
         let path = folder.path().join("ledger");
         std::fs::write(&path, bytes).unwrap();
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/verify-ledger.mjs");
-        std::process::Command::new("node").arg(script).arg(&path).output().unwrap()
+        std::process::Command::new("node")
+            .arg(script)
+            .arg(&path)
+            .output()
+            .unwrap()
     };
     let sound = run(&file);
     let said = String::from_utf8_lossy(&sound.stdout);
-    assert!(sound.status.success() && said.contains(&format!(" {count} entries")), "{said}");
+    assert!(
+        sound.status.success() && said.contains(&format!(" {count} entries")),
+        "{said}"
+    );
     for place in [20, 60, file.len() / 2, file.len() - 10] {
         let mut flipped = file.clone();
         flipped[place] ^= 1;

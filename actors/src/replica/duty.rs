@@ -50,6 +50,8 @@ pub struct Duty {
     wrong: u32,
     blocked_until: u64,
     last_link: u64,
+    /// Whether this process has had a link yet: until then the kiosk counts as alone.
+    linked_once: bool,
     alone_used: BTreeMap<SessionId, u64>,
     texts: Texts,
 }
@@ -63,6 +65,7 @@ impl Duty {
             wrong: 0,
             blocked_until: 0,
             last_link: 0,
+            linked_once: false,
             alone_used: BTreeMap::new(),
             texts: Texts::default(),
         }
@@ -109,9 +112,19 @@ enum Verdict {
 }
 
 impl<S: LedgerStore + Clone> Replica<S> {
-    pub(in crate::replica) fn is_alone(&self, now: Moment) -> bool {
+    /// Whether the kiosk has had no link for 30 s: its patron is told, and the site's policy holds
+    /// for the session that runs.
+    pub(in crate::replica) fn is_isolated(&self, now: Moment) -> bool {
         let last_link = self.duty.as_ref().map_or(0, |duty| duty.last_link);
         self.peers.is_empty() && now.since(last_link) >= ALONE_AFTER_MS
+    }
+
+    /// Whether what opens now opens alone: a process that has had no link yet does not wait 30 s to
+    /// find out, or pressing the power button would give more time than the site allows.
+    pub(in crate::replica) fn is_alone(&self, now: Moment) -> bool {
+        let last_link = self.duty.as_ref().map_or(0, |duty| duty.last_link);
+        let linked_once = self.duty.as_ref().is_some_and(|duty| duty.linked_once);
+        self.peers.is_empty() && (!linked_once || now.since(last_link) >= ALONE_AFTER_MS)
     }
 
     /// Everything that this moment asks of a kiosk.
@@ -120,6 +133,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         let Some(duty) = &mut self.duty else { return };
         if linked {
             duty.last_link = now.boot_ms;
+            duty.linked_once = true;
             if let Some(run) = &mut duty.run {
                 run.alone_from_ms = None;
             }
@@ -155,6 +169,13 @@ impl<S: LedgerStore + Clone> Replica<S> {
         let Some(run) = self.duty.as_ref().and_then(|duty| duty.run.clone()) else {
             return;
         };
+        if !self.counts() {
+            // Revoked, or not a member any more: what is written changes nothing. The time that was
+            // used within the cut counts; the session ends here.
+            self.measure_run(0, now);
+            self.drop_run(now);
+            return;
+        }
         match self.verdict(&run, now) {
             Verdict::End(cause) => self.end_run(cause, now),
             Verdict::Pause => {
@@ -178,7 +199,18 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 }
                 self.read_if_due(&run, now);
             }
-            Verdict::GoOn => self.read_if_due(&run, now),
+            Verdict::GoOn => {
+                let stays = self.site.session(&run.session).is_some_and(|session| {
+                    let kiosk = self.duty.as_ref().map(|duty| duty.kiosk);
+                    matches!(session.state(), Some(State::Open { kiosk: at, .. }) if Some(at) == kiosk)
+                });
+                if let Some(run) = self.duty.as_mut().and_then(|duty| duty.run.as_mut())
+                    && stays
+                {
+                    run.displaced_until = None;
+                }
+                self.read_if_due(&run, now);
+            }
         }
     }
 
@@ -228,7 +260,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         }
         let settings = self.site.settings();
         let allowance = u64::from(settings.allowance_s) * 1000;
-        if self.is_alone(now) && settings.isolation == IsolationPolicy::Lock {
+        if self.is_isolated(now) && settings.isolation == IsolationPolicy::Lock {
             return Verdict::End(Cause::Isolated);
         }
         if let Some(from) = run.alone_from_ms {
@@ -302,7 +334,9 @@ impl<S: LedgerStore + Clone> Replica<S> {
     /// Sessions that the ledger has on this kiosk though none runs: orders about paused ones, and
     /// what a reboot or a lost disk left open.
     pub(in crate::replica) fn tend_what_stands(&mut self, now: Moment) {
-        let Some(duty) = &self.duty else { return };
+        let Some(duty) = self.duty.as_ref().filter(|_| self.counts()) else {
+            return;
+        };
         let kiosk = duty.kiosk;
         let running = duty.run.as_ref().map(|run| run.session);
         let standing: Vec<SessionId> = self

@@ -7,7 +7,7 @@
 mod forks;
 mod intake;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::authority::NodeKind;
 use domain::id::{EpochId, NodeId};
@@ -16,7 +16,7 @@ use storage::ledger_store::LedgerStore;
 
 use super::message::{LedgerMessage, MOST_ANSWERS, MOST_ENTRY_BYTES, MOST_WANTS, Message, Reach};
 use super::{Output, ROUND_MS, Replica};
-use crate::entry::Entry;
+use crate::entry::{Entry, NO_ENTRY};
 
 /// Entries that are taken from the log of an epoch whose node is no member: enough for it to become
 /// one, and for its log to be completed once it is.
@@ -37,8 +37,12 @@ pub(super) struct Peer {
     pub(super) pulled: bool,
     /// Changes of registers up to this count were sent.
     pub(super) uses_sent: u64,
-    /// Logs whose heads differ from ours at the same height.
-    pub(super) suspected: Vec<EpochId>,
+    /// Logs of which the peer holds another history.
+    pub(super) suspected: BTreeSet<EpochId>,
+    /// How far back their difference is looked for.
+    pub(super) probe: u64,
+    /// Readings were dropped on their way: a digest will tell which.
+    pub(super) uses_behind: bool,
 }
 
 impl<S: LedgerStore + Clone> Replica<S> {
@@ -51,7 +55,9 @@ impl<S: LedgerStore + Clone> Replica<S> {
             pulling_until: None,
             pulled: false,
             uses_sent,
-            suspected: Vec::new(),
+            suspected: BTreeSet::new(),
+            probe: 0,
+            uses_behind: false,
         };
         self.peers.insert(peer, fresh);
         self.seen.insert(peer, now.boot_ms);
@@ -73,7 +79,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
     pub(in crate::replica) fn lagging(&mut self, peer: NodeId) {
         if let Some(peer) = self.peers.get_mut(&peer) {
             peer.theirs.clear();
-            peer.uses_sent = 0;
+            peer.uses_behind = true;
         }
     }
 
@@ -109,6 +115,14 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 let took = self.take_entries(peer, &entries, now);
                 if answer && self.answered(peer, took, more) {
                     self.pull(peer, now);
+                    if self
+                        .peers
+                        .get(&peer)
+                        .is_some_and(|peer| peer.pulling_until.is_none())
+                    {
+                        // All is here: readings of sessions that were not known yet may be had now.
+                        self.send_use_digest(peer, true);
+                    }
                 }
             }
             Message::Ledger(LedgerMessage::Fork(one, other)) => {
@@ -130,7 +144,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
             return false;
         }
         peer.pulling_until = None;
-        std::mem::take(&mut peer.pulled)
+        std::mem::take(&mut peer.pulled) || !peer.suspected.is_empty()
     }
 
     pub(in crate::replica) fn hear_frontier(
@@ -140,14 +154,17 @@ impl<S: LedgerStore + Clone> Replica<S> {
         reaches: Vec<Reach>,
         now: Moment,
     ) {
-        let mut suspected = Vec::new();
+        let mut suspected = BTreeSet::new();
         for reach in &reaches {
-            if let Some(mine) = self.frontier.get(&reach.epoch)
+            let mine = self.frontier.get(&reach.epoch).map(|mine| self.told(mine));
+            if let Some(mine) = mine
                 && mine.height == reach.height
                 && mine.head != reach.head
-                && !self.fork_proofs.contains_key(&reach.epoch)
+                && mine.head != NO_ENTRY
+                && reach.head != NO_ENTRY
+                && suspected.len() < MOST_WANTS
             {
-                suspected.push(reach.epoch);
+                suspected.insert(reach.epoch);
             }
         }
         if let Some(peer) = self.peers.get_mut(&from) {
@@ -156,8 +173,14 @@ impl<S: LedgerStore + Clone> Replica<S> {
             }
             peer.theirs
                 .extend(reaches.iter().map(|reach| (reach.epoch, reach.height)));
-            suspected.truncate(MOST_WANTS);
-            peer.suspected = suspected;
+            peer.suspected.extend(suspected);
+            if !more {
+                if peer.suspected.is_empty() {
+                    peer.probe = 0;
+                } else {
+                    peer.probe = further_back(peer.probe);
+                }
+            }
         }
         if !more {
             self.pull(from, now);
@@ -185,7 +208,11 @@ impl<S: LedgerStore + Clone> Replica<S> {
             })
             .take(MOST_WANTS)
             .collect();
-        wants.extend(peer.suspected.iter().map(|epoch| (*epoch, 0)));
+        let probe = peer.probe;
+        for epoch in &peer.suspected {
+            let mine = self.frontier.get(epoch).map_or(0, |reach| reach.height);
+            wants.insert(0, (*epoch, mine.saturating_sub(probe)));
+        }
         wants.truncate(MOST_WANTS);
         if let Some(peer) = self.peers.get_mut(&from) {
             peer.suspected.clear();
@@ -220,7 +247,9 @@ impl<S: LedgerStore + Clone> Replica<S> {
     }
 
     fn strangers(&self) -> usize {
-        self.frontier.len().saturating_sub(self.site.standing().epochs.len())
+        self.frontier
+            .len()
+            .saturating_sub(self.site.standing().epochs.len())
     }
 
     /// How much of a log others are told of and given.
@@ -232,8 +261,16 @@ impl<S: LedgerStore + Clone> Replica<S> {
     /// beyond a cut or a fork nodes hold different entries.
     pub(in crate::replica) fn told(&self, reach: &Reach) -> Reach {
         let below = self.below(&reach.epoch);
-        let head = if reach.height < below { reach.head } else { NO_ENTRY };
-        Reach { height: reach.height.min(below), head, ..*reach }
+        let head = if reach.height < below {
+            reach.head
+        } else {
+            NO_ENTRY
+        };
+        Reach {
+            height: reach.height.min(below),
+            head,
+            ..*reach
+        }
     }
 
     pub(in crate::replica) fn answer_want(&mut self, to: NodeId, wants: Vec<(EpochId, u64)>) {
@@ -338,5 +375,15 @@ impl<S: LedgerStore + Clone> Replica<S> {
             self.peers.remove(&peer);
             self.out.push(Output::Drop { peer });
         }
+    }
+}
+
+/// How far back to look next for the place where two histories part: quickly further, but never by
+/// more than one answer holds.
+pub(in crate::replica) fn further_back(probe: u64) -> u64 {
+    if probe < 4_096 {
+        (probe * 4).max(64)
+    } else {
+        probe + 4_000
     }
 }

@@ -124,7 +124,11 @@ impl<S: LedgerStore + Clone> Replica<S> {
         let standing = chain.standing();
         match standing.members.get(&peer) {
             Some(member) if member.revoked => Err(Unwelcome::Revoked),
-            Some(member) => Ok((member.kind, self.finish(now))),
+            Some(member) => {
+                let kind = member.kind;
+                self.write_down(peer, asks, now);
+                Ok((kind, self.finish(now)))
+            }
             None if self.site.standing().is_member(&self.me.node()) => {
                 self.admit(peer, &asks, now)?;
                 Ok((NodeKind::Kiosk, self.finish(now)))
@@ -157,6 +161,20 @@ impl<S: LedgerStore + Clone> Replica<S> {
             }
         }
         asks
+    }
+
+    /// An admin node that came with the site key's word is made known to all: others take logs
+    /// only of nodes that somebody named.
+    fn write_down(&mut self, peer: NodeId, asks: Vec<Fact>, now: Moment) {
+        let joined = self.site.standing().is_member(&self.me.node());
+        let word = asks
+            .into_iter()
+            .find(|fact| matches!(fact, Fact::AdminAdmitted(admitted) if admitted.node == peer));
+        if let Some(word) = word.filter(|_| joined)
+            && let Err(error) = self.append(vec![word], now)
+        {
+            tracing::warn!(%error, %peer, "an admission was not written down");
+        }
     }
 
     fn admit(&mut self, peer: NodeId, asks: &[Fact], now: Moment) -> Result<(), Unwelcome> {

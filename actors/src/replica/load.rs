@@ -14,6 +14,8 @@ use super::message::Reach;
 use crate::entry::Entry;
 
 const PAGE: usize = 512;
+/// Folds in a row: every fact about membership is known after the first.
+const MOST_FOLDS: usize = 4;
 /// Where the two entries that prove a fork are kept: `fork` and the epoch.
 const FORK_KEY: &[u8] = b"fork";
 
@@ -41,15 +43,25 @@ impl<S: LedgerStore + Clone> Replica<S> {
         self.load_readings(now)
     }
 
-    /// Applies every entry again under the authority that stands now.
+    /// Applies every entry again under the authority that stands now. An entry may itself give or
+    /// take authority that was not known yet: then once more, until nothing does.
     pub(super) fn fold_again(&mut self) -> Result<(), StoreError> {
-        self.site.unfold();
-        self.each_entry(|replica, entry| {
-            replica.hear_hint(&entry);
-            if let Ok(Some(fact)) = Fact::decode(&entry.body) {
-                replica.site.apply(entry.id, &fact);
+        for _ in 0..MOST_FOLDS {
+            self.site.unfold();
+            let mut settled = true;
+            self.each_entry(|replica, entry| {
+                replica.hear_hint(&entry);
+                if let Ok(Some(fact)) = Fact::decode(&entry.body) {
+                    let effect = replica.site.apply(entry.id, &fact);
+                    settled &= !effect.refold && effect.reread.is_empty();
+                }
+            })?;
+            if settled {
+                break;
             }
-        })
+        }
+        self.erase_again();
+        Ok(())
     }
 
     /// Applies one log again.

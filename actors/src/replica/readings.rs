@@ -24,6 +24,8 @@ const PAGE: usize = 512;
 const NEIGHBOURS: usize = 3;
 /// Own readings, and confirmations, that may wait for the disk.
 const MOST_UNTOLD: usize = 1_000;
+/// Readings in answer to one digest; the next digest brings more.
+const MOST_ANSWER: usize = 2_000;
 /// Changes remembered for the rounds; who is further behind gets a digest.
 const MOST_CHANGES: usize = 20_000;
 
@@ -84,9 +86,9 @@ impl Readings {
                 let mut any = false;
                 for signed in self.in_bucket(bucket) {
                     any = true;
-                    hash.update(signed.reading.session.0);
-                    hash.update(signed.reading.epoch.0);
-                    hash.update(signed.reading.n.to_le_bytes());
+                    if let Ok(bytes) = reading_bytes(&signed.reading) {
+                        hash.update(bytes);
+                    }
                 }
                 let mut short = [0; 8];
                 if any {
@@ -239,6 +241,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
                     .zip(mine.iter().zip(&buckets))
                     .filter(|(_, (mine, theirs))| mine != theirs)
                     .flat_map(|(bucket, _)| self.readings.in_bucket(bucket).copied())
+                    .take(MOST_ANSWER)
                     .collect();
                 if reply && mine != buckets {
                     self.send_use_digest(from, false);
@@ -264,6 +267,13 @@ impl<S: LedgerStore + Clone> Replica<S> {
             let register = (reading.session, reading.epoch);
             if reading.epoch == self.author.epoch() {
                 continue; // nobody tells this node what it measured
+            }
+            // Only of sessions and epochs that the ledger knows: others come again, and nobody can
+            // fill this node with what nobody asked for.
+            let told_of = self.site.session(&reading.session).is_some()
+                && self.site.chain().node_of(&reading.epoch).is_some();
+            if !told_of {
+                continue;
             }
             let known = self
                 .readings

@@ -32,7 +32,11 @@ impl<S: LedgerStore + Clone> Replica<S> {
         for (peer, kind) in peers {
             self.send_round(peer, now);
             self.send_changed_readings(peer);
-            if self.rounds.is_multiple_of(DIGEST_EVERY) {
+            let behind = self
+                .peers
+                .get_mut(&peer)
+                .is_some_and(|peer| std::mem::take(&mut peer.uses_behind));
+            if behind || self.rounds.is_multiple_of(DIGEST_EVERY) {
                 self.send_use_digest(peer, true);
             }
             if kind == NodeKind::Admin && self.rounds.is_multiple_of(ROWS_EVERY) {
@@ -70,15 +74,10 @@ impl<S: LedgerStore + Clone> Replica<S> {
         }
         let mut hash = Sha256::new_with_prefix(b"poste-frontier-1");
         for reach in self.frontier.values() {
-            let visible = self.visible(reach);
-            if visible > 0 {
-                hash.update(reach.epoch.0);
-                hash.update(visible.to_le_bytes());
-                // Beyond a cut nobody's head counts.
-                if visible == reach.height {
-                    hash.update(reach.head);
-                }
-            }
+            let told = self.told(reach);
+            hash.update(told.epoch.0);
+            hash.update(told.height.to_le_bytes());
+            hash.update(told.head);
         }
         for (epoch, seq) in self.site.chain().forks() {
             hash.update(epoch.0);
@@ -93,11 +92,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         let reaches: Vec<Reach> = self
             .frontier
             .values()
-            .map(|reach| Reach {
-                height: self.visible(reach),
-                ..*reach
-            })
-            .filter(|reach| reach.height > 0)
+            .map(|reach| self.told(reach))
             .collect();
         let mut parts: Vec<&[Reach]> = reaches.chunks(MOST_REACHES).collect();
         if parts.is_empty() {

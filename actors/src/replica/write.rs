@@ -54,7 +54,10 @@ impl<S: LedgerStore + Clone> Replica<S> {
         asked: &Asked,
         now: Moment,
     ) -> Result<Done, Failure> {
-        if !self.site.standing().is_member(&self.me.node()) {
+        if self.disk_failed {
+            return Err(Failure::Disk);
+        }
+        if !self.counts() {
             return Err(Refusal::NotJoined.into());
         }
         let allowed = match by {

@@ -109,6 +109,7 @@ fn a_node_that_came_with_a_token_belongs_once_a_member_countersigned() {
             NodeCountersigned {
                 node,
                 token: token.id,
+                kiosk,
             },
         );
         assert_eq!(member(&world, node), None, "nobody's signature");
@@ -138,6 +139,7 @@ fn a_token_admits_nobody_outside_of_its_scope() {
         NodeCountersigned {
             node,
             token: token.id,
+            kiosk: others,
         },
     );
     assert_eq!(member(&world, node), None);
@@ -217,6 +219,7 @@ fn a_node_admitted_before_its_token_was_revoked_stays() {
         NodeCountersigned {
             node,
             token: token.id,
+            kiosk,
         },
     );
     world
@@ -289,6 +292,7 @@ fn nodes_that_vouch_for_each_other_and_nobody_else_belong_to_nothing() {
         NodeCountersigned {
             node: two.node,
             token: token.id,
+            kiosk,
         },
     );
     world.write(
@@ -296,6 +300,7 @@ fn nodes_that_vouch_for_each_other_and_nobody_else_belong_to_nothing() {
         NodeCountersigned {
             node: one.node,
             token: token.id,
+            kiosk,
         },
     );
     world.write(
@@ -303,6 +308,7 @@ fn nodes_that_vouch_for_each_other_and_nobody_else_belong_to_nothing() {
         NodeCountersigned {
             node: one.node,
             token: token.id,
+            kiosk,
         },
     );
     assert_eq!(member(&world, one.node), None);
@@ -312,6 +318,7 @@ fn nodes_that_vouch_for_each_other_and_nobody_else_belong_to_nothing() {
         NodeCountersigned {
             node: two.node,
             token: token.id,
+            kiosk,
         },
     );
     assert_eq!(member(&world, one.node), Some(kiosk), "through the other");
@@ -328,12 +335,16 @@ fn a_node_cannot_be_moved_by_whoever_holds_a_token() {
     let signed = NodeCountersigned {
         node,
         token: token_id,
+        kiosk: victim.kiosk,
     };
     world.write(liar.epoch, signed);
     assert_eq!(member(&world, node), Some(victim.kiosk));
     // The same member, and the same good token, for a kiosk of a lower name.
     let admission = world.admission(node, KioskId([0; 16]), &token);
-    world.write(liar.epoch, admission);
+    world.write(liar.epoch, admission.clone());
+    assert_eq!(member(&world, node), Some(victim.kiosk));
+    // Nor does the node itself become another kiosk by the countersignature that it has.
+    world.write(victim.epoch, admission);
     assert_eq!(member(&world, node), Some(victim.kiosk));
 }
 
@@ -623,6 +634,7 @@ fn what_drew_its_authority_from_beyond_a_cut_falls_with_it() {
         NodeCountersigned {
             node: machine.node,
             token: token.id,
+            kiosk,
         },
     );
     let paired = world.kiosk_machine(KioskId([7; 16]));

@@ -217,6 +217,7 @@ pub(crate) fn fact(kind: u16, seed: u64, most: bool) -> Fact {
         8 => NodeCountersigned {
             node: NodeId(d.id()),
             token: TokenId(d.id()),
+            kiosk: KioskId(d.id()),
         }
         .into(),
         9 => NodePaired {

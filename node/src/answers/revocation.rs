@@ -2,7 +2,7 @@
 
 use domain::authority::NodeKind;
 use domain::command::Command;
-use domain::fact::{AdminRevoked, Cut};
+use domain::fact::{AdminRevoked, CUTS_IN_PART, Cut, MOST_PARTS};
 use domain::id::NodeId;
 use domain::refusal::Refusal;
 
@@ -52,13 +52,19 @@ impl Answers {
             let site = replica.site();
             let reaches = replica.frontier();
             let of_node = reaches.filter(|reach| site.node_of(&reach.epoch) == Some(node));
-            of_node
+            // A log of nothing but its boot certificate has nothing to lose. Of too many the
+            // longest stay in effect: being able to revoke comes first.
+            let mut cut: Vec<Cut> = of_node
+                .filter(|reach| reach.height > 1)
                 .map(|reach| Cut {
                     epoch: reach.epoch,
                     height: reach.height,
                     head: reach.head,
                 })
-                .collect()
+                .collect();
+            cut.sort_by_key(|cut| (std::cmp::Reverse(cut.height), cut.epoch));
+            cut.truncate(CUTS_IN_PART * usize::from(MOST_PARTS));
+            cut
         });
         Ok(cut.await?)
     }

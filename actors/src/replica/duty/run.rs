@@ -34,6 +34,7 @@ pub(super) struct RunNote {
     epoch: EpochId,
     n: u32,
     at_boot_ms: u64,
+    alone: bool,
 }
 
 /// The session that runs on this kiosk, as this process counts it.
@@ -99,7 +100,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 from_boot_ms: note.at_boot_ms,
                 read_boot_ms: note.at_boot_ms,
                 continues: Some((note.epoch, note.n)),
-                alone_from_ms: None,
+                alone_from_ms: note.alone.then_some(0),
                 displaced_until: None,
                 safe_ms: 0,
                 unsafe_readings: VecDeque::new(),
@@ -186,6 +187,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
             epoch,
             n: run.n,
             at_boot_ms: now.boot_ms,
+            alone: run.alone_from_ms.is_some(),
         };
         let alone = run
             .alone_from_ms

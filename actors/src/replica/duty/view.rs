@@ -3,7 +3,7 @@
 use domain::fact::Cause;
 use domain::id::RowId;
 use domain::moment::Moment;
-use domain::screen::Screen;
+use domain::screen::{Face, Screen};
 use storage::ledger_store::LedgerStore;
 
 use crate::replica::Replica;
@@ -30,7 +30,11 @@ impl<S: LedgerStore + Clone> Replica<S> {
     pub fn view(&self, raw: Moment) -> Option<View> {
         let now = self.time.moment(raw);
         let duty = self.duty.as_ref()?;
-        let screen = self.site.screen(duty.kiosk, now);
+        let mut screen = self.site.screen(duty.kiosk, now);
+        let member = self.site.standing().members.get(&self.me.node());
+        if member.is_some_and(|member| member.revoked) {
+            screen.face = Face::OutOfService;
+        }
         let displaced = duty.run.as_ref().and_then(|run| run.displaced_until);
         let texts = screen.messages.iter().filter_map(|row| {
             duty.texts
@@ -38,7 +42,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 .map(|text| (*row, text.to_owned()))
         });
         Some(View {
-            alone: self.is_alone(now),
+            alone: self.is_isolated(now),
             ended: duty
                 .ended
                 .map(|ended| (ended.cause, ended.until_boot_ms.saturating_sub(now.boot_ms))),

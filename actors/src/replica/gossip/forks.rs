@@ -7,7 +7,7 @@ use storage::operation::{Op, Table};
 
 use crate::entry::Entry;
 use crate::replica::message::{LedgerMessage, Message};
-use crate::replica::{Notice, Replica};
+use crate::replica::{Notice, ROUND_MS, Replica};
 
 impl<S: LedgerStore + Clone> Replica<S> {
     /// Takes the proof in that an epoch wrote two histories, keeps it and passes it on.
@@ -78,7 +78,22 @@ impl<S: LedgerStore + Clone> Replica<S> {
         if lowest.is_some_and(|seq| seq <= first.id.seq) {
             return None;
         }
-        let effect = self.site.apply_fork(first.id.epoch, first.id.seq);
+        // Each proof that reaches further back folds the ledger again: an author of two histories
+        // gets that done once a round at most.
+        let told = self.fork_told.get(&first.id.epoch);
+        if told.is_some_and(|at| now.since(*at) < ROUND_MS) {
+            return None;
+        }
+        self.fork_told.insert(first.id.epoch, now.boot_ms);
+        let height = self
+            .frontier
+            .get(&first.id.epoch)
+            .map_or(0, |reach| reach.height);
+        if first.id.seq > height && lowest.is_some() {
+            return None; // says nothing of what is held, and one proof is there already
+        }
+        let mut effect = self.site.apply_fork(first.id.epoch, first.id.seq);
+        effect.refold &= first.id.seq < height;
         self.fork_proofs
             .insert(first.id.epoch, (one.to_vec(), other.to_vec()));
         self.root = None;

@@ -8,6 +8,7 @@ use domain::moment::Moment;
 use storage::ledger_store::LedgerStore;
 use storage::operation::Op;
 
+use super::further_back;
 use crate::entry::{Entry, NO_ENTRY};
 use crate::replica::message::{LedgerMessage, MOST_WANTS, Message};
 use crate::replica::{Notice, ROUND_MS, Replica};
@@ -25,14 +26,14 @@ impl<S: LedgerStore + Clone> Replica<S> {
         let mut heads: BTreeMap<EpochId, (u64, [u8; 32])> = BTreeMap::new();
         let (mut count, mut refused, mut why) = (0, 0, None);
         let mut missed = Vec::new();
+        let mut suspicious = false;
         for bytes in entries {
             let mut judged = self.judge(bytes, &heads);
             // What this very log said a moment ago may make its author a member.
             if let Ok(Judged::Unwelcome(epoch)) = &judged
                 && heads.contains_key(epoch)
             {
-                count += fresh.len();
-                self.keep(from, std::mem::take(&mut fresh), now);
+                count += self.keep(from, std::mem::take(&mut fresh), now);
                 heads.clear();
                 judged = self.judge(bytes, &heads);
             }
@@ -44,6 +45,17 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 Ok(Judged::Known) => {}
                 Ok(Judged::Ahead(epoch, held)) => missed.push((epoch, held)),
                 Ok(Judged::Forked(one, other)) => self.hear_fork(from, &one, &other, now),
+                Ok(Judged::OtherHistory(epoch, height)) => {
+                    if let Some(peer) = self.peers.get_mut(&from)
+                        && peer.probe < height
+                        && peer.suspected.len() < MOST_WANTS
+                    {
+                        if peer.suspected.insert(epoch) {
+                            peer.probe = further_back(peer.probe);
+                        }
+                        suspicious = true;
+                    }
+                }
                 Ok(Judged::Unwelcome(_)) => {
                     refused += 1;
                     why.get_or_insert(String::from("its author has no authority for it"));
@@ -61,8 +73,10 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 why,
             });
         }
-        count += fresh.len();
-        self.keep(from, fresh, now);
+        count += self.keep(from, fresh, now);
+        if suspicious {
+            self.pull(from, now);
+        }
         missed.dedup();
         missed.truncate(MOST_WANTS);
         if !missed.is_empty()
@@ -102,11 +116,11 @@ impl<S: LedgerStore + Clone> Replica<S> {
         }
         entry.verify().map_err(|error| error.to_string())?;
         if entry.prev != head {
-            // Another history of this log: its difference lies further back. Ask for all of it.
+            // Another history of this log: where they part lies further back.
             return if height == 0 {
                 Err(String::from("first entry names one before it"))
             } else {
-                Ok(Judged::Ahead(epoch, 0))
+                Ok(Judged::OtherHistory(epoch, height))
             };
         }
         if entry.id.seq == 0 && !self.begins_a_log(&entry) {
@@ -126,21 +140,31 @@ impl<S: LedgerStore + Clone> Replica<S> {
         }
     }
 
+    /// Whether an entry may be the first of a log: the boot certificate of a node that is a member,
+    /// or of which somebody said something that admits it. Anyone can make up keys.
     fn begins_a_log(&self, entry: &Entry) -> bool {
-        match Fact::decode(&entry.body) {
-            Ok(Some(fact @ Fact::BootCertificate(_))) => {
-                let Fact::BootCertificate(boot) = &fact else {
-                    return false;
-                };
-                boot.epoch == entry.id.epoch && fact.certificate_holds(&self.me.site)
-            }
-            Ok(_) | Err(_) => false,
-        }
+        let Ok(Some(fact)) = Fact::decode(&entry.body) else {
+            return false;
+        };
+        let Fact::BootCertificate(boot) = &fact else {
+            return false;
+        };
+        let standing = self.site.standing();
+        let known = !standing.is_member(&self.me.node())
+            || standing.members.contains_key(&boot.node)
+            || self.site.chain().names(boot.node);
+        known && boot.epoch == entry.id.epoch && fact.certificate_holds(&self.me.site)
     }
 
-    pub(in crate::replica) fn keep(&mut self, from: NodeId, fresh: Vec<Entry>, now: Moment) {
-        if fresh.is_empty() {
-            return;
+    /// Keeps entries that join what is held, and passes them on; returns how many.
+    pub(in crate::replica) fn keep(
+        &mut self,
+        from: NodeId,
+        fresh: Vec<Entry>,
+        now: Moment,
+    ) -> usize {
+        if fresh.is_empty() || self.disk_failed {
+            return 0;
         }
         let ops = fresh.iter().map(|entry| Op::PutEntry {
             epoch: entry.id.epoch.0,
@@ -148,7 +172,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
             bytes: entry.to_bytes(),
         });
         let Ok(ticket) = self.stage(ops.collect(), now) else {
-            return;
+            return 0;
         };
         for entry in &fresh {
             self.reached(entry);
@@ -166,6 +190,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
             }
         }
         self.push(&fresh, Some(from));
+        fresh.len()
     }
 }
 
@@ -175,6 +200,8 @@ enum Judged {
     /// Entries between what is held and this one are missing: ask from that number on.
     Ahead(EpochId, u64),
     Forked(Vec<u8>, Vec<u8>),
+    /// It follows another entry than the last one held; so many are held.
+    OtherHistory(EpochId, u64),
     /// Its author has no authority for it, as far as is known.
     Unwelcome(EpochId),
 }

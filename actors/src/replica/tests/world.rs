@@ -55,6 +55,7 @@ pub(crate) struct World {
     pub(crate) replies: BTreeMap<u64, Result<Done, Failure>>,
     pub(crate) notices: Vec<(NodeId, Notice)>,
     next: u64,
+    to_start_again: Vec<NodeId>,
 }
 
 pub(crate) fn key(seed: u8) -> SigningKey {
@@ -128,6 +129,7 @@ impl World {
             replies: BTreeMap::new(),
             notices: Vec::new(),
             next: 1,
+            to_start_again: Vec::new(),
         }
     }
 
@@ -309,6 +311,7 @@ impl World {
                     self.links.remove(&(peer, node));
                     self.input(peer, Input::LinkDown { peer: node });
                 }
+                Output::StartAgain => self.to_start_again.push(node),
                 Output::Notice(notice) => self.notices.push((node, notice)),
                 Output::Changed { .. } => {}
             }
@@ -412,6 +415,10 @@ impl World {
     pub(crate) fn run_for(&mut self, ms: u64) {
         let until = self.now_ms + ms;
         loop {
+            for node in std::mem::take(&mut self.to_start_again) {
+                self.kill(node);
+                self.start(node);
+            }
             self.link_all();
             self.deliver();
             if self.now_ms >= until {

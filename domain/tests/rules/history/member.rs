@@ -74,6 +74,7 @@ impl Course {
                         NodeCountersigned {
                             node,
                             token: token.id,
+                            kiosk: serves,
                         },
                     );
                     self.count("node countersigned");
@@ -237,6 +238,7 @@ impl Course {
                         NodeCountersigned {
                             node: victim.node,
                             token: token.id,
+                            kiosk: KioskId([0; 16]),
                         },
                     );
                 }
