@@ -62,9 +62,7 @@ pub struct SmallFile {
 /// Never the content: some of them are keys.
 impl std::fmt::Debug for SmallFile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SmallFile")
-            .field("name", &self.name)
-            .finish_non_exhaustive()
+        f.debug_struct("SmallFile").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
@@ -106,11 +104,7 @@ pub fn write<S: LedgerStore>(
     files: &[SmallFile],
     out: impl Write,
 ) -> Result<u64, BackupError> {
-    let mut out = Writer {
-        out,
-        hash: Sha256::new(),
-        count: 0,
-    };
+    let mut out = Writer { out, hash: Sha256::new(), count: 0 };
     out.put(MAGIC)?;
     out.put(&[VERSION])?;
     for file in files {
@@ -165,19 +159,13 @@ pub struct Backup {
 /// # Errors
 /// The first thing that is wrong.
 pub fn read(file: impl Read) -> Result<Backup, BackupError> {
-    let mut file = Reader {
-        inner: file,
-        hash: Sha256::new(),
-    };
+    let mut file = Reader { inner: file, hash: Sha256::new() };
     let mut magic = [0; MAGIC.len() + 1];
     file.fill(&mut magic).map_err(|_| BackupError::NotABackup)?;
     if magic.split_last() != Some((&VERSION, MAGIC)) {
         return Err(BackupError::NotABackup);
     }
-    let mut backup = Backup {
-        files: Vec::new(),
-        ops: Vec::new(),
-    };
+    let mut backup = Backup { files: Vec::new(), ops: Vec::new() };
     let mut count = 0u64;
     loop {
         let mut head = [0; 5];
@@ -239,24 +227,15 @@ impl Backup {
                     .ok_or(BackupError::Damaged("a file's name is cut short"))?;
                 let name = String::from_utf8(name.to_vec())
                     .map_err(|_| BackupError::Damaged("a file's name is not text"))?;
-                self.files.push(SmallFile {
-                    name,
-                    bytes: bytes.to_vec(),
-                });
+                self.files.push(SmallFile { name, bytes: bytes.to_vec() });
             }
             ENTRY => {
                 let entry = Entry::parse(&content)
                     .ok()
                     .filter(|entry| content.len() <= MOST_ENTRY && entry.verify().is_ok())
-                    .ok_or(BackupError::Damaged(
-                        "an entry is not what its author wrote",
-                    ))?;
+                    .ok_or(BackupError::Damaged("an entry is not what its author wrote"))?;
                 let (epoch, seq) = (entry.id.epoch.0, entry.id.seq);
-                self.ops.push(Op::PutEntry {
-                    epoch,
-                    seq,
-                    bytes: content,
-                });
+                self.ops.push(Op::PutEntry { epoch, seq, bytes: content });
             }
             other => {
                 let table = TABLES.iter().find(|(kind, _)| *kind == other);
@@ -268,11 +247,7 @@ impl Backup {
                     .split_at_checked(usize::from(u16::from_le_bytes(*length)))
                     .ok_or(BackupError::Damaged("a key is cut short"))?;
                 let (key, value) = (key.to_vec(), value.to_vec());
-                self.ops.push(Op::Put {
-                    table: *table,
-                    key,
-                    value,
-                });
+                self.ops.push(Op::Put { table: *table, key, value });
             }
         }
         Ok(())

@@ -104,9 +104,7 @@ impl Actor for Clerk {
         let seed: [u8; 32] = rand::random();
         // Folding a long ledger takes a while: not on a thread that others wait for.
         let started = tokio::task::spawn_blocking(move || {
-            let vault = vault_key
-                .map(|key| open_vault(store.clone(), key))
-                .transpose()?;
+            let vault = vault_key.map(|key| open_vault(store.clone(), key)).transpose()?;
             Replica::start(store, identity, vault, seed, now).map_err(|error| error.to_string())
         });
         let (replica, outputs) = started.await??;
@@ -237,10 +235,7 @@ impl State {
 
     fn meet(&mut self, myself: &ActorRef<ClerkMessage>, meeting: Meeting) {
         let peer = NodeId(meeting.node);
-        match self
-            .replica
-            .meet(peer, &meeting.greeting, BootClock.now(false))
-        {
+        match self.replica.meet(peer, &meeting.greeting, BootClock.now(false)) {
             Ok((kind, outputs)) => {
                 self.carry_out(myself, outputs);
                 meeting.admit(peer_kind(kind));
@@ -294,9 +289,7 @@ impl State {
         lagging.dedup();
         for peer in lagging {
             tracing::debug!(%peer, "link lags: rounds will bring what was dropped");
-            let outputs = self
-                .replica
-                .handle(Input::Lagging { peer }, BootClock.now(false));
+            let outputs = self.replica.handle(Input::Lagging { peer }, BootClock.now(false));
             debug_assert!(outputs.is_empty(), "being told of a lag asks for nothing");
         }
         if let Some(by_fact) = changed {

@@ -32,11 +32,7 @@ impl BootClock {
 
     /// Both clocks at once. `trusted` is the caller's word: no clock here knows the site's time.
     pub fn now(self, trusted: bool) -> Moment {
-        Moment {
-            boot_ms: self.boot_ms(),
-            wall_ms: self.wall_ms(),
-            trusted,
-        }
+        Moment { boot_ms: self.boot_ms(), wall_ms: self.wall_ms(), trusted }
     }
 }
 
@@ -49,10 +45,7 @@ pub fn boot_id() -> io::Result<[u8; 16]> {
 fn boot_id_in(path: &Path) -> io::Result<[u8; 16]> {
     let text = fs::read_to_string(path)?;
     parse_boot_id(text.strip_suffix('\n').unwrap_or(&text)).ok_or_else(|| {
-        io::Error::new(
-            io::ErrorKind::InvalidData,
-            format!("{}: not a boot id", path.display()),
-        )
+        io::Error::new(io::ErrorKind::InvalidData, format!("{}: not a boot id", path.display()))
     })
 }
 
@@ -63,21 +56,14 @@ fn parse_boot_id(text: &str) -> Option<[u8; 16]> {
         return None;
     }
     let digits = groups.concat();
-    if !digits
-        .bytes()
-        .all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
-    {
+    if !digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')) {
         return None;
     }
-    u128::from_str_radix(&digits, 16)
-        .ok()
-        .map(u128::to_be_bytes)
+    u128::from_str_radix(&digits, 16).ok().map(u128::to_be_bytes)
 }
 
 fn whole_ms(time: Timespec) -> i64 {
-    time.tv_sec
-        .saturating_mul(1000)
-        .saturating_add(time.tv_nsec / 1_000_000)
+    time.tv_sec.saturating_mul(1000).saturating_add(time.tv_nsec / 1_000_000)
 }
 
 fn since_epoch(time: SystemTime) -> i64 {
@@ -126,17 +112,9 @@ mod tests {
     fn a_missing_or_foreign_file_is_an_error_that_names_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("boot_id");
-        assert_eq!(
-            boot_id_in(&path).unwrap_err().kind(),
-            io::ErrorKind::NotFound
-        );
+        assert_eq!(boot_id_in(&path).unwrap_err().kind(), io::ErrorKind::NotFound);
         fs::write(&path, "rubbish").unwrap();
-        assert!(
-            boot_id_in(&path)
-                .unwrap_err()
-                .to_string()
-                .contains("boot_id")
-        );
+        assert!(boot_id_in(&path).unwrap_err().to_string().contains("boot_id"));
     }
 
     #[test]

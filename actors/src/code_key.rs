@@ -35,19 +35,12 @@ pub struct CostOutOfBounds {
 
 /// A site's derivation number `version`, at today's cost.
 pub fn derivation(version: u8, salt: [u8; 16]) -> Derivation {
-    Derivation {
-        version,
-        salt,
-        memory_kib: MEMORY_KIB,
-        passes: PASSES,
-    }
+    Derivation { version, salt, memory_kib: MEMORY_KIB, passes: PASSES }
 }
 
 /// Whether the cost is within bounds. Derivations come from the ledger: somebody else wrote them.
 pub fn check(derivation: &Derivation) -> Result<(), CostOutOfBounds> {
-    let Derivation {
-        memory_kib, passes, ..
-    } = *derivation;
+    let Derivation { memory_kib, passes, .. } = *derivation;
     if MEMORY_BOUNDS.contains(&memory_kib) && PASSES_BOUNDS.contains(&passes) {
         Ok(())
     } else {
@@ -59,12 +52,7 @@ pub fn check(derivation: &Derivation) -> Result<(), CostOutOfBounds> {
 /// cost; a cost out of bounds is refused before anything is allocated.
 pub fn key_pair(derivation: &Derivation, code: &AccessCode) -> Result<SigningKey, CostOutOfBounds> {
     check(derivation)?;
-    let Derivation {
-        memory_kib,
-        passes,
-        salt,
-        ..
-    } = *derivation;
+    let Derivation { memory_kib, passes, salt, .. } = *derivation;
     let refused = CostOutOfBounds { memory_kib, passes };
     let params = Params::new(memory_kib, passes, 1, Some(32)).map_err(|_| refused)?;
     let mut seed = Zeroizing::new([0; 32]);
@@ -89,11 +77,7 @@ mod tests {
 
     /// Small enough for tests to be quick, within the bounds.
     fn quick(salt: u8) -> Derivation {
-        Derivation {
-            memory_kib: 1024,
-            passes: 1,
-            ..derivation(1, [salt; 16])
-        }
+        Derivation { memory_kib: 1024, passes: 1, ..derivation(1, [salt; 16]) }
     }
 
     fn key(derivation: &Derivation, typed: &str) -> CodeKey {
@@ -110,16 +94,7 @@ mod tests {
         let first = key(&quick(1), "K7QM2XPD");
         assert_ne!(key(&quick(1), "K7QM2XPE"), first);
         assert_ne!(key(&quick(2), "K7QM2XPD"), first);
-        assert_ne!(
-            key(
-                &Derivation {
-                    passes: 2,
-                    ..quick(1)
-                },
-                "K7QM2XPD"
-            ),
-            first
-        );
+        assert_ne!(key(&Derivation { passes: 2, ..quick(1) }, "K7QM2XPD"), first);
     }
 
     #[test]
@@ -141,11 +116,7 @@ mod tests {
             (1024, 11),
             (u32::MAX, u32::MAX),
         ] {
-            let hostile = Derivation {
-                memory_kib,
-                passes,
-                ..quick(1)
-            };
+            let hostile = Derivation { memory_kib, passes, ..quick(1) };
             assert_eq!(
                 key_pair(&hostile, &code("K7QM2XPD")).unwrap_err(),
                 CostOutOfBounds { memory_kib, passes }

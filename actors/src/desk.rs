@@ -103,10 +103,7 @@ pub struct Desk {
 impl Desk {
     /// The desk of a running node.
     pub fn new(shared: Arc<Shared>) -> Self {
-        Desk {
-            shared,
-            issues: Arc::new(issue::Issues::default()),
-        }
+        Desk { shared, issues: Arc::new(issue::Issues::default()) }
     }
 
     /// This node.
@@ -146,8 +143,7 @@ impl Desk {
     ) -> Result<Done, NotDone> {
         let by = OnBehalf::Operator(by);
         let asked = Asked { request, command };
-        self.answered(|answer| ClerkMessage::Ask(by, asked, answer))
-            .await
+        self.answered(|answer| ClerkMessage::Ask(by, asked, answer)).await
     }
 
     /// Sends a message to a kiosk.
@@ -163,12 +159,8 @@ impl Desk {
     ) -> Result<Done, NotDone> {
         // The row bears the request's name, so that the same request is the same message.
         let message = RowId(request.0);
-        let asked = Asked {
-            request,
-            command: Command::SendMessage { message, kiosk },
-        };
-        self.answered(|answer| ClerkMessage::Say(by, asked, text, answer))
-            .await
+        let asked = Asked { request, command: Command::SendMessage { message, kiosk } };
+        self.answered(|answer| ClerkMessage::Say(by, asked, text, answer)).await
     }
 
     /// Writes a certificate that the site key made into the ledger: another admin node's admission
@@ -177,8 +169,7 @@ impl Desk {
     /// # Errors
     /// [`Refusal::Authority`] when the site key did not make it.
     pub async fn certify(&self, certificate: Fact) -> Result<Done, NotDone> {
-        self.answered(|answer| ClerkMessage::Certify(Box::new(certificate), answer))
-            .await
+        self.answered(|answer| ClerkMessage::Certify(Box::new(certificate), answer)).await
     }
 
     /// Looks at the Replica in the clerk's turn.
@@ -205,9 +196,7 @@ impl Desk {
     /// # Errors
     /// See [`NotDone`].
     pub async fn accounts(&self) -> Result<Vec<Account>, NotDone> {
-        let read = self
-            .look(|replica, _| replica.vault().map(Vault::accounts))
-            .await?;
+        let read = self.look(|replica, _| replica.vault().map(Vault::accounts)).await?;
         Ok(read.ok_or(Refusal::Authority)??)
     }
 
@@ -220,9 +209,8 @@ impl Desk {
         &self,
         login: String,
     ) -> Result<crate::vault::account::Challenge, NotDone> {
-        let read = self
-            .look(move |replica, _| replica.vault().map(|v| v.challenge(&login)))
-            .await?;
+        let read =
+            self.look(move |replica, _| replica.vault().map(|v| v.challenge(&login))).await?;
         Ok(read.ok_or(Refusal::Authority)??)
     }
 
@@ -241,13 +229,7 @@ impl Desk {
         let login = Login::parse(login).map_err(|_| NotDone::Vault("not_a_login"))?;
         let password = hash(password, &login, &name).await?;
         let operator = OperatorId(rand::random());
-        let new = NewAccount {
-            operator,
-            name,
-            login,
-            password,
-            role,
-        };
+        let new = NewAccount { operator, name, login, password, role };
         self.write_rows(by, move |vault, author, rng| {
             Ok(((), vec![vault.create_account(new, author, rng)?]))
         })
@@ -266,10 +248,7 @@ impl Desk {
         changes: Vec<AccountChange>,
     ) -> Result<(), NotDone> {
         self.write_rows(by, move |vault, author, rng| {
-            Ok((
-                (),
-                vec![vault.change_account(operator, changes, author, rng)?],
-            ))
+            Ok(((), vec![vault.change_account(operator, changes, author, rng)?]))
         })
         .await
     }
@@ -286,17 +265,10 @@ impl Desk {
     ) -> Result<(), NotDone> {
         let login = Login::parse(login).map_err(|_| NotDone::Vault("not_a_login"))?;
         let accounts = self.accounts().await?;
-        let found = accounts
-            .into_iter()
-            .find(|account| account.logins.contains(&login));
+        let found = accounts.into_iter().find(|account| account.logins.contains(&login));
         let account = found.ok_or(NotDone::Vault("no_such_row"))?;
         let password = hash(password, &login, &account.name).await?;
-        self.change_account(
-            by,
-            account.operator,
-            vec![AccountChange::Password(password)],
-        )
-        .await
+        self.change_account(by, account.operator, vec![AccountChange::Password(password)]).await
     }
 
     /// Erases an operator's account for ever.
@@ -305,8 +277,7 @@ impl Desk {
     /// See [`NotDone`].
     pub async fn erase_account(&self, by: By, operator: OperatorId) -> Result<Done, NotDone> {
         let row = row_of(operator);
-        self.submit(by, RequestId(rand::random()), Command::EraseRow { row })
-            .await
+        self.submit(by, RequestId(rand::random()), Command::EraseRow { row }).await
     }
 
     /// Writes rows and returns once they are durable.
@@ -356,10 +327,7 @@ impl Desk {
         if !self.shared.tell_clerk(message(answer)) {
             return Err(NotDone::Busy);
         }
-        answered
-            .await
-            .map_err(|_| NotDone::Busy)?
-            .map_err(NotDone::from)
+        answered.await.map_err(|_| NotDone::Busy)?.map_err(NotDone::from)
     }
 }
 

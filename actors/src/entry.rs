@@ -97,24 +97,14 @@ impl Entry {
         let (body, mut rest) = rest.split_at(length);
         let signature = Signature(take(&mut rest)?);
         let id = EntryId { epoch, seq };
-        Ok(Entry {
-            id,
-            prev,
-            hint_ms,
-            body: body.to_vec(),
-            signature,
-        })
+        Ok(Entry { id, prev, hint_ms, body: body.to_vec(), signature })
     }
 
     /// Whether its epoch signed it.
     pub fn verify(&self) -> Result<(), EntryError> {
         let unsigned = Self::unsigned(&self.id, &self.prev, self.hint_ms, &self.body)
             .ok_or(EntryError::Length)?;
-        if verifies(
-            &self.id.epoch.0,
-            &[SIGNED_DOMAIN, &unsigned],
-            &self.signature,
-        ) {
+        if verifies(&self.id.epoch.0, &[SIGNED_DOMAIN, &unsigned], &self.signature) {
             Ok(())
         } else {
             Err(EntryError::Signature)
@@ -147,11 +137,7 @@ pub struct Author {
 impl Author {
     /// An author with a key from 32 random bytes.
     pub fn new(seed: [u8; 32]) -> Self {
-        Author {
-            key: SigningKey::from_bytes(&seed),
-            next: 0,
-            head: NO_ENTRY,
-        }
+        Author { key: SigningKey::from_bytes(&seed), next: 0, head: NO_ENTRY }
     }
 
     /// The epoch.
@@ -167,19 +153,10 @@ impl Author {
     /// Signs the next entry; `None` for a body that is too large. Nothing is written until
     /// [`Author::advance`] is told so.
     pub fn entry(&self, body: Vec<u8>, hint_ms: i64) -> Option<Entry> {
-        let id = EntryId {
-            epoch: self.epoch(),
-            seq: self.next,
-        };
+        let id = EntryId { epoch: self.epoch(), seq: self.next };
         let unsigned = Entry::unsigned(&id, &self.head, hint_ms, &body)?;
         let signature = self.sign(&[SIGNED_DOMAIN, &unsigned].concat());
-        Some(Entry {
-            id,
-            prev: self.head,
-            hint_ms,
-            body,
-            signature,
-        })
+        Some(Entry { id, prev: self.head, hint_ms, body, signature })
     }
 
     /// The entry was staged: the next one follows it.
@@ -196,10 +173,7 @@ impl Author {
 
 impl std::fmt::Debug for Author {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Author")
-            .field("epoch", &self.epoch())
-            .field("next", &self.next)
-            .finish()
+        f.debug_struct("Author").field("epoch", &self.epoch()).field("next", &self.next).finish()
     }
 }
 

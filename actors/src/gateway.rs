@@ -139,12 +139,7 @@ impl Gateway {
         supervisor: Option<ActorCell>,
     ) -> Result<(Self, JoinHandle<()>), SpawnErr> {
         let (membership, ended) = spawn(settings, supervisor).await?;
-        Ok((
-            Self {
-                membership: Arc::new(RwLock::new(membership)),
-            },
-            ended,
-        ))
+        Ok((Self { membership: Arc::new(RwLock::new(membership)) }, ended))
     }
 
     /// Starts the gateway again after it has ended; every clone of this handle then leads to it.
@@ -154,10 +149,7 @@ impl Gateway {
         supervisor: Option<ActorCell>,
     ) -> Result<JoinHandle<()>, SpawnErr> {
         let (membership, ended) = spawn(settings, supervisor).await?;
-        *self
-            .membership
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = membership;
+        *self.membership.write().unwrap_or_else(PoisonError::into_inner) = membership;
         Ok(ended)
     }
 
@@ -171,9 +163,7 @@ impl Gateway {
     /// Tells `node` to look at its ledger now. Whether the word arrives is not known.
     pub async fn nudge(&self, node: [u8; 32]) -> Result<(), CallError> {
         let gateway = self.find(node).await?;
-        gateway
-            .cast(GatewayMessage::Nudge)
-            .map_err(|_| CallError::NotHere)
+        gateway.cast(GatewayMessage::Nudge).map_err(|_| CallError::NotHere)
     }
 
     /// Has `node` lock its screen; `order` is what proves the right to ask. Whether it did.
@@ -202,10 +192,7 @@ impl Gateway {
     }
 
     fn membership(&self) -> ActorRef<MembershipMessage> {
-        self.membership
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.membership.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     async fn order(

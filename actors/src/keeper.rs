@@ -20,10 +20,7 @@ const LOOKS_EVERY: Duration = Duration::from_secs(60);
 /// Rows erased in one look.
 const MOST_ERASED: usize = 100;
 /// On whose behalf the keeper writes: nobody's.
-pub const KEEPER: By = By {
-    operator: OperatorId([0; 16]),
-    role: OperatorRole::Admin,
-};
+pub const KEEPER: By = By { operator: OperatorId([0; 16]), role: OperatorRole::Admin };
 
 /// What makes a backup; blocks.
 pub type MakeBackup = Arc<dyn Fn() -> Result<PathBuf, String> + Send + Sync>;
@@ -91,9 +88,7 @@ impl Actor for Keeper {
 fn plan_backup(myself: &ActorRef<KeeperMessage>, settings: &KeeperSettings) {
     if let Some(wait) = (settings.next_backup_ms)() {
         // At least a second apart, whatever the clock says.
-        myself.send_after(Duration::from_millis(wait.max(1_000)), || {
-            KeeperMessage::Backup
-        });
+        myself.send_after(Duration::from_millis(wait.max(1_000)), || KeeperMessage::Backup);
     }
 }
 
@@ -116,10 +111,7 @@ fn erase_what_has_ended(shared: &Arc<Shared>) {
             Ok(rows) => {
                 for row in rows {
                     let request = RequestId(rand::random());
-                    let asked = Asked {
-                        request,
-                        command: Command::EraseRow { row },
-                    };
+                    let asked = Asked { request, command: Command::EraseRow { row } };
                     let (answer, _) = oneshot::channel();
                     let by = OnBehalf::Operator(KEEPER);
                     if !clerk.tell_clerk(ClerkMessage::Ask(by, asked, answer)) {

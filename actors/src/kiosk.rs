@@ -52,10 +52,7 @@ impl Actor for KioskActor {
         shared: Arc<Shared>,
     ) -> Result<KioskState, ActorProcessingErr> {
         myself.cast(KioskMessage::Changed)?;
-        Ok(KioskState {
-            shared,
-            session: None,
-        })
+        Ok(KioskState { shared, session: None })
     }
 
     async fn handle(
@@ -111,11 +108,7 @@ impl Actor for KioskActor {
             | SupervisionEvent::ProcessGroupChanged(_)
             | SupervisionEvent::PidLifecycleEvent(_) => return Ok(()),
         };
-        if state
-            .session
-            .as_ref()
-            .is_some_and(|(_, actor)| actor.get_id() == ended.get_id())
-        {
+        if state.session.as_ref().is_some_and(|(_, actor)| actor.get_id() == ended.get_id()) {
             // The next look finds the session running with nobody to tend it.
             state.session = None;
             look(&state.shared, myself);
@@ -168,11 +161,7 @@ impl Actor for SessionActor {
         (shared, session): (Arc<Shared>, SessionId),
     ) -> Result<SessionState, ActorProcessingErr> {
         tracing::info!(%session, "session runs here");
-        Ok(SessionState {
-            shared,
-            session,
-            number: 0,
-        })
+        Ok(SessionState { shared, session, number: 0 })
     }
 
     async fn handle(
@@ -200,16 +189,14 @@ impl Actor for SessionActor {
                 // Reads, ends or warns, whatever is due, and then everybody looks again.
                 let session = state.session;
                 let told =
-                    state
-                        .shared
-                        .tell_clerk(ClerkMessage::Turn(Box::new(move |replica, now| {
-                            let mut outputs = replica.handle(crate::replica::Input::Wake, now);
-                            outputs.push(crate::replica::Output::Changed { by_fact: false });
-                            if replica.running() != Some(session) {
-                                tracing::debug!(%session, "session no longer runs here");
-                            }
-                            outputs
-                        })));
+                    state.shared.tell_clerk(ClerkMessage::Turn(Box::new(move |replica, now| {
+                        let mut outputs = replica.handle(crate::replica::Input::Wake, now);
+                        outputs.push(crate::replica::Output::Changed { by_fact: false });
+                        if replica.running() != Some(session) {
+                            tracing::debug!(%session, "session no longer runs here");
+                        }
+                        outputs
+                    })));
                 if !told {
                     tracing::debug!("the clerk is being started again");
                 }
@@ -223,11 +210,7 @@ impl Actor for SessionActor {
 /// Time until the remaining time passes a whole minute (where warnings stand), or ends.
 fn until_next_minute(remaining_ms: u64) -> Duration {
     let within = remaining_ms % 60_000;
-    Duration::from_millis(if within == 0 {
-        60_000.min(remaining_ms.max(1_000))
-    } else {
-        within
-    })
+    Duration::from_millis(if within == 0 { 60_000.min(remaining_ms.max(1_000)) } else { within })
 }
 
 /// What the kiosk's page may do; cheap to clone.
@@ -241,10 +224,7 @@ pub struct Seat {
 impl Seat {
     /// The page's side of this node.
     pub fn new(shared: Arc<Shared>) -> Self {
-        Seat {
-            shared,
-            typing: Arc::new(Mutex::new(())),
-        }
+        Seat { shared, typing: Arc::new(Mutex::new(())) }
     }
 
     /// Opens a session by what the patron typed.
@@ -277,13 +257,7 @@ impl Seat {
     /// # Errors
     /// As [`Seat::open`].
     pub async fn leave(&self) -> Result<(), Failure> {
-        let session = match self
-            .shared
-            .view
-            .borrow()
-            .as_deref()
-            .map(|view| &view.screen.face)
-        {
+        let session = match self.shared.view.borrow().as_deref().map(|view| &view.screen.face) {
             Some(Face::Running { session, .. } | Face::Paused { session, .. }) => *session,
             Some(Face::Locked | Face::OutOfService) | None => return Err(Refusal::NotNow.into()),
         };
@@ -302,22 +276,15 @@ impl Seat {
         let node = self.shared.identity.node();
         let kiosk = self.shared.identity.kiosk.ok_or(Refusal::Authority)?;
         let by = OnBehalf::Kiosk { kiosk, node };
-        let asked = Asked {
-            request: RequestId(rand::random()),
-            command,
-        };
-        self.answer(|answer| ClerkMessage::Ask(by, asked, answer))
-            .await
+        let asked = Asked { request: RequestId(rand::random()), command };
+        self.answer(|answer| ClerkMessage::Ask(by, asked, answer)).await
     }
 
     async fn derivation(&self) -> Result<Option<Derivation>, Failure> {
         let (tell, told) = oneshot::channel();
         let turn = ClerkMessage::Turn(Box::new(move |replica, _| {
             let founded = replica.site().chain().founded();
-            if tell
-                .send(founded.map(|(_, derivation)| *derivation))
-                .is_err()
-            {
+            if tell.send(founded.map(|(_, derivation)| *derivation)).is_err() {
                 tracing::debug!("nobody waits for the derivation any more");
             }
             Vec::new()

@@ -100,10 +100,7 @@ pub fn export<S: LedgerStore>(
     site: SiteId,
     out: impl Write,
 ) -> Result<u64, LedgerFileError> {
-    let mut out = Hashing {
-        inner: out,
-        hash: Sha256::new(),
-    };
+    let mut out = Hashing { inner: out, hash: Sha256::new() };
     out.put(MAGIC)?;
     out.put(&[VERSION])?;
     out.put(&site.0)?;
@@ -161,13 +158,9 @@ fn read(
     file: impl Read,
     mut each: impl FnMut(Entry) -> Result<(), LedgerFileError>,
 ) -> Result<SiteId, LedgerFileError> {
-    let mut file = Reader {
-        inner: file,
-        hash: Sha256::new(),
-    };
+    let mut file = Reader { inner: file, hash: Sha256::new() };
     let mut magic = [0; MAGIC.len()];
-    file.fill(&mut magic)
-        .map_err(|_| LedgerFileError::NotALedger)?;
+    file.fill(&mut magic).map_err(|_| LedgerFileError::NotALedger)?;
     if magic != MAGIC || file.take::<1>()? != [VERSION] {
         return Err(LedgerFileError::NotALedger);
     }
@@ -180,10 +173,7 @@ fn read(
             break;
         }
         if length > MOST_ENTRY {
-            return Err(LedgerFileError::Entry {
-                number,
-                why: EntryError::Length,
-            });
+            return Err(LedgerFileError::Entry { number, why: EntryError::Length });
         }
         let mut bytes = vec![0; length];
         file.fill(&mut bytes)?;
@@ -243,13 +233,8 @@ pub fn verify(file: impl Read) -> Result<Report, LedgerFileError> {
         site.apply(*id, fact);
     }
     let standing = site.standing();
-    let without_effect = entries
-        .iter()
-        .filter(|entry| standing.author(&entry.id).is_none());
-    let members = standing
-        .members
-        .iter()
-        .filter(|(_, member)| !member.revoked);
+    let without_effect = entries.iter().filter(|entry| standing.author(&entry.id).is_none());
+    let members = standing.members.iter().filter(|(_, member)| !member.revoked);
     Ok(Report {
         site: site_id,
         name: site.name().to_owned(),

@@ -135,12 +135,7 @@ impl Peers {
         supervisor: Option<ActorCell>,
     ) -> Result<(Self, JoinHandle<()>), SpawnErr> {
         let (actor, ended) = spawn(settings, supervisor).await?;
-        Ok((
-            Self {
-                actor: Arc::new(RwLock::new(actor)),
-            },
-            ended,
-        ))
+        Ok((Self { actor: Arc::new(RwLock::new(actor)) }, ended))
     }
 
     /// Starts the actor again after it has ended; every clone of this handle then leads to it.
@@ -198,10 +193,7 @@ impl Peers {
     }
 
     fn actor(&self) -> ActorRef<shell::PeersMessage> {
-        self.actor
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.actor.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn cast(&self, message: shell::PeersMessage) {

@@ -293,10 +293,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
     ) -> Result<(Self, Vec<Output>), StoreError> {
         let mut rng = StdRng::from_seed(seed);
         let author = Author::new(rand::RngExt::random(&mut rng));
-        let duty = me
-            .kiosk
-            .filter(|_| me.kind == NodeKind::Kiosk)
-            .map(Duty::new);
+        let duty = me.kiosk.filter(|_| me.kind == NodeKind::Kiosk).map(Duty::new);
         let mut replica = Replica {
             site: Site::new(me.site),
             time: SiteTime::new(me.kind),
@@ -342,10 +339,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
             Input::Typed { ask, key } => self.typed(ask, key.as_deref(), now),
             Input::Certify { ask, certificate } => self.certify(ask, *certificate, now),
             Input::Settle { ask } => {
-                let done = Done {
-                    entries: Vec::new(),
-                    session: None,
-                };
+                let done = Done { entries: Vec::new(), session: None };
                 self.answer_when_durable(ask, Ok(done));
             }
             Input::LinkUp { peer, kind } => self.link_up(peer, kind, now),
@@ -404,9 +398,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
 
     /// The nodes with a link, and since when (boot time).
     pub fn links(&self) -> impl Iterator<Item = (&NodeId, NodeKind, u64)> {
-        self.peers
-            .iter()
-            .map(|(node, peer)| (node, peer.kind, peer.since_boot_ms))
+        self.peers.iter().map(|(node, peer)| (node, peer.kind, peer.since_boot_ms))
     }
 
     /// When each node was last linked (boot time), those linked now included.
@@ -431,10 +423,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
 
     /// Whether the next entry of this epoch would have effect.
     fn counts(&self) -> bool {
-        let next = EntryId {
-            epoch: self.author.epoch(),
-            seq: self.author.height(),
-        };
+        let next = EntryId { epoch: self.author.epoch(), seq: self.author.height() };
         self.site.standing().author(&next).is_some()
     }
 

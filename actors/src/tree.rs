@@ -257,12 +257,7 @@ impl Node {
             keeper: settings.keeper,
         };
         let (root, ended) = Actor::spawn(None, Root, plan).await?;
-        Ok(Node {
-            shared,
-            root,
-            ended,
-            endpoint: settings.endpoint,
-        })
+        Ok(Node { shared, root, ended, endpoint: settings.endpoint })
     }
 
     /// Ends the node: links closed, everything written on the disk.
@@ -316,13 +311,7 @@ fn pairings(identity: &Identity, endpoint: &Endpoint) -> Option<Arc<Pairings>> {
 async fn pump_links(shared: Arc<Shared>, mut events: mpsc::Receiver<LinkEvent>) {
     while let Some(event) = events.recv().await {
         let told = match event {
-            LinkEvent::Up {
-                peer,
-                kind,
-                version,
-                address,
-                outbound,
-            } => {
+            LinkEvent::Up { peer, kind, version, address, outbound } => {
                 let (peer, kind) = (NodeId(peer), node_kind(kind));
                 tracing::info!(%peer, ?kind, version, %address, "link up");
                 lock(&shared.links).insert(peer, (kind, outbound.clone()));
@@ -334,12 +323,9 @@ async fn pump_links(shared: Arc<Shared>, mut events: mpsc::Receiver<LinkEvent>) 
                 lock(&shared.links).remove(&peer);
                 shared.tell_clerk(ClerkMessage::Down(peer))
             }
-            LinkEvent::Frame {
-                peer,
-                lane,
-                bytes,
-                place,
-            } => shared.tell_clerk(ClerkMessage::Frame(NodeId(peer), lane, bytes, place)),
+            LinkEvent::Frame { peer, lane, bytes, place } => {
+                shared.tell_clerk(ClerkMessage::Frame(NodeId(peer), lane, bytes, place))
+            }
         };
         if !told {
             tracing::debug!("the clerk is being started again: rounds will bring what it missed");
@@ -407,22 +393,12 @@ impl Actor for Root {
         myself: ActorRef<RootMessage>,
         plan: Plan,
     ) -> Result<RootState, ActorProcessingErr> {
-        let mut state = RootState {
-            plan,
-            children: BTreeMap::new(),
-            restarts: Vec::new(),
-        };
+        let mut state = RootState { plan, children: BTreeMap::new(), restarts: Vec::new() };
         let face = match state.plan.shared.identity.kind {
             NodeKind::Admin => Child::Desk,
             NodeKind::Kiosk => Child::Kiosk,
         };
-        for child in [
-            Child::Clerk,
-            face,
-            Child::Keeper,
-            Child::Gateway,
-            Child::Peers,
-        ] {
+        for child in [Child::Clerk, face, Child::Keeper, Child::Gateway, Child::Peers] {
             state.start(child, myself.get_cell()).await?;
         }
         Ok(state)

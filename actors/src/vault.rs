@@ -135,22 +135,13 @@ impl<S: LedgerStore> Vault<S> {
         let shelf = Shelf::new(store, key);
         let (check, shut) = (shelf.check()?, shelf.is_shut()?);
         let (index, tree, damaged) = (BTreeMap::new(), Tree::default(), BTreeSet::new());
-        let mut vault = Vault {
-            shelf,
-            index,
-            tree,
-            shut,
-            damaged,
-        };
+        let mut vault = Vault { shelf, index, tree, shut, damaged };
         vault.inspect()?;
         if check != Check::Right {
             if vault.index.is_empty() && !vault.damaged.is_empty() {
                 return Err(VaultRefusal::WrongKey.into());
             }
-            vault
-                .shelf
-                .store()
-                .stage(vec![vault.shelf.check_op(rng)?])?;
+            vault.shelf.store().stage(vec![vault.shelf.check_op(rng)?])?;
         }
         Ok(vault)
     }
@@ -244,10 +235,7 @@ impl<S: LedgerStore> Vault<S> {
 
     /// The rows of one kind, ascending.
     pub fn rows_of(&self, kind: RowKind) -> impl Iterator<Item = RowId> + '_ {
-        let rows = self
-            .index
-            .iter()
-            .filter(move |(_, standing)| standing.kind == kind);
+        let rows = self.index.iter().filter(move |(_, standing)| standing.kind == kind);
         rows.map(|(row, _)| *row).filter(|_| !self.shut)
     }
 
@@ -262,10 +250,7 @@ impl<S: LedgerStore> Vault<S> {
     ) -> Result<Written, VaultError> {
         self.check_open()?;
         self.check_room(row, 0)?;
-        let mut held = self
-            .shelf
-            .load(row)?
-            .unwrap_or_else(|| Held::fresh(row, kind));
+        let mut held = self.shelf.load(row)?.unwrap_or_else(|| Held::fresh(row, kind));
         held.begin(kind);
         if held.row.kind != kind {
             return Err(VaultRefusal::OtherKind.into());
@@ -280,15 +265,10 @@ impl<S: LedgerStore> Vault<S> {
                 return Err(VaultRefusal::Unsettled.into());
             }
         }
-        let cells: Vec<Cell> = changed
-            .iter()
-            .filter_map(|field| held.row.cell(*field).cloned())
-            .collect();
+        let cells: Vec<Cell> =
+            changed.iter().filter_map(|field| held.row.cell(*field).cloned()).collect();
         let ticket = self.keep(vec![(held, kind, changed)], rng)?;
-        Ok(Written {
-            ticket,
-            messages: exchange::frames(cells)?,
-        })
+        Ok(Written { ticket, messages: exchange::frames(cells)? })
     }
 
     /// Puts changed rows on the shelf in one batch, then into the index.
@@ -319,11 +299,7 @@ impl<S: LedgerStore> Vault<S> {
     }
 
     fn check_open(&self) -> Result<(), VaultRefusal> {
-        if self.shut {
-            Err(VaultRefusal::Shut)
-        } else {
-            Ok(())
-        }
+        if self.shut { Err(VaultRefusal::Shut) } else { Ok(()) }
     }
 
     /// Whether `row` may be written: it stands, or it is new and there is room for it beside
@@ -345,10 +321,7 @@ impl<S: LedgerStore> Vault<S> {
 /// How a row stands in the index: not at all where no reader sees anything of it.
 fn standing(row: &Row) -> Result<Option<Standing>, CodecError> {
     let hash = row.hash()?;
-    Ok(row.stands().then_some(Standing {
-        kind: row.kind,
-        hash,
-    }))
+    Ok(row.stands().then_some(Standing { kind: row.kind, hash }))
 }
 
 fn signed(

@@ -100,14 +100,8 @@ pub(crate) async fn run<D: ConsoleDesk>(
             );
             continue;
         };
-        let connection = connection(
-            stream,
-            remote,
-            tls.clone(),
-            limits,
-            filter.clone(),
-            stop.clone(),
-        );
+        let connection =
+            connection(stream, remote, tls.clone(), limits, filter.clone(), stop.clone());
         tokio::spawn(async move {
             connection.await;
             drop(place);

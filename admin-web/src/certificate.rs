@@ -66,10 +66,7 @@ impl Certificate {
     /// When the file cannot be read or written, is damaged, or may be read by others.
     pub fn load_or_make(folder: &Path, names: &[String]) -> Result<Self, CertificateError> {
         let path = folder.join(FILE);
-        let in_file = |error| CertificateError::File {
-            path: path.clone(),
-            error,
-        };
+        let in_file = |error| CertificateError::File { path: path.clone(), error };
         let head = format!("names: {}", names.join(" "));
         match fs::metadata(&path) {
             Ok(meta) => {
@@ -126,11 +123,7 @@ fn write_atomically(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> 
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         Ok(()) | Err(_) => {}
     }
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&beside)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(&beside, path)?;

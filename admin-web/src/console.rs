@@ -92,10 +92,7 @@ impl<D: ConsoleDesk> Console<D> {
             let scheme = if secure { "https" } else { "http" };
             origins.push(origin.ok_or_else(|| ConsoleError::Page(page.clone(), scheme))?);
         }
-        let taken = |error| ConsoleError::Listen {
-            address: config.listen,
-            error,
-        };
+        let taken = |error| ConsoleError::Listen { address: config.listen, error };
         let listener = TcpListener::bind(config.listen).await.map_err(taken)?;
         let address = listener.local_addr().map_err(taken)?;
         let names: BTreeSet<String> = origins.iter().map(|o| o.host().to_owned()).collect();
@@ -109,9 +106,7 @@ impl<D: ConsoleDesk> Console<D> {
         };
         let pages = if origins.is_empty() {
             let origin = Origin::of(secure, &address.to_string());
-            origin
-                .map(|origin| vec![origin.to_string()])
-                .unwrap_or_default()
+            origin.map(|origin| vec![origin.to_string()]).unwrap_or_default()
         } else {
             origins.iter().map(ToString::to_string).collect()
         };
@@ -125,19 +120,8 @@ impl<D: ConsoleDesk> Console<D> {
             sockets: Arc::new(Semaphore::new(config.limits.sockets)),
             stop,
         };
-        let web = Web {
-            desk,
-            shared: Arc::new(shared),
-        };
-        Ok(Console {
-            web,
-            listener,
-            tls,
-            fingerprint,
-            pages,
-            address,
-            limits: config.limits,
-        })
+        let web = Web { desk, shared: Arc::new(shared) };
+        Ok(Console { web, listener, tls, fingerprint, pages, address, limits: config.limits })
     }
 
     /// SHA-256 of the certificate, for the site to sign; none when it speaks plain HTTP.

@@ -62,10 +62,7 @@ pub(crate) struct Failure {
 
 impl From<Denied> for Failure {
     fn from(denied: Denied) -> Self {
-        Failure {
-            denied,
-            request: None,
-        }
+        Failure { denied, request: None }
     }
 }
 
@@ -85,10 +82,7 @@ impl From<NotDone> for Denied {
 impl Denied {
     /// The same, of this request.
     pub(crate) fn of(self, request: HexId) -> Failure {
-        Failure {
-            denied: self,
-            request: Some(request),
-        }
+        Failure { denied: self, request: Some(request) }
     }
 
     fn status(&self) -> StatusCode {
@@ -142,18 +136,16 @@ impl Denied {
                 );
             }
             Denied::NotSignedIn => ("Connectez-vous pour continuer.", "Sign in to go on."),
-            Denied::WrongLogin => (
-                "Identifiant ou mot de passe incorrect.",
-                "Wrong login name or password.",
-            ),
+            Denied::WrongLogin => {
+                ("Identifiant ou mot de passe incorrect.", "Wrong login name or password.")
+            }
             Denied::WrongTicket => (
                 "La reprise n’est plus possible : connectez-vous.",
                 "Going on is no longer possible: sign in.",
             ),
-            Denied::NotAllowed => (
-                "Votre rôle ne permet pas cette action.",
-                "Your role does not allow this.",
-            ),
+            Denied::NotAllowed => {
+                ("Votre rôle ne permet pas cette action.", "Your role does not allow this.")
+            }
             Denied::ForeignOrigin => (
                 "Cette demande ne vient pas de la console.",
                 "This request does not come from the console.",
@@ -163,14 +155,12 @@ impl Denied {
                 "This address is not the console’s.",
             ),
             Denied::NotFound => ("Introuvable.", "Not found."),
-            Denied::Method => (
-                "Méthode non permise à cette adresse.",
-                "Method not allowed at this address.",
-            ),
-            Denied::Slow => (
-                "La demande est arrivée trop lentement.",
-                "The request came too slowly.",
-            ),
+            Denied::Method => {
+                ("Méthode non permise à cette adresse.", "Method not allowed at this address.")
+            }
+            Denied::Slow => {
+                ("La demande est arrivée trop lentement.", "The request came too slowly.")
+            }
             Denied::TooLarge => (
                 "Demande trop volumineuse (64 Kio au plus).",
                 "Request too large (64 KiB at most).",
@@ -186,10 +176,9 @@ impl Denied {
                     format!("Too many tries: wait {seconds} s."),
                 );
             }
-            Denied::Busy => (
-                "Le nœud est trop occupé : réessayez.",
-                "This node is too busy: try again.",
-            ),
+            Denied::Busy => {
+                ("Le nœud est trop occupé : réessayez.", "This node is too busy: try again.")
+            }
             Denied::Broken => (
                 "Une panne a empêché l’action ; rien n’a été enregistré.",
                 "Something broke; nothing was recorded.",
@@ -230,9 +219,7 @@ impl Failure {
         };
         let mut response = reply::json(self.denied.status(), &problem);
         if let Some(seconds) = retry_after_s {
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, seconds.into());
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         response
     }

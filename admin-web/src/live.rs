@@ -31,21 +31,13 @@ pub(crate) fn difference(old: &LiveView, new: &LiveView) -> Option<LiveUpdate> {
         tiles: new
             .tiles
             .iter()
-            .filter(|tile| {
-                !old_tiles
-                    .get(&tile.kiosk)
-                    .is_some_and(|old| same_tile(old, tile))
-            })
+            .filter(|tile| !old_tiles.get(&tile.kiosk).is_some_and(|old| same_tile(old, tile)))
             .cloned()
             .collect(),
         tiles_gone: gone(&old_tiles, &new_tiles),
         codes: new
             .codes()
-            .filter(|code| {
-                !old_codes
-                    .get(&code.id)
-                    .is_some_and(|old| same_session(old, code))
-            })
+            .filter(|code| !old_codes.get(&code.id).is_some_and(|old| same_session(old, code)))
             .cloned()
             .collect(),
         codes_gone: gone(&old_codes, &new_codes),
@@ -80,10 +72,7 @@ pub(crate) fn carry_over(old: &LiveView, new: &LiveView) -> LiveView {
         old.tiles.iter().map(|tile| (tile.kiosk, tile)).collect();
     let mut shown = new.clone();
     for tile in &mut shown.tiles {
-        if let Some(old) = old_tiles
-            .get(&tile.kiosk)
-            .filter(|old| same_tile(old, tile))
-        {
+        if let Some(old) = old_tiles.get(&tile.kiosk).filter(|old| same_tile(old, tile)) {
             *tile = LiveTile::clone(old);
         }
     }
@@ -91,10 +80,7 @@ pub(crate) fn carry_over(old: &LiveView, new: &LiveView) -> LiveView {
 }
 
 fn gone<T>(old: &BTreeMap<HexId, T>, new: &BTreeMap<HexId, T>) -> Vec<HexId> {
-    old.keys()
-        .filter(|id| !new.contains_key(id))
-        .copied()
-        .collect()
+    old.keys().filter(|id| !new.contains_key(id)).copied().collect()
 }
 
 fn same_tile(old: &LiveTile, new: &LiveTile) -> bool {
@@ -120,19 +106,14 @@ fn same_tile(old: &LiveTile, new: &LiveTile) -> bool {
     } = new;
     same_session
         && seen(old) == seen(new)
-        && (
-            &old.kiosk, &old.name, old.named, &old.room, old.state, &old.nodes,
-        ) == (kiosk, name, *named, room, *state, nodes)
+        && (&old.kiosk, &old.name, old.named, &old.room, old.state, &old.nodes)
+            == (kiosk, name, *named, room, *state, nodes)
         && (old.reachable, &old.alarms, old.unread) == (*reachable, alarms, *unread)
 }
 
 /// Whether a page that was sent `old` still shows what `new` says, by its own clock.
 fn same_session(old: &SessionView, new: &SessionView) -> bool {
-    let passed = if old.running {
-        u64::try_from(new.at_ms - old.at_ms).ok()
-    } else {
-        Some(0)
-    };
+    let passed = if old.running { u64::try_from(new.at_ms - old.at_ms).ok() } else { Some(0) };
     let Some(passed) = passed else { return false };
     let expected = old.remaining_ms.saturating_sub(passed);
     let moved = SessionView {

@@ -79,20 +79,12 @@ impl Logins {
             self.by_hash.retain(|_, login| login.holds(now));
         }
         if self.by_hash.len() >= MOST
-            && let Some(idlest) = self
-                .by_hash
-                .iter()
-                .min_by_key(|(_, login)| login.active)
-                .map(|(hash, _)| *hash)
+            && let Some(idlest) =
+                self.by_hash.iter().min_by_key(|(_, login)| login.active).map(|(hash, _)| *hash)
         {
             self.by_hash.remove(&idlest);
         }
-        let login = Login {
-            account,
-            ends: now + lasts.min(LONGEST),
-            active: now,
-            checked: now,
-        };
+        let login = Login { account, ends: now + lasts.min(LONGEST), active: now, checked: now };
         self.by_hash.insert(hash(secret), login.clone());
         login
     }

@@ -95,15 +95,7 @@ const fn get(
     gives: &'static str,
     says: &'static str,
 ) -> Route {
-    Route {
-        method: HttpMethod::Get,
-        path,
-        name,
-        says,
-        access,
-        takes: None,
-        gives,
-    }
+    Route { method: HttpMethod::Get, path, name, says, access, takes: None, gives }
 }
 
 const fn post(
@@ -114,15 +106,7 @@ const fn post(
     gives: &'static str,
     says: &'static str,
 ) -> Route {
-    Route {
-        method: HttpMethod::Post,
-        path,
-        name,
-        says,
-        access,
-        takes,
-        gives,
-    }
+    Route { method: HttpMethod::Post, path, name, says, access, takes, gives }
 }
 
 /// Every route of the API.
@@ -243,27 +227,20 @@ pub fn document() -> OpenApi {
         ))
         .build();
     for route in ROUTES {
-        document
-            .paths
-            .add_path_operation(route.path, vec![route.method.clone()], operation(route));
+        document.paths.add_path_operation(route.path, vec![route.method.clone()], operation(route));
     }
     let components = document.components.get_or_insert_default();
     components.security_schemes.insert(
         "cookie".to_owned(),
-        RefOr::T(SecurityScheme::ApiKey(ApiKey::Cookie(
-            ApiKeyValue::with_description(
-                "__Host-poste-login",
-                "Set by signing in; named poste-login where the console is plain HTTP on loopback.",
-            ),
-        ))),
+        RefOr::T(SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::with_description(
+            "__Host-poste-login",
+            "Set by signing in; named poste-login where the console is plain HTTP on loopback.",
+        )))),
     );
     components.security_schemes.insert(
         "bearer".to_owned(),
         RefOr::T(SecurityScheme::Http(
-            HttpBuilder::new()
-                .scheme(HttpAuthScheme::Bearer)
-                .bearer_format("poste1")
-                .build(),
+            HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("poste1").build(),
         )),
     );
     document

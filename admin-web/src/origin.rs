@@ -48,23 +48,15 @@ impl Origin {
             Some(_) => return None,
         };
         let port = port.filter(|port| *port != if secure { 443 } else { 80 });
-        let inner = host
-            .strip_prefix('[')
-            .and_then(|host| host.strip_suffix(']'));
+        let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
         let sound = match inner {
             Some(v6) => v6.parse::<std::net::Ipv6Addr>().is_ok(),
             None => {
                 !host.is_empty()
-                    && host
-                        .bytes()
-                        .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
+                    && host.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
             }
         };
-        sound.then(|| Origin {
-            secure,
-            host: host.to_ascii_lowercase(),
-            port,
-        })
+        sound.then(|| Origin { secure, host: host.to_ascii_lowercase(), port })
     }
 
     /// Whether it is served over TLS.
@@ -89,26 +81,13 @@ impl Origin {
     #[must_use]
     pub fn websocket(&self) -> String {
         let page = self.to_string();
-        if self.secure {
-            page.replacen("https", "wss", 1)
-        } else {
-            page.replacen("http", "ws", 1)
-        }
+        if self.secure { page.replacen("https", "wss", 1) } else { page.replacen("http", "ws", 1) }
     }
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}://{}",
-            if self.secure { "https" } else { "http" },
-            self.host
-        )?;
-        if let Some(port) = self.port {
-            write!(f, ":{port}")
-        } else {
-            Ok(())
-        }
+        write!(f, "{}://{}", if self.secure { "https" } else { "http" }, self.host)?;
+        if let Some(port) = self.port { write!(f, ":{port}") } else { Ok(()) }
     }
 }

@@ -18,20 +18,13 @@ const HASHED: &str = "assets/";
 pub(crate) fn file(path: &str, headers: &HeaderMap) -> Option<Response> {
     let name = path.trim_start_matches('/');
     let of_application = !name.rsplit('/').next().unwrap_or_default().contains('.');
-    let name = if name.is_empty() || of_application {
-        INDEX
-    } else {
-        name
-    };
+    let name = if name.is_empty() || of_application { INDEX } else { name };
     let file = Dist::get(name)?;
     Some(response(name, file, headers))
 }
 
 fn response(name: &str, file: EmbeddedFile, headers: &HeaderMap) -> Response {
-    let tag = format!(
-        "\"{}\"",
-        data_encoding::HEXLOWER.encode(&file.metadata.sha256_hash())
-    );
+    let tag = format!("\"{}\"", data_encoding::HEXLOWER.encode(&file.metadata.sha256_hash()));
     let known = headers
         .get_all(header::IF_NONE_MATCH)
         .iter()
@@ -45,11 +38,8 @@ fn response(name: &str, file: EmbeddedFile, headers: &HeaderMap) -> Response {
     } else {
         Response::new(file.data.into_owned().into())
     };
-    let cache = if name.starts_with(HASHED) {
-        "public, max-age=31536000, immutable"
-    } else {
-        "no-cache"
-    };
+    let cache =
+        if name.starts_with(HASHED) { "public, max-age=31536000, immutable" } else { "no-cache" };
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind(name)));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));

@@ -23,24 +23,17 @@ pub(crate) fn json<T: Serialize>(status: StatusCode, value: &T) -> Response {
         }
     };
     *response.status_mut() = status;
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
 /// Origins of the pages of other admin nodes, as far as they are sound: the addresses come from
 /// other nodes.
 pub(crate) fn others(admins: &[AdminView]) -> BTreeSet<Origin> {
-    let pages = admins
-        .iter()
-        .filter(|admin| !admin.here)
-        .flat_map(|admin| &admin.pages);
-    pages
-        .filter_map(|page| Origin::parse(page))
-        .take(MOST_OTHERS)
-        .collect()
+    let pages = admins.iter().filter(|admin| !admin.here).flat_map(|admin| &admin.pages);
+    pages.filter_map(|page| Origin::parse(page)).take(MOST_OTHERS).collect()
 }
 
 fn policy(others: &BTreeSet<Origin>) -> String {
@@ -69,10 +62,7 @@ pub(crate) fn dress(mut response: Response, admins: &[AdminView]) -> Response {
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::REFERRER_POLICY, "no-referrer"),
-        (
-            HeaderName::from_static("cross-origin-opener-policy"),
-            "same-origin",
-        ),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
         (
             HeaderName::from_static("permissions-policy"),
             "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
@@ -81,15 +71,10 @@ pub(crate) fn dress(mut response: Response, admins: &[AdminView]) -> Response {
         headers.insert(name, HeaderValue::from_static(value));
     }
     for (name, value) in [
-        (
-            HeaderName::from_static("cross-origin-resource-policy"),
-            "same-origin",
-        ),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
         (header::CACHE_CONTROL, "no-store"),
     ] {
-        headers
-            .entry(name)
-            .or_insert(HeaderValue::from_static(value));
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
 }

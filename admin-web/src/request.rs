@@ -34,16 +34,13 @@ pub(crate) struct Asked {
 
 /// Extracts [`Asked`] from any request.
 pub(crate) fn asked() -> impl Filter<Extract = (Asked,), Error = std::convert::Infallible> + Clone {
-    warp::method()
-        .and(warp::header::headers_cloned())
-        .and(warp::ext::optional::<Remote>())
-        .map(|method, headers, remote: Option<Remote>| Asked {
+    warp::method().and(warp::header::headers_cloned()).and(warp::ext::optional::<Remote>()).map(
+        |method, headers, remote: Option<Remote>| Asked {
             method,
             headers,
-            remote: remote.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Remote(remote)| {
-                remote.ip()
-            }),
-        })
+            remote: remote.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Remote(remote)| remote.ip()),
+        },
+    )
 }
 
 impl Asked {
@@ -64,10 +61,7 @@ impl Asked {
         if !self.headers.contains_key(header::ORIGIN) {
             return Ok(None);
         }
-        self.only(header::ORIGIN)
-            .and_then(Origin::parse)
-            .map(Some)
-            .ok_or(Denied::ForeignOrigin)
+        self.only(header::ORIGIN).and_then(Origin::parse).map(Some).ok_or(Denied::ForeignOrigin)
     }
 
     /// The bearer token, if there is an `Authorization` header; `Err` when it is anything else.
@@ -91,11 +85,7 @@ impl Asked {
             .filter_map(|pair| pair.trim().split_once('='))
             .filter(|(key, _)| *key == name)
             .find_map(|(_, value)| {
-                data_encoding::BASE64URL_NOPAD
-                    .decode(value.as_bytes())
-                    .ok()?
-                    .try_into()
-                    .ok()
+                data_encoding::BASE64URL_NOPAD.decode(value.as_bytes()).ok()?.try_into().ok()
             })
     }
 }
@@ -103,14 +93,14 @@ impl Asked {
 /// Extracts the body, bounded in size and time.
 pub(crate) fn body()
 -> impl Filter<Extract = (Result<Vec<u8>, Denied>,), Error = warp::Rejection> + Clone {
-    warp::header::headers_cloned()
-        .and(warp::body::stream())
-        .then(|headers: HeaderMap, stream| async move {
+    warp::header::headers_cloned().and(warp::body::stream()).then(
+        |headers: HeaderMap, stream| async move {
             match tokio::time::timeout(BODY_TIME, read(&headers, stream)).await {
                 Ok(body) => body,
                 Err(_late) => Err(Denied::Slow),
             }
-        })
+        },
+    )
 }
 
 async fn read<S, B>(headers: &HeaderMap, stream: S) -> Result<Vec<u8>, Denied>

@@ -141,36 +141,32 @@ macro_rules! post {
 
 fn reading<D: ConsoleDesk>(web: &Web<D>) -> BoxedFilter<(Response,)> {
     let (here, live, listing) = (web.clone(), web.clone(), web.clone());
-    let here = warp::path!("api" / "v1" / "here")
-        .and(warp::get())
-        .and(asked())
-        .then(move |asked: Asked| {
+    let here = warp::path!("api" / "v1" / "here").and(warp::get()).and(asked()).then(
+        move |asked: Asked| {
             let web = here.clone();
             async move { read::here(&web, &asked).await }
-        });
-    let live = warp::path!("api" / "v1" / "live")
-        .and(warp::get())
-        .and(asked())
-        .and(warp::ws())
-        .then(move |asked: Asked, upgrade: warp::ws::Ws| {
-            let web = live.clone();
-            async move { read::live(web, &asked, upgrade).await }
-        });
+        },
+    );
+    let live =
+        warp::path!("api" / "v1" / "live").and(warp::get()).and(asked()).and(warp::ws()).then(
+            move |asked: Asked, upgrade: warp::ws::Ws| {
+                let web = live.clone();
+                async move { read::live(web, &asked, upgrade).await }
+            },
+        );
     let query = warp::query::raw().or(warp::any().map(String::new)).unify();
-    let sessions = warp::path!("api" / "v1" / "sessions")
-        .and(warp::get())
-        .and(asked())
-        .and(query)
-        .then(move |asked: Asked, query: String| {
-            let web = listing.clone();
-            async move {
-                let result = read::sessions(&web, &asked, &query).await;
-                web.answer(result)
-            }
-        });
-    let document = warp::path!("api" / "v1" / "openapi.json")
-        .and(warp::get())
-        .map(|| match openapi::text() {
+    let sessions =
+        warp::path!("api" / "v1" / "sessions").and(warp::get()).and(asked()).and(query).then(
+            move |asked: Asked, query: String| {
+                let web = listing.clone();
+                async move {
+                    let result = read::sessions(&web, &asked, &query).await;
+                    web.answer(result)
+                }
+            },
+        );
+    let document =
+        warp::path!("api" / "v1" / "openapi.json").and(warp::get()).map(|| match openapi::text() {
             Ok(text) => {
                 let mut response = Response::new(text.into());
                 response.headers_mut().insert(
@@ -202,14 +198,13 @@ fn reading<D: ConsoleDesk>(web: &Web<D>) -> BoxedFilter<(Response,)> {
 
 fn signing_in<D: ConsoleDesk>(web: &Web<D>) -> BoxedFilter<(Response,)> {
     let (login, logout, resume) = (web.clone(), web.clone(), web.clone());
-    let login = warp::path!("api" / "v1" / "login")
-        .and(warp::post())
-        .and(asked())
-        .and(body())
-        .then(move |asked: Asked, body: Body| {
-            let web = login.clone();
-            async move { with_cookie(&web, sign_in::login(&web, &asked, body).await) }
-        });
+    let login =
+        warp::path!("api" / "v1" / "login").and(warp::post()).and(asked()).and(body()).then(
+            move |asked: Asked, body: Body| {
+                let web = login.clone();
+                async move { with_cookie(&web, sign_in::login(&web, &asked, body).await) }
+            },
+        );
     let resume = warp::path!("api" / "v1" / "login" / "resume")
         .and(warp::post())
         .and(asked())
@@ -218,14 +213,13 @@ fn signing_in<D: ConsoleDesk>(web: &Web<D>) -> BoxedFilter<(Response,)> {
             let web = resume.clone();
             async move { with_cookie(&web, sign_in::resume(&web, &asked, body).await) }
         });
-    let logout = warp::path!("api" / "v1" / "logout")
-        .and(warp::post())
-        .and(asked())
-        .and(body())
-        .then(move |asked: Asked, body: Body| {
-            let web = logout.clone();
-            async move { with_cookie(&web, sign_in::logout(&web, &asked, body).await) }
-        });
+    let logout =
+        warp::path!("api" / "v1" / "logout").and(warp::post()).and(asked()).and(body()).then(
+            move |asked: Asked, body: Body| {
+                let web = logout.clone();
+                async move { with_cookie(&web, sign_in::logout(&web, &asked, body).await) }
+            },
+        );
     login
         .or(resume)
         .unify()
@@ -248,9 +242,7 @@ fn with_cookie<D: ConsoleDesk, T: Serialize>(
     match result {
         Ok((value, cookie)) => {
             let mut response = web.answer(Ok(value));
-            response
-                .headers_mut()
-                .insert(warp::http::header::SET_COOKIE, cookie);
+            response.headers_mut().insert(warp::http::header::SET_COOKIE, cookie);
             response
         }
         Err(failure) => failure.reply(web.stamp()),
@@ -275,31 +267,16 @@ fn acting<D: ConsoleDesk>(web: &Web<D>) -> BoxedFilter<(Response,)> {
     let places = post_to!(web, ("kiosks" / HexId / "message"), act::message)
         .or(post_to!(web, ("kiosks" / HexId / "name"), act::name_kiosk))
         .unify()
-        .or(post_to!(
-            web,
-            ("kiosks" / HexId / "service"),
-            act::kiosk_service
-        ))
+        .or(post_to!(web, ("kiosks" / HexId / "service"), act::kiosk_service))
         .unify()
         .or(post_to!(web, ("rooms" / HexId), act::name_room))
         .unify()
         .boxed();
     let pairings = post_to_node!(web, ("pairings" / HexKey / "confirm"), pairing::confirm)
-        .or(post_to_node!(
-            web,
-            ("pairings" / HexKey / "refuse"),
-            pairing::refuse
-        ))
+        .or(post_to_node!(web, ("pairings" / HexKey / "refuse"), pairing::refuse))
         .unify()
         .boxed();
-    sessions
-        .or(codes)
-        .unify()
-        .or(places)
-        .unify()
-        .or(pairings)
-        .unify()
-        .boxed()
+    sessions.or(codes).unify().or(places).unify().or(pairings).unify().boxed()
 }
 
 fn pages<D: ConsoleDesk>(web: &Web<D>) -> BoxedFilter<(Response,)> {
@@ -308,21 +285,15 @@ fn pages<D: ConsoleDesk>(web: &Web<D>) -> BoxedFilter<(Response,)> {
         .and_then(|path: warp::path::FullPath| async move {
             // What is not in the API above is nowhere, and never the page.
             let api = path.as_str() == "/api" || path.as_str().starts_with("/api/");
-            if api {
-                Err(warp::reject::not_found())
-            } else {
-                Ok(path)
-            }
+            if api { Err(warp::reject::not_found()) } else { Ok(path) }
         })
         .and(warp::get().or(warp::head()).unify())
         .and(asked())
-        .map(
-            move |path: warp::path::FullPath, asked: Asked| match web.for_us(&asked) {
-                Ok(_) => page::file(path.as_str(), &asked.headers)
-                    .unwrap_or_else(|| Failure::from(Denied::NotFound).reply(web.stamp())),
-                Err(denied) => Failure::from(denied).reply(web.stamp()),
-            },
-        )
+        .map(move |path: warp::path::FullPath, asked: Asked| match web.for_us(&asked) {
+            Ok(_) => page::file(path.as_str(), &asked.headers)
+                .unwrap_or_else(|| Failure::from(Denied::NotFound).reply(web.stamp())),
+            Err(denied) => Failure::from(denied).reply(web.stamp()),
+        })
         .boxed()
 }
 

@@ -84,30 +84,20 @@ impl LiveView {
                 session: tile.session.as_ref().map(session),
                 nodes: tile.nodes.iter().map(|node| HexKey(node.0)).collect(),
                 reachable: linked > 0,
-                seen_ms: tile
-                    .nodes
-                    .iter()
-                    .filter_map(|node| around.links.get(node)?.1)
-                    .max(),
+                seen_ms: tile.nodes.iter().filter_map(|node| around.links.get(node)?.1).max(),
                 alarms: alarms(tile, linked),
                 unread: tile.unread,
             }
         };
-        let names: BTreeMap<KioskId, &str> = floor
-            .tiles
-            .iter()
-            .map(|tile| (tile.kiosk, tile.name.as_str()))
-            .collect();
+        let names: BTreeMap<KioskId, &str> =
+            floor.tiles.iter().map(|tile| (tile.kiosk, tile.name.as_str())).collect();
         let mut nodes: Vec<_> = floor
             .nodes
             .iter()
             .map(|node| {
                 let here = node.node.0 == around.stamp.node.0;
-                let (linked, seen_ms) = around
-                    .links
-                    .get(&node.node)
-                    .copied()
-                    .unwrap_or((false, None));
+                let (linked, seen_ms) =
+                    around.links.get(&node.node).copied().unwrap_or((false, None));
                 let name = node.kiosk.and_then(|kiosk| names.get(&kiosk).copied());
                 NodeView {
                     node: HexKey(node.node.0),
@@ -138,10 +128,7 @@ impl LiveView {
             rooms: floor
                 .rooms
                 .iter()
-                .map(|room| RoomView {
-                    id: HexId(room.id.0),
-                    name: room.name.clone(),
-                })
+                .map(|room| RoomView { id: HexId(room.id.0), name: room.name.clone() })
                 .collect(),
             tiles: floor.tiles.iter().map(tile).collect(),
             resting: floor.sessions.iter().map(session).collect(),
@@ -164,11 +151,7 @@ impl LiveView {
         Stamp {
             as_of_ms: self.stamp.as_of_ms.saturating_add_unsigned(passed),
             // Whoever is out of sight has been so for longer by now.
-            behind_ms: if behind_ms == 0 {
-                0
-            } else {
-                behind_ms.saturating_add(passed)
-            },
+            behind_ms: if behind_ms == 0 { 0 } else { behind_ms.saturating_add(passed) },
             ..self.stamp
         }
     }
@@ -176,29 +159,18 @@ impl LiveView {
     /// Sessions at rest whose code still opens.
     pub fn codes(&self) -> impl Iterator<Item = &SessionView> {
         self.resting.iter().filter(|session| {
-            matches!(
-                session.state,
-                SessionState::Issued | SessionState::Reopenable
-            ) && session.remaining_ms > 0
+            matches!(session.state, SessionState::Issued | SessionState::Reopenable)
+                && session.remaining_ms > 0
                 && session.valid_until_ms >= self.stamp.as_of_ms
         })
     }
 
     /// Every session that the view knows, each once.
     pub fn sessions(&self) -> impl Iterator<Item = &SessionView> {
-        let on_kiosks: BTreeSet<HexId> = self
-            .tiles
-            .iter()
-            .filter_map(|tile| Some(tile.session.as_ref()?.id))
-            .collect();
-        let resting = self
-            .resting
-            .iter()
-            .filter(move |session| !on_kiosks.contains(&session.id));
-        self.tiles
-            .iter()
-            .filter_map(|tile| tile.session.as_ref())
-            .chain(resting)
+        let on_kiosks: BTreeSet<HexId> =
+            self.tiles.iter().filter_map(|tile| Some(tile.session.as_ref()?.id)).collect();
+        let resting = self.resting.iter().filter(move |session| !on_kiosks.contains(&session.id));
+        self.tiles.iter().filter_map(|tile| tile.session.as_ref()).chain(resting)
     }
 
     /// The view as one operator's snapshot.
@@ -223,11 +195,7 @@ fn kiosk_state(tile: &Tile) -> KioskState {
         Some(StateWord::Open) => KioskState::Running,
         Some(StateWord::Paused) => KioskState::Paused,
         Some(StateWord::Issued | StateWord::Closed | StateWord::Withdrawn) | None => {
-            if tile.in_service {
-                KioskState::Free
-            } else {
-                KioskState::OutOfService
-            }
+            if tile.in_service { KioskState::Free } else { KioskState::OutOfService }
         }
     }
 }
@@ -254,11 +222,7 @@ fn alarms(tile: &Tile, linked: usize) -> Vec<AlarmView> {
         ));
     }
     if !tile.named {
-        alarms.push(alarm(
-            "not_named",
-            "Nouveau poste : à nommer.",
-            "New kiosk: to be named.",
-        ));
+        alarms.push(alarm("not_named", "Nouveau poste : à nommer.", "New kiosk: to be named."));
     }
     alarms
 }

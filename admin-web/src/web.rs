@@ -44,10 +44,7 @@ pub(crate) struct Web<D> {
 
 impl<D: Clone> Clone for Web<D> {
     fn clone(&self) -> Self {
-        Web {
-            desk: self.desk.clone(),
-            shared: Arc::clone(&self.shared),
-        }
+        Web { desk: self.desk.clone(), shared: Arc::clone(&self.shared) }
     }
 }
 
@@ -85,10 +82,7 @@ pub(crate) struct Caller {
 impl Caller {
     /// As the ledger names it.
     pub(crate) fn by(&self) -> By {
-        By {
-            operator: self.account.operator,
-            role: self.account.role,
-        }
+        By { operator: self.account.operator, role: self.account.role }
     }
 
     /// As the page shows it.
@@ -135,11 +129,7 @@ impl<D: ConsoleDesk> Web<D> {
 
     /// Name of the login cookie. `__Host-` makes browsers hold it to this host and to TLS.
     pub(crate) fn cookie_name(&self) -> &'static str {
-        if self.shared.secure {
-            "__Host-poste-login"
-        } else {
-            "poste-login"
-        }
+        if self.shared.secure { "__Host-poste-login" } else { "poste-login" }
     }
 
     /// That the request is for this console by one of its names: against a foreign name that was
@@ -149,11 +139,7 @@ impl<D: ConsoleDesk> Web<D> {
         let known = host.address().is_some()
             || host.host() == "localhost"
             || self.shared.names.contains(host.host());
-        if known {
-            Ok(host)
-        } else {
-            Err(Denied::ForeignHost)
-        }
+        if known { Ok(host) } else { Err(Denied::ForeignHost) }
     }
 
     /// That the request was sent by this console's own page. Without an `Origin` only what carries
@@ -183,9 +169,7 @@ impl<D: ConsoleDesk> Web<D> {
         } else {
             let reads = asked.method == Method::GET
                 && !asked.headers.contains_key(warp::http::header::UPGRADE);
-            let secret = asked
-                .cookie(self.cookie_name())
-                .ok_or(Denied::NotSignedIn)?;
+            let secret = asked.cookie(self.cookie_name()).ok_or(Denied::NotSignedIn)?;
             if !reads && origin.is_none() {
                 return Err(Denied::ForeignOrigin);
             }
@@ -201,10 +185,7 @@ impl<D: ConsoleDesk> Web<D> {
         let claims = Claims::read(text, Kind::Bearer, &self.desk).ok_or(Denied::NotSignedIn)?;
         let account = self.desk.account(claims.operator).await?;
         let account = claims.account(account).ok_or(Denied::NotSignedIn)?;
-        Ok(Caller {
-            account,
-            proof: Proof::Bearer(claims),
-        })
+        Ok(Caller { account, proof: Proof::Bearer(claims) })
     }
 
     async fn cookie(&self, secret: Secret, active: bool) -> Result<Caller, Denied> {
@@ -218,14 +199,8 @@ impl<D: ConsoleDesk> Web<D> {
             }
             login = find(false).ok_or(Denied::NotSignedIn)?;
         }
-        let proof = Proof::Cookie {
-            secret,
-            ends: login.ends,
-        };
-        Ok(Caller {
-            account: login.account,
-            proof,
-        })
+        let proof = Proof::Cookie { secret, ends: login.ends };
+        Ok(Caller { account: login.account, proof })
     }
 
     /// Whether a caller that was let in before may stay: for a live stream.
@@ -240,10 +215,7 @@ impl<D: ConsoleDesk> Web<D> {
                 }
                 let account = self.desk.account(claims.operator).await?;
                 let account = claims.account(account).ok_or(Denied::NotSignedIn)?;
-                Ok(Caller {
-                    account,
-                    proof: caller.proof.clone(),
-                })
+                Ok(Caller { account, proof: caller.proof.clone() })
             }
         }
     }

@@ -54,31 +54,17 @@ pub(crate) fn record(announcement: &Announcement) -> Result<ServiceInfo, Discove
         (KIND, kind.to_owned()),
         (VERSION, announcement.version.to_string()),
     ];
-    let info = ServiceInfo::new(
-        SERVICE,
-        &name,
-        &host,
-        "",
-        announcement.port,
-        &properties[..],
-    )?;
+    let info = ServiceInfo::new(SERVICE, &name, &host, "", announcement.port, &properties[..])?;
     Ok(info.enable_addr_auto())
 }
 
 /// Reads what the daemon resolved. Everything in it is somebody else's word.
 pub(crate) fn read(service: &ResolvedService) -> Answer {
-    let addresses = service
-        .addresses
-        .iter()
-        .filter_map(|ip| dialable(ip, service.port));
+    let addresses = service.addresses.iter().filter_map(|ip| dialable(ip, service.port));
     Answer {
         name: service.fullname.to_lowercase(),
         described: describe(&service.txt_properties),
-        addresses: addresses
-            .collect::<BTreeSet<_>>()
-            .into_iter()
-            .take(ADDRESSES_MAX)
-            .collect(),
+        addresses: addresses.collect::<BTreeSet<_>>().into_iter().take(ADDRESSES_MAX).collect(),
     }
 }
 
@@ -95,12 +81,7 @@ fn parse(site: &str, node: &str, kind: &str, version: &str) -> Option<Described>
     };
     let digits_only = version.bytes().all(|byte| byte.is_ascii_digit());
     let version = version.parse().ok().filter(|_| digits_only)?;
-    Some(Described {
-        site: unhex(site)?,
-        node: unhex(node)?,
-        kind,
-        version,
-    })
+    Some(Described { site: unhex(site)?, node: unhex(node)?, kind, version })
 }
 
 /// An address that a link can be dialled at.
@@ -120,10 +101,7 @@ fn dialable(ip: &ScopedIp, port: u16) -> Option<SocketAddr> {
 /// Lower-case hex.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
-    bytes
-        .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
-        .collect()
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 fn unhex(text: &str) -> Option<[u8; 32]> {

@@ -55,9 +55,7 @@ impl Daemon {
     /// Ends the daemon, which says goodbye for all that it announced, and waits for that a little.
     pub(crate) async fn leave(self) {
         let ended = match self.handle.shutdown() {
-            Ok(ended) => tokio::time::timeout(LEAVING, ended.recv_async())
-                .await
-                .is_ok(),
+            Ok(ended) => tokio::time::timeout(LEAVING, ended.recv_async()).await.is_ok(),
             Err(_) => false,
         };
         if !ended {

@@ -36,31 +36,17 @@ struct Announced {
 impl Neighbours {
     /// An empty table of a node of a site.
     pub(crate) fn new(site: [u8; 32], own: [u8; 32]) -> Self {
-        Self {
-            site,
-            own,
-            names: BTreeMap::new(),
-            clock: 0,
-            rounds: [0; 2],
-            strangers: 0,
-        }
+        Self { site, own, names: BTreeMap::new(), clock: 0, rounds: [0; 2], strangers: 0 }
     }
 
     /// Takes an answer in.
     pub(crate) fn answered(&mut self, answer: Answer) -> Vec<Hint> {
         self.clock += 1;
-        let Answer {
-            name,
-            described,
-            addresses,
-        } = answer;
+        let Answer { name, described, addresses } = answer;
         let before = self.names.get(&name);
         // An answer in parts says again what it said before, or nothing that could be read.
         let Some(described) = described.or(before.map(|known| known.described)) else {
-            tracing::debug!(
-                name = shown(&name),
-                "an announcement without readable TXT record"
-            );
+            tracing::debug!(name = shown(&name), "an announcement without readable TXT record");
             return Vec::new();
         };
         if described.node == self.own {
@@ -70,10 +56,7 @@ impl Neighbours {
             self.strangers += 1;
             if self.strangers == 1 {
                 let site = hex(&described.site);
-                tracing::debug!(
-                    site,
-                    "nodes of another site are announced here, and ignored"
-                );
+                tracing::debug!(site, "nodes of another site are announced here, and ignored");
             }
             return self.left(&name);
         }
@@ -84,11 +67,7 @@ impl Neighbours {
         }
         let node = described.node;
         let shown_before = self.hint_of(&node);
-        let announced = Announced {
-            described,
-            addresses,
-            heard: self.clock,
-        };
+        let announced = Announced { described, addresses, heard: self.clock };
         let replaced = self.names.insert(name, announced);
         let mut hints = Vec::new();
         // The name may have belonged to another node until now.
@@ -129,10 +108,7 @@ impl Neighbours {
     /// the two rounds before are gone: their goodbye was missed.
     pub(crate) fn next_round(&mut self) -> Vec<Hint> {
         let [present, previous] = self.rounds;
-        let silent = self
-            .names
-            .iter()
-            .filter(|(_, known)| known.heard <= previous);
+        let silent = self.names.iter().filter(|(_, known)| known.heard <= previous);
         let silent: Vec<String> = silent.map(|(name, _)| name.clone()).collect();
         self.rounds = [self.clock, present];
         silent.iter().flat_map(|name| self.left(name)).collect()
@@ -140,15 +116,10 @@ impl Neighbours {
 
     /// What is known of a node under all of its names.
     fn hint_of(&self, node: &[u8; 32]) -> Option<Hint> {
-        let known = || {
-            self.names
-                .values()
-                .filter(|known| known.described.node == *node)
-        };
+        let known = || self.names.values().filter(|known| known.described.node == *node);
         let newest = known().max_by_key(|known| known.heard)?.described;
-        let addresses: BTreeSet<SocketAddr> = known()
-            .flat_map(|known| known.addresses.iter().copied())
-            .collect();
+        let addresses: BTreeSet<SocketAddr> =
+            known().flat_map(|known| known.addresses.iter().copied()).collect();
         Some(Hint::Seen {
             node: *node,
             site: newest.site,
@@ -180,10 +151,7 @@ fn merged(
 
 /// The beginning of a name that came from outside, fit for a line in the journal.
 fn shown(name: &str) -> String {
-    name.chars()
-        .take(80)
-        .flat_map(char::escape_default)
-        .collect()
+    name.chars().take(80).flat_map(char::escape_default).collect()
 }
 
 #[cfg(test)]

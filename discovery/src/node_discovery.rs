@@ -51,12 +51,7 @@ impl Discovery {
         let (hints, receiver) = mpsc::channel(HINTS);
         let (stop, stopped) = oneshot::channel();
         let neighbours = Neighbours::new(announcement.site, announcement.node);
-        let listening = Listening {
-            announcement,
-            interfaces,
-            neighbours,
-            hints,
-        };
+        let listening = Listening { announcement, interfaces, neighbours, hints };
         let task = runtime.spawn(async move {
             let mut daemon = Some(daemon);
             tokio::select! {
@@ -103,10 +98,7 @@ impl Listening {
             tracing::warn!("only the first {STATIC_MAX} static peers are used");
         }
         let peers = static_peers.into_iter().take(STATIC_MAX);
-        if !self
-            .pass_on(peers.map(|address| Hint::Static { address }))
-            .await
-        {
+        if !self.pass_on(peers.map(|address| Hint::Static { address })).await {
             return;
         }
         let mut rounds = tokio::time::interval_at(Instant::now() + ROUND, ROUND);

@@ -16,19 +16,10 @@ use crate::operator::OperatorRole;
 
 /// The name under which a certificate is judged that is in no log yet: a greeting brought it, and the
 /// link has proven whose it is. No epoch has this key.
-pub const UNWRITTEN: EntryId = EntryId {
-    epoch: EpochId([0; 32]),
-    seq: u64::MAX,
-};
+pub const UNWRITTEN: EntryId = EntryId { epoch: EpochId([0; 32]), seq: u64::MAX };
 
-const FIRST: EntryId = EntryId {
-    epoch: EpochId([0; 32]),
-    seq: 0,
-};
-const LAST: EntryId = EntryId {
-    epoch: EpochId([255; 32]),
-    seq: u64::MAX,
-};
+const FIRST: EntryId = EntryId { epoch: EpochId([0; 32]), seq: 0 };
+const LAST: EntryId = EntryId { epoch: EpochId([255; 32]), seq: u64::MAX };
 
 /// What a node is for.
 #[derive(
@@ -80,9 +71,7 @@ pub struct Standing {
 impl Standing {
     /// The author of an entry, if the entry has effect.
     pub fn author(&self, id: &EntryId) -> Option<&Epoch> {
-        self.epochs
-            .get(&id.epoch)
-            .filter(|epoch| id.seq < epoch.below)
+        self.epochs.get(&id.epoch).filter(|epoch| id.seq < epoch.below)
     }
 
     /// Whether `node` belongs to the site now.
@@ -126,19 +115,12 @@ impl Revocation {
         for ((part, id), cut) in &self.pieces {
             if counts(id) {
                 let intent = (author(id), part.intent, part.count, part.root);
-                intents
-                    .entry(intent)
-                    .or_default()
-                    .entry(part.index)
-                    .or_insert(cut);
+                intents.entry(intent).or_default().entry(part.index).or_insert(cut);
             }
         }
         let mut merged: Option<BTreeMap<EpochId, u64>> = None;
         for ((_, _, count, root), pieces) in intents {
-            let whole: Vec<Cut> = pieces
-                .values()
-                .flat_map(|cut| cut.iter().copied())
-                .collect();
+            let whole: Vec<Cut> = pieces.values().flat_map(|cut| cut.iter().copied()).collect();
             if pieces.len() != usize::from(count) || root_of(&whole).ok() != Some(root) {
                 continue;
             }
@@ -193,10 +175,7 @@ pub struct Chain {
 impl Chain {
     /// Takes a fact, if it is about membership; says whether the chain changed. Certificates are
     /// checked here, because their authors may be nobody yet.
-    #[allow(
-        clippy::wildcard_enum_match_arm,
-        reason = "`concerns` lists what is taken"
-    )]
+    #[allow(clippy::wildcard_enum_match_arm, reason = "`concerns` lists what is taken")]
     pub fn take(&mut self, site: &SiteId, id: &EntryId, fact: &Fact) -> bool {
         let forked = self.forks.get(&id.epoch).is_some_and(|low| id.seq >= *low);
         if forked || !Self::concerns(fact) || !fact.certificate_holds(site) {
@@ -207,12 +186,9 @@ impl Chain {
                 let founding = (f.name.clone(), f.derivation);
                 self.founded.insert(*id, founding).is_none()
             }
-            Fact::AdminAdmitted(f) => self
-                .admins
-                .entry(f.node)
-                .or_default()
-                .insert(*id, f.signature)
-                .is_none(),
+            Fact::AdminAdmitted(f) => {
+                self.admins.entry(f.node).or_default().insert(*id, f.signature).is_none()
+            }
             Fact::AdminRevoked(f) => {
                 take_piece(&mut self.admin_revocations, f.node, id, &f.part, &f.cut)
             }
@@ -226,17 +202,9 @@ impl Chain {
                 self.epochs.entry(f.node).or_default().insert(f.epoch)
             }
             Fact::TokenIssued(f) => {
-                let token = Token {
-                    scope: f.scope,
-                    expires_ms: f.expires_ms,
-                };
+                let token = Token { scope: f.scope, expires_ms: f.expires_ms };
                 f.by.role == OperatorRole::Admin
-                    && self
-                        .tokens
-                        .entry(f.token)
-                        .or_default()
-                        .insert(*id, token)
-                        .is_none()
+                    && self.tokens.entry(f.token).or_default().insert(*id, token).is_none()
             }
             Fact::TokenRevoked(f) => {
                 f.by.role == OperatorRole::Admin && self.token_revocations.insert((f.token, *id))
@@ -247,12 +215,7 @@ impl Chain {
             }
             Fact::NodePaired(f) => {
                 f.by.role == OperatorRole::Admin
-                    && self
-                        .paired
-                        .entry(f.node)
-                        .or_default()
-                        .insert(*id, f.kiosk)
-                        .is_none()
+                    && self.paired.entry(f.node).or_default().insert(*id, f.kiosk).is_none()
             }
             Fact::NodeRevoked(f) => {
                 f.by.role == OperatorRole::Admin
@@ -353,11 +316,7 @@ impl Chain {
             .token_revocations
             .range((*token, FIRST)..=(*token, LAST))
             .any(|(_, id)| is_admin(standing, id));
-        if revoked {
-            None
-        } else {
-            self.token_ever(token, standing)
-        }
+        if revoked { None } else { self.token_ever(token, standing) }
     }
 
     /// The tokens in effect under `standing`.
@@ -365,16 +324,12 @@ impl Chain {
         &'a self,
         standing: &'a Standing,
     ) -> impl Iterator<Item = (&'a TokenId, &'a Token)> {
-        self.tokens
-            .keys()
-            .filter_map(|id| self.token(id, standing).map(|token| (id, token)))
+        self.tokens.keys().filter_map(|id| self.token(id, standing).map(|token| (id, token)))
     }
 
     fn token_ever(&self, token: &TokenId, standing: &Standing) -> Option<&Token> {
         let said = self.tokens.get(token)?;
-        said.iter()
-            .find(|(id, _)| is_admin(standing, id))
-            .map(|(_, token)| token)
+        said.iter().find(|(id, _)| is_admin(standing, id)).map(|(_, token)| token)
     }
 
     /// The tokens by which `node` asked to be admitted, with the kiosk that it wants to serve. Only
@@ -437,11 +392,7 @@ impl Chain {
     /// countersignature.
     pub fn entries_behind(&self, node: &NodeId, token: &TokenId) -> Vec<EntryId> {
         let standing = self.standing();
-        let issued = self
-            .tokens
-            .get(token)
-            .into_iter()
-            .flat_map(|said| said.keys());
+        let issued = self.tokens.get(token).into_iter().flat_map(|said| said.keys());
         let issued = issued.filter(|id| is_admin(&standing, id)).take(1);
         let signed = self.countersignatures(*node, *token).map(|(_, id)| id);
         let signed = signed.filter(|id| standing.author(id).is_some()).take(1);
@@ -464,14 +415,7 @@ impl Chain {
         let mut standing = Standing::default();
         for node in self.admins.keys() {
             let revocation = self.admin_revocations.get(node);
-            self.admit(
-                &mut standing,
-                *node,
-                NodeKind::Admin,
-                None,
-                revocation,
-                |_| true,
-            );
+            self.admit(&mut standing, *node, NodeKind::Admin, None, revocation, |_| true);
         }
         let admins = standing.clone();
         // A kiosk may be countersigned by a kiosk that itself waits for its countersignature: go on
@@ -492,23 +436,16 @@ impl Chain {
             }
             for (node, kiosk) in joined {
                 let revocation = self.revocations.get(&node);
-                self.admit(
-                    &mut standing,
-                    node,
-                    NodeKind::Kiosk,
-                    Some(kiosk),
-                    revocation,
-                    |id| is_admin(&admins, id),
-                );
+                self.admit(&mut standing, node, NodeKind::Kiosk, Some(kiosk), revocation, |id| {
+                    is_admin(&admins, id)
+                });
             }
         }
     }
 
     fn kiosk_served(&self, node: &NodeId, standing: &Standing) -> Option<KioskId> {
         let paired = self.paired.get(node).into_iter().flatten();
-        let by_pairing = paired
-            .filter(|(id, _)| is_admin(standing, id))
-            .map(|(_, kiosk)| *kiosk);
+        let by_pairing = paired.filter(|(id, _)| is_admin(standing, id)).map(|(_, kiosk)| *kiosk);
         let by_token = self.admissions(node).filter_map(|(token, kiosk)| {
             let scope = self.token_ever(token, standing)?.scope;
             let fits = match scope {
@@ -537,15 +474,7 @@ impl Chain {
         // that no other author can spoil them.
         let author = |id: &EntryId| (kind == NodeKind::Kiosk).then_some(id.epoch);
         let cut = revocation.and_then(|r| r.cut(&counts, author));
-        standing.members.insert(
-            node,
-            Member {
-                kind,
-                kiosk,
-                revoked,
-                cut: cut.is_some(),
-            },
-        );
+        standing.members.insert(node, Member { kind, kiosk, revoked, cut: cut.is_some() });
         for epoch in self.epochs_of(node) {
             let forked = self.forks.get(epoch).copied().unwrap_or(u64::MAX);
             let within = match &cut {
@@ -553,23 +482,13 @@ impl Chain {
                 Some(heights) => heights.get(epoch).copied().unwrap_or(0),
             };
             let below = forked.min(within);
-            standing.epochs.insert(
-                *epoch,
-                Epoch {
-                    node,
-                    kind,
-                    kiosk,
-                    below,
-                },
-            );
+            standing.epochs.insert(*epoch, Epoch { node, kind, kiosk, below });
         }
     }
 }
 
 fn is_admin(standing: &Standing, id: &EntryId) -> bool {
-    standing
-        .author(id)
-        .is_some_and(|author| author.kind == NodeKind::Admin)
+    standing.author(id).is_some_and(|author| author.kind == NodeKind::Admin)
 }
 
 fn take_piece(

@@ -47,10 +47,7 @@ impl Batches {
             let fresh = these.iter().filter(|piece| !those.contains(piece));
             fresh.cloned().collect()
         };
-        Some(Turn {
-            lost: only_in(&before, &after),
-            gained: only_in(&after, &before),
-        })
+        Some(Turn { lost: only_in(&before, &after), gained: only_in(&after, &before) })
     }
 }
 

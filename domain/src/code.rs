@@ -79,11 +79,7 @@ impl AccessCode {
 
     /// Characters that a code valid for `validity_ms` must have.
     pub fn length_for(validity_ms: i64) -> usize {
-        if validity_ms <= SHORT_VALIDITY_MS {
-            SHORT
-        } else {
-            LONG
-        }
+        if validity_ms <= SHORT_VALIDITY_MS { SHORT } else { LONG }
     }
 }
 
@@ -118,22 +114,13 @@ mod tests {
             AccessCode::from_random([19, 7, 22, 20, 2, 29, 21, 13]).to_string(),
             "K7PM-2XND"
         );
-        assert_eq!(
-            AccessCode::from_random([0; 12]).to_string(),
-            "0000-0000-0000"
-        );
+        assert_eq!(AccessCode::from_random([0; 12]).to_string(), "0000-0000-0000");
     }
 
     #[test]
     fn typed_codes_are_read_generously() {
         let code = AccessCode::parse("10QM2XPD").unwrap();
-        for typed in [
-            "10qm-2xpd",
-            " 1O QM 2X PD ",
-            "ioqm2xpd",
-            "L0QM–2XPD",
-            "1.0.Q.M_2XPD",
-        ] {
+        for typed in ["10qm-2xpd", " 1O QM 2X PD ", "ioqm2xpd", "L0QM–2XPD", "1.0.Q.M_2XPD"] {
             assert_eq!(AccessCode::parse(typed), Ok(code.clone()), "{typed}");
         }
     }

@@ -38,11 +38,7 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
     let limited = bincode::config::standard().with_limit::<LIMIT>();
     let (value, consumed) =
         bincode::serde::decode_from_slice(bytes, limited).map_err(|_| CodecError::Malformed)?;
-    if consumed == bytes.len() {
-        Ok(value)
-    } else {
-        Err(CodecError::LeftOver)
-    }
+    if consumed == bytes.len() { Ok(value) } else { Err(CodecError::LeftOver) }
 }
 
 struct HashWriter(Sha256);

@@ -64,20 +64,11 @@ impl Site {
         }
         let request = asked.request;
         match &asked.command {
-            Command::IssueCode {
-                session,
-                key,
-                terms,
-                label,
-            } => {
+            Command::IssueCode { session, key, terms, label } => {
                 self.check_terms(terms, now)?;
                 if let Some(known) = self.session(session) {
                     let same = known.issue().is_some_and(|issue| issue.key == *key);
-                    return if same {
-                        Ok(Vec::new())
-                    } else {
-                        Err(Refusal::Exists)
-                    };
+                    return if same { Ok(Vec::new()) } else { Err(Refusal::Exists) };
                 }
                 Ok(vec![Fact::CodeIssued(CodeIssued {
                     session: *session,
@@ -99,10 +90,7 @@ impl Site {
                 let found = self.find(session)?;
                 match found.state() {
                     Some(State::Withdrawn) => Ok(Vec::new()),
-                    _ => Ok(vec![Fact::Withdrawn(Withdrawn {
-                        session: *session,
-                        by,
-                    })]),
+                    _ => Ok(vec![Fact::Withdrawn(Withdrawn { session: *session, by })]),
                 }
             }
             Command::Extend { session, seconds } => self.extend(request, session, *seconds, by),
@@ -111,11 +99,7 @@ impl Site {
                 match found.state() {
                     Some(State::Open { .. }) if !found.close_ordered() => {
                         let sees = found.head_ids();
-                        Ok(vec![Fact::PauseAsked(PauseAsked {
-                            session: *session,
-                            sees,
-                            by,
-                        })])
+                        Ok(vec![Fact::PauseAsked(PauseAsked { session: *session, sees, by })])
                     }
                     _ => Err(Refusal::NotNow),
                 }
@@ -125,20 +109,12 @@ impl Site {
                 match found.state() {
                     Some(State::Paused { .. }) if !found.close_ordered() => {
                         let sees = found.head_ids();
-                        Ok(vec![Fact::ResumeAsked(ResumeAsked {
-                            session: *session,
-                            sees,
-                            by,
-                        })])
+                        Ok(vec![Fact::ResumeAsked(ResumeAsked { session: *session, sees, by })])
                     }
                     _ => Err(Refusal::NotNow),
                 }
             }
-            Command::Close {
-                session,
-                keep_rest,
-                note,
-            } => {
+            Command::Close { session, keep_rest, note } => {
                 let found = self.find(session)?;
                 match found.state() {
                     Some(State::Open { .. } | State::Paused { .. }) => {}
@@ -158,11 +134,7 @@ impl Site {
             }
             Command::SendMessage { message, kiosk } => {
                 self.find_kiosk(kiosk)?;
-                Ok(vec![Fact::MessageSent(MessageSent {
-                    message: *message,
-                    kiosk: *kiosk,
-                    by,
-                })])
+                Ok(vec![Fact::MessageSent(MessageSent { message: *message, kiosk: *kiosk, by })])
             }
             Command::NameKiosk { kiosk, name, room } => {
                 check_name(name)?;
@@ -173,19 +145,9 @@ impl Site {
                     .map(|known| known.named.head_ids())
                     .unwrap_or_default();
                 let (kiosk, name, room) = (*kiosk, name.clone(), *room);
-                Ok(vec![Fact::KioskNamed(KioskNamed {
-                    kiosk,
-                    name,
-                    room,
-                    replaces,
-                    by,
-                })])
+                Ok(vec![Fact::KioskNamed(KioskNamed { kiosk, name, room, replaces, by })])
             }
-            Command::DescribeKiosk {
-                kiosk,
-                in_service,
-                note,
-            } => {
+            Command::DescribeKiosk { kiosk, in_service, note } => {
                 let replaces = self.find_kiosk(kiosk)?.service.head_ids();
                 Ok(vec![Fact::KioskDescribed(KioskDescribed {
                     kiosk: *kiosk,
@@ -197,19 +159,10 @@ impl Site {
             }
             Command::NameRoom { room, name, order } => {
                 check_name(name)?;
-                let replaces = self
-                    .rooms()
-                    .get(room)
-                    .map(Replaceable::head_ids)
-                    .unwrap_or_default();
+                let replaces =
+                    self.rooms().get(room).map(Replaceable::head_ids).unwrap_or_default();
                 let (room, name, order) = (*room, name.clone(), *order);
-                Ok(vec![Fact::RoomNamed(RoomNamed {
-                    room,
-                    name,
-                    order,
-                    replaces,
-                    by,
-                })])
+                Ok(vec![Fact::RoomNamed(RoomNamed { room, name, order, replaces, by })])
             }
             Command::ChangeSettings { settings } => {
                 settings.check()?;
@@ -219,11 +172,7 @@ impl Site {
                     by,
                 })])
             }
-            Command::IssueToken {
-                token,
-                scope,
-                expires_ms,
-            } => {
+            Command::IssueToken { token, scope, expires_ms } => {
                 if let Scope::Room(room) = scope {
                     self.rooms().get(room).ok_or(Refusal::UnknownRoom)?;
                 }
@@ -232,28 +181,17 @@ impl Site {
                     return Err(Refusal::OutOfBounds);
                 }
                 let (token, scope, expires_ms) = (*token, *scope, *expires_ms);
-                Ok(vec![Fact::TokenIssued(TokenIssued {
-                    token,
-                    scope,
-                    expires_ms,
-                    by,
-                })])
+                Ok(vec![Fact::TokenIssued(TokenIssued { token, scope, expires_ms, by })])
             }
             Command::RevokeToken { token } => {
-                self.chain()
-                    .token(token, self.standing())
-                    .ok_or(Refusal::UnknownToken)?;
+                self.chain().token(token, self.standing()).ok_or(Refusal::UnknownToken)?;
                 Ok(vec![Fact::TokenRevoked(TokenRevoked { token: *token, by })])
             }
             Command::PairNode { node, kiosk } => {
                 if self.standing().members.contains_key(node) {
                     return Err(Refusal::Exists);
                 }
-                Ok(vec![Fact::NodePaired(NodePaired {
-                    node: *node,
-                    kiosk: *kiosk,
-                    by,
-                })])
+                Ok(vec![Fact::NodePaired(NodePaired { node: *node, kiosk: *kiosk, by })])
             }
             Command::RevokeNode { node, cut } => self.revoke_node(request, node, cut, by),
             Command::EraseRow { row } => Ok(vec![Fact::RowErased(RowErased { row: *row, by })]),
@@ -263,10 +201,7 @@ impl Site {
         }
     }
 
-    #[allow(
-        clippy::wildcard_enum_match_arm,
-        reason = "whatever else is not a kiosk's to do"
-    )]
+    #[allow(clippy::wildcard_enum_match_arm, reason = "whatever else is not a kiosk's to do")]
     fn decide_for_kiosk(
         &self,
         command: &Command,
@@ -275,12 +210,9 @@ impl Site {
         now: Moment,
     ) -> Result<Vec<Fact>, Refusal> {
         match command {
-            Command::Open {
-                session,
-                opening,
-                proof,
-                alone,
-            } => self.open(kiosk, node, *session, *opening, proof, *alone, now),
+            Command::Open { session, opening, proof, alone } => {
+                self.open(kiosk, node, *session, *opening, proof, *alone, now)
+            }
             Command::Leave { session } => {
                 let found = self.find(session)?;
                 if !found.stands_on(kiosk) {
@@ -289,10 +221,8 @@ impl Site {
                 Ok(vec![self.closed(kiosk, *session, Cause::Left)])
             }
             Command::AcknowledgeMessage { message } => {
-                let sent = self
-                    .kiosks()
-                    .get(&kiosk)
-                    .is_some_and(|known| known.has_message(message));
+                let sent =
+                    self.kiosks().get(&kiosk).is_some_and(|known| known.has_message(message));
                 if !sent {
                     return Err(Refusal::NotNow);
                 }
@@ -305,10 +235,7 @@ impl Site {
         }
     }
 
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "the opening's whole circumstance"
-    )]
+    #[allow(clippy::too_many_arguments, reason = "the opening's whole circumstance")]
     fn open(
         &self,
         kiosk: KioskId,
@@ -353,9 +280,7 @@ impl Site {
                 return Err(Refusal::SessionClosed);
             }
             State::Open { kiosk: at, .. } if at != kiosk && !session.freed() => {
-                return Err(Refusal::OpenElsewhere {
-                    kiosk: self.kiosk_name(&at),
-                });
+                return Err(Refusal::OpenElsewhere { kiosk: self.kiosk_name(&at) });
             }
             State::Open { kiosk: at, .. } if at == kiosk && session.stands_on(kiosk) => {
                 return Err(Refusal::KioskInUse);
@@ -382,11 +307,7 @@ impl Site {
         if self.remaining_ms(session, now).0 == 0 {
             return Err(Refusal::UsedUp);
         }
-        if self
-            .kiosks()
-            .get(&kiosk)
-            .is_some_and(|known| !known.in_service())
-        {
+        if self.kiosks().get(&kiosk).is_some_and(|known| !known.in_service()) {
             return Err(Refusal::OutOfService);
         }
         if self.sessions_on(kiosk).any(|other| other != id) {
@@ -400,16 +321,9 @@ impl Site {
 
     /// The fact that ends a session on a kiosk.
     pub fn closed(&self, kiosk: KioskId, session: SessionId, cause: Cause) -> Fact {
-        let replaces = self
-            .session(&session)
-            .map(|found| found.head_ids_on(kiosk))
-            .unwrap_or_default();
-        Fact::SessionClosed(SessionClosed {
-            session,
-            kiosk,
-            cause,
-            replaces,
-        })
+        let replaces =
+            self.session(&session).map(|found| found.head_ids_on(kiosk)).unwrap_or_default();
+        Fact::SessionClosed(SessionClosed { session, kiosk, cause, replaces })
     }
 
     /// The countersignature of a node that asks to be admitted by `token`: the one judgement of a
@@ -421,10 +335,7 @@ impl Site {
         kiosk: &KioskId,
         now: Moment,
     ) -> Result<Fact, Refusal> {
-        let found = self
-            .chain()
-            .token(token, self.standing())
-            .ok_or(Refusal::UnknownToken)?;
+        let found = self.chain().token(token, self.standing()).ok_or(Refusal::UnknownToken)?;
         if now.trusted && now.wall_ms > found.expires_ms {
             return Err(Refusal::TokenExpired);
         }
@@ -470,12 +381,7 @@ impl Site {
         if seconds > 0 && found.granted_ms() > longest_ms {
             return Err(Refusal::OutOfBounds);
         }
-        Ok(vec![Fact::SessionExtended(SessionExtended {
-            session: *session,
-            seconds,
-            request,
-            by,
-        })])
+        Ok(vec![Fact::SessionExtended(SessionExtended { session: *session, seconds, request, by })])
     }
 
     fn issue_codes(
@@ -495,16 +401,12 @@ impl Site {
             return Err(Refusal::OutOfBounds);
         }
         let known = |(session, key): &(SessionId, CodeKey)| {
-            self.session(session)
-                .is_some_and(|known| known.has_key(key))
+            self.session(session).is_some_and(|known| known.has_key(key))
         };
         if codes.iter().all(known) {
             return Ok(Vec::new());
         }
-        if sessions
-            .into_iter()
-            .any(|session| self.session(session).is_some())
-        {
+        if sessions.into_iter().any(|session| self.session(session).is_some()) {
             return Err(Refusal::Exists);
         }
         let part = parts(request, codes, codes.len().div_ceil(CODES_IN_PART))?;
@@ -532,11 +434,7 @@ impl Site {
         cut: &[Cut],
         by: By,
     ) -> Result<Vec<Fact>, Refusal> {
-        let member = self
-            .standing()
-            .members
-            .get(node)
-            .ok_or(Refusal::UnknownNode)?;
+        let member = self.standing().members.get(node).ok_or(Refusal::UnknownNode)?;
         if member.kind != NodeKind::Kiosk {
             // Only the site key makes and unmakes admin nodes.
             return Err(Refusal::Authority);
@@ -546,14 +444,7 @@ impl Site {
         }
         Ok(cut_parts(request, cut)?
             .into_iter()
-            .map(|(part, cut)| {
-                Fact::NodeRevoked(NodeRevoked {
-                    node: *node,
-                    part,
-                    cut,
-                    by,
-                })
-            })
+            .map(|(part, cut)| Fact::NodeRevoked(NodeRevoked { node: *node, part, cut, by }))
             .collect())
     }
 
@@ -568,11 +459,7 @@ impl Site {
         }
         match terms.place {
             Place::Anywhere => Ok(()),
-            Place::Room(room) => self
-                .rooms()
-                .get(&room)
-                .map(|_| ())
-                .ok_or(Refusal::UnknownRoom),
+            Place::Room(room) => self.rooms().get(&room).map(|_| ()).ok_or(Refusal::UnknownRoom),
             Place::Kiosk(kiosk) => self.find_kiosk(&kiosk).map(|_| ()),
         }
     }
@@ -593,9 +480,7 @@ pub fn cut_parts(intent: RequestId, cut: &[Cut]) -> Result<Vec<(Part, Vec<Cut>)>
         return Ok(vec![(part, Vec::new())]);
     }
     let pieces = cut.chunks(CUTS_IN_PART).zip(0..);
-    Ok(pieces
-        .map(|(cut, index)| (Part { index, ..part }, cut.to_vec()))
-        .collect())
+    Ok(pieces.map(|(cut, index)| (Part { index, ..part }, cut.to_vec())).collect())
 }
 
 fn parts<T: serde::Serialize>(
@@ -603,25 +488,14 @@ fn parts<T: serde::Serialize>(
     whole: &[T],
     count: usize,
 ) -> Result<Part, Refusal> {
-    let count = u16::try_from(count)
-        .ok()
-        .filter(|count| *count <= MOST_PARTS);
+    let count = u16::try_from(count).ok().filter(|count| *count <= MOST_PARTS);
     let root = root_of(&whole).map_err(|_| Refusal::OutOfBounds)?;
-    Ok(Part {
-        intent,
-        index: 0,
-        count: count.ok_or(Refusal::OutOfBounds)?,
-        root,
-    })
+    Ok(Part { intent, index: 0, count: count.ok_or(Refusal::OutOfBounds)?, root })
 }
 
 fn check_name(name: &str) -> Result<(), Refusal> {
     let printable = !name.trim().is_empty() && !name.chars().any(char::is_control);
-    if printable && name.len() <= LONGEST_NAME {
-        Ok(())
-    } else {
-        Err(Refusal::OutOfBounds)
-    }
+    if printable && name.len() <= LONGEST_NAME { Ok(()) } else { Err(Refusal::OutOfBounds) }
 }
 
 /// The least role that may ask for this; `None` for what is not an operator's at all.

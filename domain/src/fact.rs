@@ -527,14 +527,7 @@ pub fn node_admission_bytes(
     kiosk: &KioskId,
     machine: &[u8; 32],
 ) -> Vec<u8> {
-    [
-        b"poste-node-admitted-1".as_slice(),
-        &site.0,
-        &node.0,
-        &kiosk.0,
-        machine,
-    ]
-    .concat()
+    [b"poste-node-admitted-1".as_slice(), &site.0, &node.0, &kiosk.0, machine].concat()
 }
 
 /// Bytes that a code's key signs to open its session.
@@ -545,14 +538,7 @@ pub fn opening_bytes(
     node: &NodeId,
     opening: u32,
 ) -> Vec<u8> {
-    let mut bytes = [
-        b"poste-open-1".as_slice(),
-        &site.0,
-        &session.0,
-        &kiosk.0,
-        &node.0,
-    ]
-    .concat();
+    let mut bytes = [b"poste-open-1".as_slice(), &site.0, &session.0, &kiosk.0, &node.0].concat();
     bytes.extend_from_slice(&opening.to_le_bytes());
     bytes
 }
@@ -577,11 +563,9 @@ impl Fact {
                 let bytes = founding_bytes(&f.site, &f.name, &f.derivation);
                 f.site == *site && verifies(&site.0, &[&bytes], &f.signature)
             }
-            Fact::AdminAdmitted(f) => verifies(
-                &site.0,
-                &[&admin_admission_bytes(site, &f.node)],
-                &f.signature,
-            ),
+            Fact::AdminAdmitted(f) => {
+                verifies(&site.0, &[&admin_admission_bytes(site, &f.node)], &f.signature)
+            }
             Fact::AdminRevoked(f) => admin_revocation_bytes(site, &f.node, &f.part, &f.cut)
                 .is_ok_and(|bytes| verifies(&site.0, &[&bytes], &f.signature)),
             Fact::BootCertificate(f) => {

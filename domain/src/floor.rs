@@ -192,16 +192,11 @@ impl Site {
             room: self.room_of(&kiosk),
             named: known.is_some_and(|known| known.named().is_some()),
             in_service: known.is_none_or(crate::kiosk::Kiosk::in_service),
-            note: known
-                .and_then(|known| known.service())
-                .and_then(|service| service.note),
+            note: known.and_then(|known| known.service()).and_then(|service| service.note),
             nodes: self.standing().nodes_of(kiosk).copied().collect(),
-            session: self
-                .session_on(kiosk)
-                .and_then(|(id, _)| self.session_on_floor(id, now)),
-            unread: known.map_or(0, |known| {
-                u16::try_from(known.unread().count()).unwrap_or(u16::MAX)
-            }),
+            session: self.session_on(kiosk).and_then(|(id, _)| self.session_on_floor(id, now)),
+            unread: known
+                .map_or(0, |known| u16::try_from(known.unread().count()).unwrap_or(u16::MAX)),
         }
     }
 
@@ -212,11 +207,7 @@ impl Site {
             .iter()
             .filter_map(|(id, names)| {
                 let (_, name) = names.winner_by(|_| ())?;
-                Some(RoomOnFloor {
-                    id: *id,
-                    name: name.name.clone(),
-                    order: name.order,
-                })
+                Some(RoomOnFloor { id: *id, name: name.name.clone(), order: name.order })
             })
             .collect();
         rooms.sort_by(|a, b| (a.order, &a.name).cmp(&(b.order, &b.name)));
@@ -225,10 +216,7 @@ impl Site {
         let served = served.filter_map(|node| self.standing().members.get(node)?.kiosk);
         let kiosks: alloc::collections::BTreeSet<_> =
             self.kiosks().keys().copied().chain(served).collect();
-        let mut tiles: Vec<_> = kiosks
-            .into_iter()
-            .map(|kiosk| self.tile(kiosk, now))
-            .collect();
+        let mut tiles: Vec<_> = kiosks.into_iter().map(|kiosk| self.tile(kiosk, now)).collect();
         tiles.sort_by(|a, b| a.name.cmp(&b.name).then(a.kiosk.cmp(&b.kiosk)));
 
         // By validity first: where a session stands is dear to work out, and there are thousands.
@@ -237,40 +225,26 @@ impl Site {
             .filter_map(|(id, session)| Some((session.issue()?.terms.until_ms, *id, session)))
             .collect();
         newest.sort_unstable_by(|(one, a, _), (other, b, _)| (other, b).cmp(&(one, a)));
-        let waiting = newest
-            .into_iter()
-            .filter(|(_, _, session)| stands_nowhere(session))
-            .take(MOST_LISTED);
+        let waiting =
+            newest.into_iter().filter(|(_, _, session)| stands_nowhere(session)).take(MOST_LISTED);
 
-        let nodes = self
-            .standing()
-            .members
-            .iter()
-            .map(|(node, member)| NodeOnFloor {
-                node: *node,
-                kind: member.kind,
-                kiosk: member.kiosk,
-                revoked: member.revoked,
-                forked: self
-                    .chain()
-                    .epochs_of(*node)
-                    .any(|e| self.chain().forks().contains_key(e)),
-            });
+        let nodes = self.standing().members.iter().map(|(node, member)| NodeOnFloor {
+            node: *node,
+            kind: member.kind,
+            kiosk: member.kiosk,
+            revoked: member.revoked,
+            forked: self.chain().epochs_of(*node).any(|e| self.chain().forks().contains_key(e)),
+        });
         let tokens = self.chain().tokens(self.standing());
         Floor {
             site: String::from(self.name()),
             settings: self.settings(),
             rooms,
             tiles,
-            sessions: waiting
-                .filter_map(|(_, id, _)| self.session_on_floor(id, now))
-                .collect(),
+            sessions: waiting.filter_map(|(_, id, _)| self.session_on_floor(id, now)).collect(),
             nodes: nodes.collect(),
             tokens: tokens
-                .map(|(token, said)| TokenOnFloor {
-                    token: *token,
-                    expires_ms: said.expires_ms,
-                })
+                .map(|(token, said)| TokenOnFloor { token: *token, expires_ms: said.expires_ms })
                 .collect(),
             collisions: u32::try_from(self.collisions().count()).unwrap_or(u32::MAX),
         }
@@ -278,8 +252,5 @@ impl Site {
 }
 
 fn stands_nowhere(session: &Session) -> bool {
-    !matches!(
-        session.state(),
-        Some(State::Open { .. } | State::Paused { .. })
-    )
+    !matches!(session.state(), Some(State::Open { .. } | State::Paused { .. }))
 }

@@ -33,10 +33,9 @@ fn from_hex<const N: usize>(text: &str) -> Result<[u8; N], NotAnId> {
     }
     let mut bytes = [0; N];
     for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        let (Some(high), Some(low)) = (
-            pair.first().copied().and_then(hex_digit),
-            pair.get(1).copied().and_then(hex_digit),
-        ) else {
+        let (Some(high), Some(low)) =
+            (pair.first().copied().and_then(hex_digit), pair.get(1).copied().and_then(hex_digit))
+        else {
             return Err(refused);
         };
         *byte = high << 4 | low;
@@ -191,9 +190,5 @@ pub fn verifies(key: &[u8; 32], parts: &[&[u8]], signature: &Signature) -> bool 
         return false;
     };
     let message = parts.concat();
-    key.verify_strict(
-        &message,
-        &ed25519_dalek::Signature::from_bytes(&signature.0),
-    )
-    .is_ok()
+    key.verify_strict(&message, &ed25519_dalek::Signature::from_bytes(&signature.0)).is_ok()
 }

@@ -48,16 +48,12 @@ impl Kiosk {
 
     /// What was last said of its service.
     pub fn service(&self) -> Option<&Service> {
-        self.service
-            .winner_by(|service| !service.in_service)
-            .map(|(_, service)| service)
+        self.service.winner_by(|service| !service.in_service).map(|(_, service)| service)
     }
 
     /// Messages that its patron has not read.
     pub fn unread(&self) -> impl Iterator<Item = &RowId> {
-        self.messages
-            .keys()
-            .filter(|message| !self.acknowledged.contains(message))
+        self.messages.keys().filter(|message| !self.acknowledged.contains(message))
     }
 
     /// Whether `message` was sent to it.

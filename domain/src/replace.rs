@@ -33,9 +33,7 @@ pub struct Replaceable<T> {
 
 impl<T> Default for Replaceable<T> {
     fn default() -> Self {
-        Replaceable {
-            members: BTreeMap::new(),
-        }
+        Replaceable { members: BTreeMap::new() }
     }
 }
 
@@ -82,21 +80,13 @@ impl<T> Replaceable<T> {
         let mut replaced = BTreeSet::new();
         for (id, newer) in members() {
             for older in newer.replaces.iter().filter(|older| **older != id) {
-                if self
-                    .members
-                    .get(older)
-                    .is_some_and(|found| counts(newer, found))
-                {
+                if self.members.get(older).is_some_and(|found| counts(newer, found)) {
                     replaced.insert(*older);
                 }
             }
         }
         let heads: Vec<_> = members().filter(|(id, _)| !replaced.contains(id)).collect();
-        if heads.is_empty() {
-            members().collect()
-        } else {
-            heads
-        }
+        if heads.is_empty() { members().collect() } else { heads }
     }
 
     /// The heads, where every member may replace every other.
@@ -106,11 +96,7 @@ impl<T> Replaceable<T> {
 
     /// The names of the heads, as the next fact must replace them.
     pub fn head_ids(&self) -> Vec<EntryId> {
-        self.heads()
-            .into_iter()
-            .map(|(id, _)| id)
-            .take(MOST_REPLACED)
-            .collect()
+        self.heads().into_iter().map(|(id, _)| id).take(MOST_REPLACED).collect()
     }
 
     /// The head that stands: the greatest rank, then the lowest hash.
@@ -118,9 +104,7 @@ impl<T> Replaceable<T> {
         self.heads()
             .into_iter()
             .max_by(|(_, a), (_, b)| {
-                rank(&a.value)
-                    .cmp(&rank(&b.value))
-                    .then_with(|| b.hash.cmp(&a.hash))
+                rank(&a.value).cmp(&rank(&b.value)).then_with(|| b.hash.cmp(&a.hash))
             })
             .map(|(id, member)| (id, &member.value))
     }

@@ -59,10 +59,9 @@ impl Site {
             Some((id, session)) => {
                 let (remaining_ms, _) = self.remaining_ms(session, moment);
                 match session.state() {
-                    Some(State::Paused { kiosk: at, .. }) if at == kiosk => Face::Paused {
-                        session: id,
-                        remaining_ms,
-                    },
+                    Some(State::Paused { kiosk: at, .. }) if at == kiosk => {
+                        Face::Paused { session: id, remaining_ms }
+                    }
                     _ => Face::Running {
                         session: id,
                         remaining_ms,
@@ -83,9 +82,7 @@ impl Site {
             site: String::from(self.name()),
             kiosk: self.kiosk_name(&kiosk),
             face,
-            messages: known
-                .map(|known| known.unread().copied().collect())
-                .unwrap_or_default(),
+            messages: known.map(|known| known.unread().copied().collect()).unwrap_or_default(),
         }
     }
 }

@@ -190,10 +190,7 @@ impl Session {
         if self.openings.contains_key(&id) {
             return false;
         }
-        if self
-            .issue()
-            .is_some_and(|issue| proven(&issue.key, &step.value, &proof))
-        {
+        if self.issue().is_some_and(|issue| proven(&issue.key, &step.value, &proof)) {
             self.life.insert(id, step.clone());
         }
         self.openings.insert(id, (proof, step)).is_none()
@@ -234,8 +231,7 @@ impl Session {
         if before == now {
             return;
         }
-        self.life
-            .remove_if(|step| matches!(step.kind, StepKind::Opened { .. }));
+        self.life.remove_if(|step| matches!(step.kind, StepKind::Opened { .. }));
         for (id, (proof, step)) in &self.openings {
             if now.is_some_and(|key| proven(&key, &step.value, proof)) {
                 self.life.insert(*id, step.clone());
@@ -263,10 +259,7 @@ impl Session {
 
     /// Forgets everything that entries said; readings, which are no entries, stay.
     pub(crate) fn only_cells(self) -> Self {
-        Session {
-            cells: self.cells,
-            ..Session::default()
-        }
+        Session { cells: self.cells, ..Session::default() }
     }
 
     /// Takes a reading in; says whether it is news. The greatest is kept, so any order and any
@@ -275,13 +268,7 @@ impl Session {
         match self.cells.get(&reading.epoch) {
             Some(known) if (known.reading.n, known.reading) >= (reading.n, reading) => false,
             _ => {
-                self.cells.insert(
-                    reading.epoch,
-                    Cell {
-                        reading,
-                        seen_boot_ms,
-                    },
-                );
+                self.cells.insert(reading.epoch, Cell { reading, seen_boot_ms });
                 true
             }
         }
@@ -333,8 +320,7 @@ impl Session {
     /// Steps that nothing follows, of kiosks that were given the code; others have no say.
     fn heads(&self) -> Vec<(EntryId, &Member<Step>)> {
         let had: BTreeSet<_> = self.opened().map(|(_, m)| m.value.kiosk).collect();
-        self.life
-            .heads_where(|step| had.contains(&step.value.kiosk), Self::follows)
+        self.life.heads_where(|step| had.contains(&step.value.kiosk), Self::follows)
     }
 
     /// Of the heads, those on kiosks that have an opening which no other opening had seen: what a
@@ -355,15 +341,9 @@ impl Session {
         }
         let unseen = self.opened().filter(|(id, _)| !seen.contains(*id));
         let kiosks: BTreeSet<_> = unseen.map(|(_, m)| m.value.kiosk).collect();
-        let contend = heads
-            .iter()
-            .filter(|(_, m)| kiosks.contains(&m.value.kiosk));
+        let contend = heads.iter().filter(|(_, m)| kiosks.contains(&m.value.kiosk));
         let contenders: Vec<_> = contend.copied().collect();
-        if contenders.is_empty() {
-            heads
-        } else {
-            contenders
-        }
+        if contenders.is_empty() { heads } else { contenders }
     }
 
     /// The names of the heads, as the next step must follow them; the one that stands is never left
@@ -372,11 +352,7 @@ impl Session {
         let winner = self.winner().map(|(id, _)| id);
         let heads = self.heads().into_iter().map(|(id, _)| id);
         let others = heads.filter(|id| Some(*id) != winner);
-        winner
-            .into_iter()
-            .chain(others)
-            .take(MOST_REPLACED)
-            .collect()
+        winner.into_iter().chain(others).take(MOST_REPLACED).collect()
     }
 
     /// The heads that stand on `kiosk`, as its next step must follow them.
@@ -473,9 +449,7 @@ impl Session {
                 continue;
             }
             let earlier = member.replaces.iter().filter(|id| {
-                self.life
-                    .get(id)
-                    .is_some_and(|other| other.value.kiosk == member.value.kiosk)
+                self.life.get(id).is_some_and(|other| other.value.kiosk == member.value.kiosk)
             });
             ahead.extend(earlier);
         }
@@ -503,14 +477,8 @@ impl Session {
             OrderKind::Resume => step.kind == StepKind::Paused,
         };
         // A close outweighs a pause given at the same time.
-        let orders: Vec<_> = seen
-            .by_ref()
-            .filter(wanted)
-            .map(|order| order.kind)
-            .collect();
-        let close = orders
-            .iter()
-            .find(|kind| matches!(kind, OrderKind::Close { .. }));
+        let orders: Vec<_> = seen.by_ref().filter(wanted).map(|order| order.kind).collect();
+        let close = orders.iter().find(|kind| matches!(kind, OrderKind::Close { .. }));
         close.or(orders.first()).copied()
     }
 
@@ -524,24 +492,18 @@ impl Session {
 
     /// Number that the next opening bears.
     pub fn next_opening(&self) -> u32 {
-        let openings = self
-            .opened()
-            .filter_map(|(_, member)| match member.value.kind {
-                StepKind::Opened { opening } => Some(opening),
-                StepKind::Paused | StepKind::Resumed | StepKind::Closed(_) => None,
-            });
+        let openings = self.opened().filter_map(|(_, member)| match member.value.kind {
+            StepKind::Opened { opening } => Some(opening),
+            StepKind::Paused | StepKind::Resumed | StepKind::Closed(_) => None,
+        });
         openings.max().unwrap_or(0).saturating_add(1)
     }
 
     /// Milliseconds granted: exact, never below zero.
     pub fn granted_ms(&self) -> u64 {
-        let issued = self
-            .issue()
-            .map_or(0, |issue| i64::from(issue.terms.seconds));
+        let issued = self.issue().map_or(0, |issue| i64::from(issue.terms.seconds));
         let extended: i64 = self.grants.values().copied().map(i64::from).sum();
-        u64::try_from(issued.saturating_add(extended))
-            .unwrap_or(0)
-            .saturating_mul(1000)
+        u64::try_from(issued.saturating_add(extended)).unwrap_or(0).saturating_mul(1000)
     }
 
     /// Milliseconds measured and charged by all epochs of nodes that opened it, not capped.
@@ -564,14 +526,8 @@ impl Session {
             })
             .collect();
         unended.sort_by_key(|r| (r.opening, r.epoch));
-        let exact: u64 = counted
-            .iter()
-            .map(|c| c.reading.used_ms)
-            .fold(0, u64::saturating_add);
-        let charged = unended
-            .iter()
-            .skip(FORGIVEN_EPOCHS)
-            .map(|r| u64::from(r.ahead_ms));
+        let exact: u64 = counted.iter().map(|c| c.reading.used_ms).fold(0, u64::saturating_add);
+        let charged = unended.iter().skip(FORGIVEN_EPOCHS).map(|r| u64::from(r.ahead_ms));
         charged.fold(exact, u64::saturating_add)
     }
 
@@ -624,12 +580,6 @@ impl Issue {
         by: By,
         hash: [u8; 32],
     ) -> Self {
-        Issue {
-            key,
-            terms,
-            label,
-            by,
-            hash,
-        }
+        Issue { key, terms, label, by, hash }
     }
 }

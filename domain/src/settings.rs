@@ -59,11 +59,7 @@ impl Settings {
             && self.warnings_min.len() <= 8
             && self.warnings_min.windows(2).all(|pair| pair[0] > pair[1])
             && !self.warnings_min.contains(&0);
-        if sane {
-            Ok(())
-        } else {
-            Err(Refusal::OutOfBounds)
-        }
+        if sane { Ok(()) } else { Err(Refusal::OutOfBounds) }
     }
 
     /// Strictness, for a conflict between two settings: the greater wins.

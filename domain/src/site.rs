@@ -119,10 +119,7 @@ impl Site {
     /// Takes the proof in that `epoch` wrote two entries with number `seq`.
     pub fn apply_fork(&mut self, epoch: EpochId, seq: u64) -> Effect {
         if self.chain.take_fork(epoch, seq) {
-            Effect {
-                changed: true,
-                ..self.restand()
-            }
+            Effect { changed: true, ..self.restand() }
         } else {
             Effect::default()
         }
@@ -140,10 +137,8 @@ impl Site {
         self.codes.clear();
         self.on.clear();
         let sessions = core::mem::take(&mut self.sessions);
-        self.sessions = sessions
-            .into_iter()
-            .map(|(id, session)| (id, session.only_cells()))
-            .collect();
+        self.sessions =
+            sessions.into_iter().map(|(id, session)| (id, session.only_cells())).collect();
     }
 
     /// Takes a reading in whose signature by its epoch was verified. `seen` is this node's moment.
@@ -157,9 +152,7 @@ impl Site {
         if !known && !self.is_counted(&register) {
             if self.waiting.len() >= MOST_WAITING && core::mem::take(&mut self.waiting_stale) {
                 let waiting = core::mem::take(&mut self.waiting).into_iter();
-                self.waiting = waiting
-                    .filter(|register| !self.is_counted(register))
-                    .collect();
+                self.waiting = waiting.filter(|register| !self.is_counted(register)).collect();
             }
             if self.waiting.len() >= MOST_WAITING {
                 return false;
@@ -173,9 +166,7 @@ impl Site {
     /// Whether an epoch's readings of a session count: its node opened that session.
     fn is_counted(&self, (session, epoch): &(SessionId, EpochId)) -> bool {
         self.node_of(epoch).is_some_and(|node| {
-            self.sessions
-                .get(session)
-                .is_some_and(|session| session.was_opened_by(node))
+            self.sessions.get(session).is_some_and(|session| session.was_opened_by(node))
         })
     }
 
@@ -204,10 +195,7 @@ impl Site {
             }
         }
         for (id, new) in &self.standing.epochs {
-            let gained = before
-                .epochs
-                .get(id)
-                .is_none_or(|old| old.below < new.below);
+            let gained = before.epochs.get(id).is_none_or(|old| old.below < new.below);
             if gained && (self.held.remove(id) || before.epochs.contains_key(id)) {
                 effect.reread.push(*id);
             }
@@ -225,10 +213,7 @@ impl Site {
         }
     }
 
-    #[allow(
-        clippy::wildcard_enum_match_arm,
-        reason = "a kind not listed is not an admin node's"
-    )]
+    #[allow(clippy::wildcard_enum_match_arm, reason = "a kind not listed is not an admin node's")]
     fn apply_from_admin(&mut self, id: EntryId, fact: &Fact) -> bool {
         let Ok(body) = fact.encode() else {
             return false;
@@ -238,59 +223,23 @@ impl Site {
         let admin = |by: &By| by.role >= OperatorRole::Admin;
         match fact {
             Fact::KioskNamed(f) if admin(&f.by) && f.name.len() <= LONGEST_NAME => {
-                let value = Named {
-                    name: f.name.clone(),
-                    room: f.room,
-                };
-                let member = Member {
-                    value,
-                    replaces: f.replaces.clone(),
-                    hash,
-                };
-                self.kiosks
-                    .entry(f.kiosk)
-                    .or_default()
-                    .named
-                    .insert(id, member)
+                let value = Named { name: f.name.clone(), room: f.room };
+                let member = Member { value, replaces: f.replaces.clone(), hash };
+                self.kiosks.entry(f.kiosk).or_default().named.insert(id, member)
             }
             Fact::KioskDescribed(f) if host(&f.by) => {
-                let value = Service {
-                    in_service: f.in_service,
-                    note: f.note,
-                };
-                let member = Member {
-                    value,
-                    replaces: f.replaces.clone(),
-                    hash,
-                };
-                self.kiosks
-                    .entry(f.kiosk)
-                    .or_default()
-                    .service
-                    .insert(id, member)
+                let value = Service { in_service: f.in_service, note: f.note };
+                let member = Member { value, replaces: f.replaces.clone(), hash };
+                self.kiosks.entry(f.kiosk).or_default().service.insert(id, member)
             }
             Fact::RoomNamed(f) if admin(&f.by) && f.name.len() <= LONGEST_NAME => {
-                let value = RoomName {
-                    name: f.name.clone(),
-                    order: f.order,
-                };
-                let member = Member {
-                    value,
-                    replaces: f.replaces.clone(),
-                    hash,
-                };
+                let value = RoomName { name: f.name.clone(), order: f.order };
+                let member = Member { value, replaces: f.replaces.clone(), hash };
                 self.rooms.entry(f.room).or_default().insert(id, member)
             }
             Fact::SettingsChanged(f) if admin(&f.by) && f.settings.check().is_ok() => {
                 let value = f.settings.clone();
-                self.settings.insert(
-                    id,
-                    Member {
-                        value,
-                        replaces: f.replaces.clone(),
-                        hash,
-                    },
-                )
+                self.settings.insert(id, Member { value, replaces: f.replaces.clone(), hash })
             }
             Fact::CodeIssued(f) if host(&f.by) && f.seconds <= MOST_SECONDS => {
                 let terms = Terms {
@@ -313,30 +262,16 @@ impl Site {
                 self.apply_extension(f)
             }
             Fact::CloseAsked(f) if host(&f.by) => {
-                let kind = OrderKind::Close {
-                    keep_rest: f.keep_rest,
-                };
-                let order = Order {
-                    kind,
-                    sees: f.sees.clone(),
-                    by: f.by,
-                };
+                let kind = OrderKind::Close { keep_rest: f.keep_rest };
+                let order = Order { kind, sees: f.sees.clone(), by: f.by };
                 self.sessions.entry(f.session).or_default().order(id, order)
             }
             Fact::PauseAsked(f) if host(&f.by) => {
-                let order = Order {
-                    kind: OrderKind::Pause,
-                    sees: f.sees.clone(),
-                    by: f.by,
-                };
+                let order = Order { kind: OrderKind::Pause, sees: f.sees.clone(), by: f.by };
                 self.sessions.entry(f.session).or_default().order(id, order)
             }
             Fact::ResumeAsked(f) if host(&f.by) => {
-                let order = Order {
-                    kind: OrderKind::Resume,
-                    sees: f.sees.clone(),
-                    by: f.by,
-                };
+                let order = Order { kind: OrderKind::Resume, sees: f.sees.clone(), by: f.by };
                 self.sessions.entry(f.session).or_default().order(id, order)
             }
             Fact::MessageSent(f) if host(&f.by) => {
@@ -348,26 +283,15 @@ impl Site {
         }
     }
 
-    #[allow(
-        clippy::wildcard_enum_match_arm,
-        reason = "a kind not listed is not a kiosk's"
-    )]
+    #[allow(clippy::wildcard_enum_match_arm, reason = "a kind not listed is not a kiosk's")]
     fn apply_from_kiosk(&mut self, id: EntryId, fact: &Fact, node: NodeId, own: KioskId) -> bool {
         let Ok(body) = fact.encode() else {
             return false;
         };
         let hash = fact_hash(&id, &body);
         let mut step = |session: SessionId, kind, replaces: &Vec<EntryId>| {
-            let value = Step {
-                kind,
-                kiosk: own,
-                node,
-            };
-            let member = Member {
-                value,
-                replaces: replaces.clone(),
-                hash,
-            };
+            let value = Step { kind, kiosk: own, node };
+            let member = Member { value, replaces: replaces.clone(), hash };
             let changed = self.sessions.entry(session).or_default().step(id, member);
             self.index(session);
             changed
@@ -385,12 +309,9 @@ impl Site {
             Fact::SessionClosed(f) if f.kiosk == own => {
                 step(f.session, StepKind::Closed(f.cause), &f.replaces)
             }
-            Fact::MessageAcknowledged(f) if f.kiosk == own => self
-                .kiosks
-                .entry(own)
-                .or_default()
-                .acknowledged
-                .insert(f.message),
+            Fact::MessageAcknowledged(f) if f.kiosk == own => {
+                self.kiosks.entry(own).or_default().acknowledged.insert(f.message)
+            }
             _ => false,
         }
     }
@@ -403,22 +324,10 @@ impl Site {
         hash: [u8; 32],
     ) -> bool {
         let kind = StepKind::Opened { opening: f.opening };
-        let value = Step {
-            kind,
-            kiosk: f.kiosk,
-            node: f.node,
-        };
-        let member = Member {
-            value,
-            replaces: f.replaces.clone(),
-            hash,
-        };
+        let value = Step { kind, kiosk: f.kiosk, node: f.node };
+        let member = Member { value, replaces: f.replaces.clone(), hash };
         let proven = opening_proven(self.id, f.session);
-        let changed = self
-            .sessions
-            .entry(f.session)
-            .or_default()
-            .open(id, f.proof, member, proven);
+        let changed = self.sessions.entry(f.session).or_default().open(id, f.proof, member, proven);
         self.index(f.session);
         changed
     }
@@ -426,11 +335,7 @@ impl Site {
     fn issue(&mut self, id: EntryId, session: SessionId, issue: Issue) -> bool {
         self.codes.entry(issue.key).or_default().insert(session);
         let proven = opening_proven(self.id, session);
-        let changed = self
-            .sessions
-            .entry(session)
-            .or_default()
-            .issue_by(id, issue, proven);
+        let changed = self.sessions.entry(session).or_default().issue_by(id, issue, proven);
         self.index(session);
         changed
     }
@@ -503,12 +408,7 @@ impl Site {
             until_ms: f.until_ms,
             place: f.place,
         };
-        let piece = Piece {
-            terms,
-            by: f.by,
-            hash,
-            codes: f.codes.clone(),
-        };
+        let piece = Piece { terms, by: f.by, hash, codes: f.codes.clone() };
         let Some(turn) = self.batches.insert(id, &f.part, piece) else {
             return false;
         };
@@ -558,9 +458,7 @@ impl Site {
 
     /// The name that the public knows; empty until its founding is known.
     pub fn name(&self) -> &str {
-        self.chain
-            .founded()
-            .map_or("", |(name, _): &(String, _)| name.as_str())
+        self.chain.founded().map_or("", |(name, _): &(String, _)| name.as_str())
     }
 
     /// Every fact about membership.
@@ -596,16 +494,12 @@ impl Site {
 
     /// One session.
     pub fn session(&self, id: &SessionId) -> Option<&Session> {
-        self.sessions
-            .get(id)
-            .filter(|session| session.issue().is_some())
+        self.sessions.get(id).filter(|session| session.issue().is_some())
     }
 
     /// The sessions whose issue is known.
     pub fn sessions(&self) -> impl Iterator<Item = (&SessionId, &Session)> {
-        self.sessions
-            .iter()
-            .filter(|(_, session)| session.issue().is_some())
+        self.sessions.iter().filter(|(_, session)| session.issue().is_some())
     }
 
     /// Rows erased for ever.
@@ -622,13 +516,11 @@ impl Site {
     pub fn session_by_code(&self, key: &CodeKey) -> Option<SessionId> {
         let shared = self.codes.get(key)?;
         let live = shared.iter().find(|id| {
-            self.session(id)
-                .and_then(Session::state)
-                .is_some_and(|state| match state {
-                    State::Withdrawn => false,
-                    State::Closed { cause, .. } => cause.reopenable(),
-                    State::Issued | State::Open { .. } | State::Paused { .. } => true,
-                })
+            self.session(id).and_then(Session::state).is_some_and(|state| match state {
+                State::Withdrawn => false,
+                State::Closed { cause, .. } => cause.reopenable(),
+                State::Issued | State::Open { .. } | State::Paused { .. } => true,
+            })
         });
         live.or(shared.first()).copied()
     }
@@ -645,11 +537,7 @@ impl Site {
 
     /// The session that stands on a kiosk; of several, the one opened last by number, then by name.
     pub fn session_on(&self, kiosk: KioskId) -> Option<(SessionId, &Session)> {
-        let standing = self
-            .on
-            .get(&kiosk)?
-            .iter()
-            .filter_map(|id| Some((*id, self.session(id)?)));
+        let standing = self.on.get(&kiosk)?.iter().filter_map(|id| Some((*id, self.session(id)?)));
         standing.max_by_key(|(id, session)| {
             let here = matches!(
                 session.state(),
@@ -666,10 +554,7 @@ impl Site {
 
     /// A kiosk's room.
     pub fn room_of(&self, kiosk: &KioskId) -> Option<RoomId> {
-        self.kiosks
-            .get(kiosk)
-            .and_then(Kiosk::named)
-            .map(|named| named.room)
+        self.kiosks.get(kiosk).and_then(Kiosk::named).map(|named| named.room)
     }
 
     /// What to call a kiosk: its name, or the start of its identifier until staff named it.

@@ -30,10 +30,7 @@ const SESSION_MS: u64 = 200;
 /// Sessions between two barriers.
 const BARRIER_EVERY: u64 = 250;
 const ENTRIES_A_SESSION: u64 = 4;
-const HOST: By = By {
-    operator: OperatorId([7; 16]),
-    role: OperatorRole::Host,
-};
+const HOST: By = By { operator: OperatorId([7; 16]), role: OperatorRole::Host };
 
 type Store = Arc<dyn LedgerStore>;
 
@@ -44,10 +41,7 @@ fn main() -> anyhow::Result<()> {
     };
     let count: u64 = count.parse().context("COUNT is a number")?;
     let opened = SledStore::open(Path::new(admin).join("store"))?;
-    ensure!(
-        opened.moved_aside.is_none(),
-        "the admin node's store is damaged"
-    );
+    ensure!(opened.moved_aside.is_none(), "the admin node's store is damaged");
     let store: Store = Arc::new(opened.store);
     let mut history = History::begin(store, node_key(admin)?, node_key(kiosk)?, count)?;
     let before = history.entries();
@@ -71,10 +65,7 @@ fn site_of(store: &Store) -> anyhow::Result<(SiteId, Vec<Fact>)> {
     loop {
         let page = store.scan_entries(after, 512)?;
         let Some((epoch, seq, _)) = page.last() else {
-            return Ok((
-                site.context("the store holds no founding of a site")?,
-                words,
-            ));
+            return Ok((site.context("the store holds no founding of a site")?, words));
         };
         after = Some((*epoch, *seq));
         for (_, _, bytes) in &page {
@@ -162,10 +153,9 @@ impl History {
 
     /// Links the two ends, and lets the kiosk learn what the admin node knows.
     fn link(&mut self) -> anyhow::Result<()> {
-        for (end, peer, kind) in [
-            (End::Kiosk, End::Admin, NodeKind::Admin),
-            (End::Admin, End::Kiosk, NodeKind::Kiosk),
-        ] {
+        for (end, peer, kind) in
+            [(End::Kiosk, End::Admin, NodeKind::Admin), (End::Admin, End::Kiosk, NodeKind::Kiosk)]
+        {
             let greeting = self.node(peer).replica.greeting()?;
             let now = self.now;
             let peer = self.node(peer).replica.me().node();
@@ -178,10 +168,7 @@ impl History {
         let whole = self.admin.entries();
         while self.kiosk.entries() < whole {
             self.pass(1_000)?;
-            ensure!(
-                self.now.boot_ms < 10_600_000,
-                "the kiosk does not learn the ledger"
-            );
+            ensure!(self.now.boot_ms < 10_600_000, "the kiosk does not learn the ledger");
         }
         // A code of the future is not opened: the kiosk's clock is the admin node's by now.
         self.pass(10_000)
@@ -201,27 +188,15 @@ impl History {
             place: Place::Anywhere,
         };
         let key = CodeKey(code.verifying_key().to_bytes());
-        self.order(Command::IssueCode {
-            session,
-            key,
-            terms,
-            label: None,
-        })?;
+        self.order(Command::IssueCode { session, key, terms, label: None })?;
         let ask = self.next_ask();
         let key = Some(Box::new(code));
         self.input(End::Kiosk, Input::Typed { ask, key })?;
         self.deliver()?;
-        self.order(Command::Extend {
-            session,
-            seconds: 900,
-        })?;
+        self.order(Command::Extend { session, seconds: 900 })?;
         let node = self.kiosk.replica.me().node();
         let kiosk = self.place;
-        self.ask(
-            End::Kiosk,
-            OnBehalf::Kiosk { kiosk, node },
-            Command::Leave { session },
-        )?;
+        self.ask(End::Kiosk, OnBehalf::Kiosk { kiosk, node }, Command::Leave { session })?;
         if self.sessions.is_multiple_of(BARRIER_EVERY) {
             self.settle()?;
         }
@@ -288,10 +263,9 @@ impl History {
             match output {
                 Output::Send { message, .. } => self.wire.push_back((end, message)),
                 Output::WakeAt(at) => self.node(end).wake_at = at,
-                Output::Reply {
-                    outcome: Err(failure),
-                    ..
-                } => self.refused = Some(failure.to_string()),
+                Output::Reply { outcome: Err(failure), .. } => {
+                    self.refused = Some(failure.to_string())
+                }
                 Output::Drop { .. } => bail!("the link was refused"),
                 // A newcomer refuses most of the first answer: it knows no author yet, and asks again.
                 Output::Notice(_)
@@ -329,11 +303,7 @@ impl Node {
                 wake_at = at;
             }
         }
-        Ok(Node {
-            replica,
-            store,
-            wake_at,
-        })
+        Ok(Node { replica, store, wake_at })
     }
 
     fn entries(&self) -> u64 {

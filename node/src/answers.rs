@@ -47,12 +47,8 @@ impl From<NotDone> for No {
     fn from(why: NotDone) -> Self {
         Self(match why {
             NotDone::Refused(refusal) => Answer::Refused(refusal),
-            NotDone::Vault(word) => Answer::Broken {
-                reason: word.to_owned(),
-            },
-            NotDone::Busy | NotDone::Broken(_) => Answer::Broken {
-                reason: why.to_string(),
-            },
+            NotDone::Vault(word) => Answer::Broken { reason: word.to_owned() },
+            NotDone::Busy | NotDone::Broken(_) => Answer::Broken { reason: why.to_string() },
         })
     }
 }
@@ -65,9 +61,7 @@ impl From<Refusal> for No {
 
 impl From<Say> for No {
     fn from(say: Say) -> Self {
-        Self(Answer::Broken {
-            reason: say.to_string(),
-        })
+        Self(Answer::Broken { reason: say.to_string() })
     }
 }
 
@@ -79,11 +73,7 @@ impl Answers {
         config: Arc<Config>,
         console_certificate: Option<[u8; 32]>,
     ) -> Self {
-        Self {
-            desk,
-            config,
-            console_certificate,
-        }
+        Self { desk, config, console_certificate }
     }
 
     /// Carries a request out.
@@ -101,19 +91,14 @@ impl Answers {
                 Ok(Answer::Status(Box::new(status)))
             }
             Request::NodeList {} => Ok(Answer::Nodes(report::nodes(&self.desk).await?)),
-            Request::CodeIssue {
-                minutes,
-                hours,
-                count,
-                place,
-            } => self.issue_codes(minutes, hours, count, &place).await,
+            Request::CodeIssue { minutes, hours, count, place } => {
+                self.issue_codes(minutes, hours, count, &place).await
+            }
             Request::TokenIssue { place, hours } => self.issue_token(&place, hours).await,
             Request::TokenList {} => {
                 let tokens = self.floor().await?.tokens.into_iter();
-                let tokens = tokens.map(|token| TokenView {
-                    token: token.token,
-                    expires_ms: token.expires_ms,
-                });
+                let tokens = tokens
+                    .map(|token| TokenView { token: token.token, expires_ms: token.expires_ms });
                 Ok(Answer::Tokens(tokens.collect()))
             }
             Request::TokenRevoke { token } => self.submit(Command::RevokeToken { token }).await,
@@ -125,12 +110,7 @@ impl Answers {
             Request::NodeRevoke { node } => self.revoke(node).await,
             Request::AdminCut { node } => self.cut_of_admin(node).await,
             Request::AdminRevoke { parts } => self.revoke_admin(parts).await,
-            Request::OperatorAdd {
-                login,
-                name,
-                role,
-                password,
-            } => {
+            Request::OperatorAdd { login, name, role, password } => {
                 let by = self.by()?.operator;
                 let desk = &self.desk;
                 desk.add_account(by, &login, name, role, &password).await?;
@@ -167,10 +147,7 @@ impl Answers {
         if self.desk.shared().vault_key.is_none() {
             return Err(Refusal::Authority);
         }
-        Ok(By {
-            operator: command_line(self.desk.node()),
-            role: OperatorRole::Admin,
-        })
+        Ok(By { operator: command_line(self.desk.node()), role: OperatorRole::Admin })
     }
 
     async fn submit(&self, command: Command) -> Result<Answer, No> {
@@ -262,12 +239,8 @@ impl Answers {
         let written = file.clone();
         let work = move || ledger::write(&store, site, &file);
         match tokio::task::spawn_blocking(work).await {
-            Ok(done) => done
-                .map(|_| Answer::Written { file: written })
-                .map_err(No::from),
-            Err(error) => Err(No(Answer::Broken {
-                reason: error.to_string(),
-            })),
+            Ok(done) => done.map(|_| Answer::Written { file: written }).map_err(No::from),
+            Err(error) => Err(No(Answer::Broken { reason: error.to_string() })),
         }
     }
 
@@ -279,18 +252,14 @@ impl Answers {
         let work = move || backup::make(&store, &config, &folder);
         match tokio::task::spawn_blocking(work).await {
             Ok(done) => done.map(|file| Answer::Written { file }).map_err(No::from),
-            Err(error) => Err(No(Answer::Broken {
-                reason: error.to_string(),
-            })),
+            Err(error) => Err(No(Answer::Broken { reason: error.to_string() })),
         }
     }
 }
 
 /// The operator id of a node's command line.
 pub(crate) fn command_line(node: NodeId) -> OperatorId {
-    let digest = Sha256::new_with_prefix(b"poste-command-line-1")
-        .chain_update(node.0)
-        .finalize();
+    let digest = Sha256::new_with_prefix(b"poste-command-line-1").chain_update(node.0).finalize();
     OperatorId(std::array::from_fn(|i| digest[i]))
 }
 

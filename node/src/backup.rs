@@ -30,16 +30,11 @@ const MEMBERSHIP: &str = "membership.json";
 const FILES: [&str; 3] = ["node.key", "vault.key", MEMBERSHIP];
 
 fn trouble(path: &Path) -> impl Fn(std::io::Error) -> Say {
-    move |error| Say::FileTrouble {
-        file: path.display().to_string(),
-        reason: error.to_string(),
-    }
+    move |error| Say::FileTrouble { file: path.display().to_string(), reason: error.to_string() }
 }
 
 fn broken(error: impl std::fmt::Display) -> Say {
-    Say::Broken {
-        reason: error.to_string(),
-    }
+    Say::Broken { reason: error.to_string() }
 }
 
 /// Makes a copy in `folder` and removes the oldest beyond those to keep. Gives its
@@ -65,9 +60,7 @@ pub(crate) fn make<S: LedgerStore>(
     let now = actors::clock::BootClock.wall_ms();
     let path = folder.join(format!("poste-{}.backup", moments::compact(now)));
     key_file::write_private_with(&path, |out| {
-        archive::write(store, &files, out)
-            .map(|_| ())
-            .map_err(broken)
+        archive::write(store, &files, out).map(|_| ()).map_err(broken)
     })?;
     prune(folder, usize::from(config.backup.keep))?;
     Ok(path)
@@ -112,15 +105,9 @@ pub(crate) fn restore(data_dir: &Path, from: &Path, alone: bool) -> Result<(), S
     }
     key_file::private_folder(data_dir)?;
     let store_path = data_dir.join("store");
-    for path in FILES
-        .map(|name| data_dir.join(name))
-        .iter()
-        .chain([&store_path])
-    {
+    for path in FILES.map(|name| data_dir.join(name)).iter().chain([&store_path]) {
         if path.exists() {
-            return Err(Say::AlreadyThere {
-                file: path.display().to_string(),
-            });
+            return Err(Say::AlreadyThere { file: path.display().to_string() });
         }
     }
     let opened = SledStore::open(&store_path).map_err(broken)?;
@@ -147,11 +134,7 @@ pub(crate) fn set_vault(data_dir: &Path, store: &Arc<SledStore>, open: bool) -> 
     }
     let key = VaultKey::load(&path).map_err(broken)?;
     let mut vault = Vault::open(Arc::clone(store), key, &mut rand::rng()).map_err(broken)?;
-    let ticket = if open {
-        vault.open_after_catch_up()
-    } else {
-        vault.shut()
-    };
+    let ticket = if open { vault.open_after_catch_up() } else { vault.shut() };
     ticket.map_err(broken)?;
     store.barrier().map_err(broken)?;
     Ok(())
@@ -162,9 +145,7 @@ pub(crate) fn set_vault(data_dir: &Path, store: &Arc<SledStore>, open: bool) -> 
 pub(crate) fn until_next(at: TimeOfDay, now_ms: i64, offset_s: i64) -> u64 {
     const DAY_MS: i64 = 24 * 3_600_000;
     let due = (i64::from(at.hour) * 60 + i64::from(at.minute)) * 60_000;
-    let of_day = now_ms
-        .saturating_add(offset_s.saturating_mul(1000))
-        .rem_euclid(DAY_MS);
+    let of_day = now_ms.saturating_add(offset_s.saturating_mul(1000)).rem_euclid(DAY_MS);
     let wait = (due - of_day).rem_euclid(DAY_MS);
     u64::try_from(if wait == 0 { DAY_MS } else { wait }).unwrap_or_default()
 }

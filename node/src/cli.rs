@@ -387,9 +387,7 @@ fn carry_out(cli: Cli) -> anyhow::Result<String> {
 
 fn configuration(path: &std::path::Path) -> Result<Config, Say> {
     if path == std::path::Path::new(DEFAULT_CONFIG) && !path.exists() {
-        return Err(Say::ConfigMissing {
-            file: path.display().to_string(),
-        });
+        return Err(Say::ConfigMissing { file: path.display().to_string() });
     }
     Config::read(path)
 }

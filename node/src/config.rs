@@ -95,10 +95,7 @@ pub(crate) struct DiscoveryConfig {
 
 impl Default for DiscoveryConfig {
     fn default() -> Self {
-        Self {
-            interfaces: vec!["lo".to_owned()],
-            static_peers: Vec::new(),
-        }
+        Self { interfaces: vec!["lo".to_owned()], static_peers: Vec::new() }
     }
 }
 
@@ -119,11 +116,7 @@ pub(crate) struct ConsoleConfig {
 
 impl Default for ConsoleConfig {
     fn default() -> Self {
-        Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 8443)),
-            plain: false,
-            urls: Vec::new(),
-        }
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8443)), plain: false, urls: Vec::new() }
     }
 }
 
@@ -178,10 +171,7 @@ pub(crate) struct OpsConfig {
 
 impl Default for OpsConfig {
     fn default() -> Self {
-        Self {
-            enabled: true,
-            listen: SocketAddr::from(([127, 0, 0, 1], 9464)),
-        }
+        Self { enabled: true, listen: SocketAddr::from(([127, 0, 0, 1], 9464)) }
     }
 }
 
@@ -202,11 +192,7 @@ pub(crate) struct LogConfig {
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self {
-            filter: "info,ractor=warn,ractor_cluster=warn".to_owned(),
-            dir: None,
-            keep: 14,
-        }
+        Self { filter: "info,ractor=warn,ractor_cluster=warn".to_owned(), dir: None, keep: 14 }
     }
 }
 
@@ -225,14 +211,7 @@ pub(crate) struct BackupConfig {
 
 impl Default for BackupConfig {
     fn default() -> Self {
-        Self {
-            dir: None,
-            at: TimeOfDay {
-                hour: 2,
-                minute: 30,
-            },
-            keep: 14,
-        }
+        Self { dir: None, at: TimeOfDay { hour: 2, minute: 30 }, keep: 14 }
     }
 }
 
@@ -270,9 +249,7 @@ impl<'de> Deserialize<'de> for TimeOfDay {
         });
         match parsed {
             Some((hour, minute)) if hour < 24 && minute < 60 => Ok(Self { hour, minute }),
-            _ => Err(D::Error::custom(
-                "a time of day is written HH:MM, from 00:00 to 23:59",
-            )),
+            _ => Err(D::Error::custom("a time of day is written HH:MM, from 00:00 to 23:59")),
         }
     }
 }
@@ -305,12 +282,7 @@ impl Config {
             Say::ConfigWrong {
                 file: file.to_owned(),
                 line,
-                text: text
-                    .lines()
-                    .nth(line - 1)
-                    .unwrap_or_default()
-                    .trim()
-                    .to_owned(),
+                text: text.lines().nth(line - 1).unwrap_or_default().trim().to_owned(),
                 reason: error.message().trim().to_owned(),
             }
         })?;
@@ -325,12 +297,7 @@ impl Config {
             Err(Say::ConfigWrong {
                 file: file.to_owned(),
                 line,
-                text: text
-                    .lines()
-                    .nth(line - 1)
-                    .unwrap_or_default()
-                    .trim()
-                    .to_owned(),
+                text: text.lines().nth(line - 1).unwrap_or_default().trim().to_owned(),
                 reason: reason.to_owned(),
             })
         };
@@ -363,20 +330,13 @@ impl Config {
 
     /// Folder of the daily log files.
     pub(crate) fn log_dir(&self) -> PathBuf {
-        self.log
-            .dir
-            .clone()
-            .unwrap_or_else(|| self.data_dir.join("log"))
+        self.log.dir.clone().unwrap_or_else(|| self.data_dir.join("log"))
     }
 }
 
 /// The line, from 1, that holds the byte at `offset`.
 fn line_of(text: &str, offset: usize) -> usize {
-    1 + text
-        .bytes()
-        .take(offset)
-        .filter(|&byte| byte == b'\n')
-        .count()
+    1 + text.bytes().take(offset).filter(|&byte| byte == b'\n').count()
 }
 
 /// The last line that sets `field`, or 1. Good enough for a message: the two
@@ -402,9 +362,7 @@ fn interfaces<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>,
         // IFNAMSIZ is 16 with its closing zero.
         let known_shape = !name.is_empty()
             && name.len() <= 15
-            && name
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"-_.:@".contains(&b));
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:@".contains(&b));
         if !known_shape {
             return Err(D::Error::custom(format!(
                 "{name:?} is not the name of a network interface"
@@ -424,10 +382,7 @@ fn static_peers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Socket
     if peers.len() > 64 {
         return Err(D::Error::custom("at most 64 static peers"));
     }
-    if let Some(peer) = peers
-        .iter()
-        .find(|peer| peer.port() == 0 || peer.ip().is_unspecified())
-    {
+    if let Some(peer) = peers.iter().find(|peer| peer.port() == 0 || peer.ip().is_unspecified()) {
         return Err(D::Error::custom(format!("{peer} cannot be dialled")));
     }
     Ok(peers)
@@ -446,9 +401,7 @@ fn urls<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Er
         // They go into other nodes' Content-Security-Policy: an origin, nothing else.
         let is_origin = !host.is_empty()
             && url.len() <= 128
-            && host
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"-.:[]".contains(&b));
+            && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.:[]".contains(&b));
         if !is_origin {
             return Err(D::Error::custom(format!(
                 "{url:?} is not an address such as https://accueil.example:8443"
@@ -469,9 +422,7 @@ fn kiosk_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::E
 fn loopback<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
     let address = SocketAddr::deserialize(deserializer)?;
     if !address.ip().is_loopback() {
-        return Err(D::Error::custom(format!(
-            "{address} is not on loopback (127.0.0.1)"
-        )));
+        return Err(D::Error::custom(format!("{address} is not on loopback (127.0.0.1)")));
     }
     Ok(address)
 }

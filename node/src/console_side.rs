@@ -66,23 +66,18 @@ impl ConsoleSide {
 
     async fn find(&self, mine: impl Fn(&KeptAccount) -> bool) -> Result<Option<Account>, NotDone> {
         let accounts = self.desk.accounts().await.map_err(not_done)?;
-        Ok(accounts
-            .into_iter()
-            .find(|account| mine(account))
-            .filter(may_sign_in)
-            .map(|account| Account {
+        Ok(accounts.into_iter().find(|account| mine(account)).filter(may_sign_in).map(|account| {
+            Account {
                 operator: account.operator,
                 name: account.name,
                 role: account.role,
                 password_changed_ms: account.password_changed_ms.unwrap_or_default(),
-            }))
+            }
+        }))
     }
 
     fn accepted(&self, done: Done) -> Accepted {
-        Accepted {
-            entries: done.entries,
-            at_ms: self.now_ms(),
-        }
+        Accepted { entries: done.entries, at_ms: self.now_ms() }
     }
 }
 
@@ -101,10 +96,7 @@ impl ConsoleDesk for ConsoleSide {
 
     fn admin_nodes(&self) -> Vec<NodeId> {
         let view = self.view.borrow();
-        view.admins
-            .iter()
-            .map(|admin| NodeId(admin.node.0))
-            .collect()
+        view.admins.iter().map(|admin| NodeId(admin.node.0)).collect()
     }
 
     fn sign(&self, bytes: &[u8]) -> [u8; 64] {
@@ -137,15 +129,8 @@ impl ConsoleDesk for ConsoleSide {
         let issued = self.desk.issue(by, request, batch).await;
         let issued = issued.map_err(not_done)?;
         Ok(Issued {
-            accepted: Accepted {
-                entries: issued.entries,
-                at_ms: self.now_ms(),
-            },
-            codes: issued
-                .codes
-                .into_iter()
-                .map(|(session, code)| (session, Some(code)))
-                .collect(),
+            accepted: Accepted { entries: issued.entries, at_ms: self.now_ms() },
+            codes: issued.codes.into_iter().map(|(session, code)| (session, Some(code))).collect(),
         })
     }
 
@@ -218,11 +203,7 @@ fn not_done(why: DeskNotDone) -> NotDone {
 /// The desk's picture in the console's shapes.
 fn live_view(now: &FloorNow) -> LiveView {
     let around = Around {
-        stamp: Stamp {
-            as_of_ms: now.as_of_ms,
-            node: HexKey(now.node.0),
-            behind_ms: now.behind_ms,
-        },
+        stamp: Stamp { as_of_ms: now.as_of_ms, node: HexKey(now.node.0), behind_ms: now.behind_ms },
         fingerprint: now.fingerprint,
         links: &now.links,
         labels: &now.texts,
@@ -252,11 +233,9 @@ fn delivery_view(progress: &Progress, now: &FloorNow) -> DeliveryView {
     let stage = match delivery.confirmed_ms {
         Some(at_ms) => Stage::Confirmed { at_ms, n, m },
         None => match delivery.kiosk.filter(|_| !progress.kiosk_linked) {
-            Some(kiosk) => Stage::Waiting {
-                since_ms: last_seen(kiosk, now).unwrap_or(delivery.at_ms),
-                n,
-                m,
-            },
+            Some(kiosk) => {
+                Stage::Waiting { since_ms: last_seen(kiosk, now).unwrap_or(delivery.at_ms), n, m }
+            }
             None if n > 1 => Stage::Replicated { n, m },
             None => Stage::Accepted,
         },

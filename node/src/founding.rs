@@ -23,9 +23,7 @@ use crate::seed::random_bytes;
 use crate::texts::Say;
 
 fn broken(error: impl std::fmt::Display) -> Say {
-    Say::Broken {
-        reason: error.to_string(),
-    }
+    Say::Broken { reason: error.to_string() }
 }
 
 /// The first operator's account, an administrator's, its password checked.
@@ -33,12 +31,9 @@ fn broken(error: impl std::fmt::Display) -> Say {
 /// # Errors
 /// [`Say::LoginOdd`], [`Say::PasswordWeak`].
 pub(crate) fn first_account(login: &str, name: &str, typed: &str) -> Result<NewAccount, Say> {
-    let parsed = Login::parse(login).map_err(|_| Say::LoginOdd {
-        login: login.to_owned(),
-    })?;
-    password::check(typed, &parsed, name).map_err(|refusal| Say::PasswordWeak {
-        reason: refusal.to_string(),
-    })?;
+    let parsed = Login::parse(login).map_err(|_| Say::LoginOdd { login: login.to_owned() })?;
+    password::check(typed, &parsed, name)
+        .map_err(|refusal| Say::PasswordWeak { reason: refusal.to_string() })?;
     Ok(NewAccount {
         operator: OperatorId(random_bytes()?),
         name: name.to_owned(),

@@ -31,13 +31,11 @@ const BREATH: Duration = Duration::from_millis(100);
 /// # Errors
 /// [`Say::PortTaken`], which names both.
 pub(crate) async fn listen(what: &str, address: SocketAddr) -> Result<TcpListener, Say> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| Say::PortTaken {
-            what: what.to_owned(),
-            address: address.to_string(),
-            reason: error.to_string(),
-        })
+    TcpListener::bind(address).await.map_err(|error| Say::PortTaken {
+        what: what.to_owned(),
+        address: address.to_string(),
+        reason: error.to_string(),
+    })
 }
 
 /// Serves `filter` until dropped, to at most `connections` at once; one more is
@@ -77,10 +75,7 @@ async fn connection(stream: TcpStream, filter: BoxedFilter<(Response,)>) {
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
         .max_buf_size(HEAD_MAX)
-        .serve_connection(
-            TokioIo::new(stream),
-            TowerToHyperService::new(warp::service(filter)),
-        )
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(warp::service(filter)))
         .with_upgrades()
         .await;
     if let Err(error) = served {
@@ -101,11 +96,7 @@ mod tests {
     async fn port_in_use_is_named() {
         let taken = listen("ops.listen", "127.0.0.1:0".parse().unwrap()).await;
         let address = taken.as_ref().unwrap().local_addr().unwrap();
-        let Err(Say::PortTaken {
-            what,
-            address: named,
-            ..
-        }) = listen("kiosk.page", address).await
+        let Err(Say::PortTaken { what, address: named, .. }) = listen("kiosk.page", address).await
         else {
             panic!("bound twice");
         };
@@ -125,10 +116,7 @@ mod tests {
         // Closed or reset: either way it ends without a byte.
         third.read_to_end(&mut nothing).await.ok();
         assert!(nothing.is_empty());
-        first
-            .write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
-            .await
-            .unwrap();
+        first.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
         let mut answer = String::new();
         first.read_to_string(&mut answer).await.unwrap();
         assert!(answer.ends_with("hello"), "{answer}");

@@ -130,11 +130,7 @@ impl Invitation {
                 return None;
             }
         }
-        Some(Self {
-            site: SiteId(*site),
-            right,
-            addresses,
-        })
+        Some(Self { site: SiteId(*site), right, addresses })
     }
 }
 
@@ -168,21 +164,15 @@ mod tests {
             Right::Admitted(Signature([9; 64])),
             Right::KioskToken(Seed::from_bytes([4; 32]), kiosk),
         ] {
-            let other = Invitation {
-                right,
-                addresses: Vec::new(),
-                ..invitation()
-            };
+            let other = Invitation { right, addresses: Vec::new(), ..invitation() };
             assert_eq!(Invitation::read(&other.write()).unwrap(), other);
         }
     }
 
     #[test]
     fn addresses_beyond_the_bound_are_left_out() {
-        let many = Invitation {
-            addresses: vec!["192.168.10.5:7443".parse().unwrap(); 9],
-            ..invitation()
-        };
+        let many =
+            Invitation { addresses: vec!["192.168.10.5:7443".parse().unwrap(); 9], ..invitation() };
         let read = Invitation::read(&many.write()).unwrap();
         assert_eq!(read.addresses.len(), 4);
     }
@@ -193,10 +183,7 @@ mod tests {
         let mut typo = line.clone();
         typo.replace_range(20..21, if &line[20..21] == "Z" { "Y" } else { "Z" });
         assert!(matches!(Invitation::read(&typo), Err(Say::InvitationTypo)));
-        assert!(matches!(
-            Invitation::read("K7QM-2XPD"),
-            Err(Say::InvitationOther)
-        ));
+        assert!(matches!(Invitation::read("K7QM-2XPD"), Err(Say::InvitationOther)));
     }
 
     #[test]

@@ -14,10 +14,7 @@ use crate::seed::Seed;
 use crate::texts::Say;
 
 fn broken(path: &Path, error: &std::io::Error) -> Say {
-    Say::FileTrouble {
-        file: path.display().to_string(),
-        reason: error.to_string(),
-    }
+    Say::FileTrouble { file: path.display().to_string(), reason: error.to_string() }
 }
 
 /// Makes `folder` and what leads to it, for this account only.
@@ -25,11 +22,7 @@ fn broken(path: &Path, error: &std::io::Error) -> Say {
 /// # Errors
 /// When it cannot be made, or is there and open to others.
 pub(crate) fn private_folder(folder: &Path) -> Result<(), Say> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .map_err(|e| broken(folder, &e))?;
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|e| broken(folder, &e))?;
     let metadata = fs::metadata(folder).map_err(|e| broken(folder, &e))?;
     if metadata.mode() & 0o077 != 0 {
         fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
@@ -43,9 +36,7 @@ pub(crate) fn private_folder(folder: &Path) -> Result<(), Say> {
 /// # Errors
 /// When the disk refuses; what was at `path` is then still there.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Say> {
-    write_private_with(path, |file| {
-        file.write_all(bytes).map_err(|error| broken(path, &error))
-    })
+    write_private_with(path, |file| file.write_all(bytes).map_err(|error| broken(path, &error)))
 }
 
 /// As [`write_private`], for what is too large to hold: `write` writes it.
@@ -96,9 +87,7 @@ pub(crate) fn write_private_with(
 /// is never replaced by accident.
 pub(crate) fn create_seed(path: &Path, seed: &Seed) -> Result<(), Say> {
     if path.exists() {
-        return Err(Say::AlreadyThere {
-            file: path.display().to_string(),
-        });
+        return Err(Say::AlreadyThere { file: path.display().to_string() });
     }
     write_private(path, seed.bytes())
 }
@@ -112,18 +101,14 @@ pub(crate) fn read_seed(path: &Path) -> Result<Seed, Say> {
     let file = File::open(path).map_err(|e| broken(path, &e))?;
     let mode = file.metadata().map_err(|e| broken(path, &e))?.mode();
     if mode & 0o077 != 0 {
-        return Err(Say::KeyOpenToOthers {
-            file: path.display().to_string(),
-            mode: mode & 0o777,
-        });
+        return Err(Say::KeyOpenToOthers { file: path.display().to_string(), mode: mode & 0o777 });
     }
     let mut bytes = Zeroizing::new(Vec::with_capacity(40));
-    file.take(33)
-        .read_to_end(&mut bytes)
-        .map_err(|e| broken(path, &e))?;
-    let whole: [u8; 32] = bytes.as_slice().try_into().map_err(|_| Say::KeyNotWhole {
-        file: path.display().to_string(),
-    })?;
+    file.take(33).read_to_end(&mut bytes).map_err(|e| broken(path, &e))?;
+    let whole: [u8; 32] = bytes
+        .as_slice()
+        .try_into()
+        .map_err(|_| Say::KeyNotWhole { file: path.display().to_string() })?;
     Ok(Seed::from_bytes(whole))
 }
 
@@ -160,10 +145,7 @@ mod tests {
         let path = folder.path().join("node.key");
         create_seed(&path, &Seed::fresh().unwrap()).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        assert!(matches!(
-            read_seed(&path),
-            Err(Say::KeyOpenToOthers { mode: 0o640, .. })
-        ));
+        assert!(matches!(read_seed(&path), Err(Say::KeyOpenToOthers { mode: 0o640, .. })));
     }
 
     #[test]

@@ -20,11 +20,8 @@ const WAITING_ACTS: usize = 8;
 /// What the page is served from, on the node whose view and seat these are.
 pub(crate) fn source(views: watch::Receiver<Option<Arc<View>>>, seat: Seat, own: &str) -> Source {
     let (acts, asked) = mpsc::channel(WAITING_ACTS);
-    let (told, screens) = watch::channel(Arc::new(screen_view(
-        views.borrow().as_deref(),
-        own,
-        Instant::now(),
-    )));
+    let (told, screens) =
+        watch::channel(Arc::new(screen_view(views.borrow().as_deref(), own, Instant::now())));
     tokio::spawn(show(views, told, own.to_owned()));
     tokio::spawn(carry_out(asked, seat));
     Source { screens, acts }
@@ -75,10 +72,7 @@ fn screen_view(view: Option<&View>, own: &str, at: Instant) -> ScreenView {
             face: Face::OutOfService,
             messages: Vec::new(),
         };
-        return ScreenView {
-            state: StateWord::Waiting,
-            ..ScreenView::of(&screen, at)
-        };
+        return ScreenView { state: StateWord::Waiting, ..ScreenView::of(&screen, at) };
     };
     let mut shown = ScreenView::of(&view.screen, at);
     if shown.kiosk.is_empty() {
@@ -93,18 +87,10 @@ fn screen_view(view: Option<&View>, own: &str, at: Instant) -> ScreenView {
     // Another kiosk keeps the session: time to save, while it still runs here.
     if let Some(grace_ms) = view.displaced_in_ms {
         shown.state = StateWord::Ended;
-        shown.ends = Some(EndsView {
-            cause: Cause::Displaced,
-            grace_ms,
-            step: StepWord::Grace,
-        });
+        shown.ends = Some(EndsView { cause: Cause::Displaced, grace_ms, step: StepWord::Grace });
     } else if let (Some((cause, left_ms)), Face::Locked) = (view.ended, &view.screen.face) {
         shown.state = StateWord::Ended;
-        shown.ends = Some(EndsView {
-            cause,
-            grace_ms: left_ms,
-            step: StepWord::Grace,
-        });
+        shown.ends = Some(EndsView { cause, grace_ms: left_ms, step: StepWord::Grace });
     }
     shown
 }
@@ -164,11 +150,8 @@ mod tests {
         let shown = screen_view(Some(&ended), "", Instant::now());
         assert_eq!(shown.state, StateWord::Ended);
         assert_eq!(shown.ends.unwrap().cause, Cause::Staff);
-        ended.screen.face = Face::Running {
-            session: SessionId([1; 16]),
-            remaining_ms: 60_000,
-            warning_min: None,
-        };
+        ended.screen.face =
+            Face::Running { session: SessionId([1; 16]), remaining_ms: 60_000, warning_min: None };
         let shown = screen_view(Some(&ended), "", Instant::now());
         assert_eq!(shown.state, StateWord::Running);
         ended.displaced_in_ms = Some(20_000);

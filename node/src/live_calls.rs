@@ -17,10 +17,7 @@ pub(crate) struct Answering {
 impl Answering {
     /// Answers for a node whose console, if it has one, is at `pages`.
     pub(crate) fn new(pages: Vec<String>) -> Self {
-        Self {
-            pages,
-            shared: OnceLock::new(),
-        }
+        Self { pages, shared: OnceLock::new() }
     }
 
     /// Lets it see the node, once that is there.

@@ -27,10 +27,7 @@ pub(crate) const SAID: &str = "poste::said";
 /// A folder that cannot be written in.
 pub(crate) fn start(config: &Config) -> Result<WorkerGuard, Say> {
     let folder = config.log_dir();
-    let trouble = |reason: String| Say::LogTrouble {
-        folder: folder.display().to_string(),
-        reason,
-    };
+    let trouble = |reason: String| Say::LogTrouble { folder: folder.display().to_string(), reason };
     key_file::private_folder(&folder)?;
     let file = RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
@@ -39,10 +36,8 @@ pub(crate) fn start(config: &Config) -> Result<WorkerGuard, Say> {
         .max_log_files(usize::from(config.log.keep))
         .build(&folder)
         .map_err(|error| trouble(error.to_string()))?;
-    let (file, guard) = NonBlockingBuilder::default()
-        .buffered_lines_limit(WAITING_LINES)
-        .lossy(true)
-        .finish(file);
+    let (file, guard) =
+        NonBlockingBuilder::default().buffered_lines_limit(WAITING_LINES).lossy(true).finish(file);
     let filter =
         EnvFilter::try_new(&config.log.filter).map_err(|error| trouble(error.to_string()))?;
     Registry::default()

@@ -47,9 +47,8 @@ fn fingerprint_in(class: &Path, stand_in: &str) -> Result<[u8; 32], Say> {
     } else {
         format!("stand-in:{stand_in}")
     };
-    let digest = Sha256::new_with_prefix(b"poste-machine-1")
-        .chain_update(identity.as_bytes())
-        .finalize();
+    let digest =
+        Sha256::new_with_prefix(b"poste-machine-1").chain_update(identity.as_bytes()).finalize();
     Ok(digest.into())
 }
 

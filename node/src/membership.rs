@@ -107,10 +107,7 @@ impl Membership {
         let site = invitation.site;
         let (kind, kiosk, certificates) = match &invitation.right {
             Right::Admitted(signature) => {
-                let fact = Fact::from(AdminAdmitted {
-                    node,
-                    signature: *signature,
-                });
+                let fact = Fact::from(AdminAdmitted { node, signature: *signature });
                 if !fact.certificate_holds(&site) {
                     return Err(Say::InvitationForAnother);
                 }
@@ -129,13 +126,7 @@ impl Membership {
                 (Kind::Kiosk, Some(*kiosk), vec![fact])
             }
         };
-        Ok(Self {
-            site,
-            kind,
-            kiosk,
-            certificates,
-            members: invitation.addresses.clone(),
-        })
+        Ok(Self { site, kind, kiosk, certificates, members: invitation.addresses.clone() })
     }
 
     /// The place that an operator gave a kiosk at the admin node that answers at `address`.
@@ -156,10 +147,8 @@ impl Membership {
     /// A file that cannot be read, or is not what was written.
     pub(crate) fn read(data_dir: &Path) -> Result<Option<Self>, Say> {
         let path = path(data_dir);
-        let trouble = |reason: String| Say::FileTrouble {
-            file: path.display().to_string(),
-            reason,
-        };
+        let trouble =
+            |reason: String| Say::FileTrouble { file: path.display().to_string(), reason };
         match fs::metadata(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(trouble(error.to_string())),
@@ -199,14 +188,10 @@ impl Membership {
     pub(crate) fn create(&self, data_dir: &Path) -> Result<(), Say> {
         let path = path(data_dir);
         if path.exists() {
-            return Err(Say::HasSite {
-                folder: data_dir.display().to_string(),
-            });
+            return Err(Say::HasSite { folder: data_dir.display().to_string() });
         }
-        let trouble = |reason: String| Say::FileTrouble {
-            file: path.display().to_string(),
-            reason,
-        };
+        let trouble =
+            |reason: String| Say::FileTrouble { file: path.display().to_string(), reason };
         let mut certificates = Vec::with_capacity(self.certificates.len());
         for fact in &self.certificates {
             let body = fact.encode().map_err(|error| trouble(error.to_string()))?;
@@ -233,10 +218,7 @@ fn path(data_dir: &Path) -> PathBuf {
 
 /// The site key's word that `node` is an admin node.
 pub(crate) fn admission(key: &SiteKey, node: NodeId) -> AdminAdmitted {
-    AdminAdmitted {
-        node,
-        signature: key.sign(&admin_admission_bytes(&key.site(), &node)),
-    }
+    AdminAdmitted { node, signature: key.sign(&admin_admission_bytes(&key.site(), &node)) }
 }
 
 fn self_admission(
@@ -247,14 +229,7 @@ fn self_admission(
     machine: [u8; 32],
 ) -> Fact {
     let signature: Signature = token.sign(&node_admission_bytes(&site, &node, &kiosk, &machine));
-    NodeAdmitted {
-        node,
-        token: TokenId(token.public()),
-        kiosk,
-        machine,
-        signature,
-    }
-    .into()
+    NodeAdmitted { node, token: TokenId(token.public()), kiosk, machine, signature }.into()
 }
 
 /// The key of the node in `data_dir`, made there if there is none yet.

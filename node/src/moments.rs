@@ -15,10 +15,8 @@ pub(crate) fn compact(ms: i64) -> String {
 }
 
 fn formatted(ms: i64, format: &str) -> String {
-    Timestamp::from_millisecond(ms).map_or_else(
-        |_| format!("{ms} ms"),
-        |moment| moment.strftime(format).to_string(),
-    )
+    Timestamp::from_millisecond(ms)
+        .map_or_else(|_| format!("{ms} ms"), |moment| moment.strftime(format).to_string())
 }
 
 /// How far this machine's local time is ahead of UTC at `ms`, in seconds.

@@ -59,44 +59,18 @@ impl Metrics {
             i64::try_from(figure).unwrap_or(i64::MAX)
         }
         let told: [(&str, &str, Figure); 10] = [
-            (
-                "poste_writable",
-                "1 while the node can write to its disk",
-                |f| i64::from(f.writable),
-            ),
-            ("poste_joined", "1 once the node has joined its site", |f| {
-                i64::from(f.joined)
+            ("poste_writable", "1 while the node can write to its disk", |f| i64::from(f.writable)),
+            ("poste_joined", "1 once the node has joined its site", |f| i64::from(f.joined)),
+            ("poste_links_admin", "Links to admin nodes", |f| i64::from(f.links_admin)),
+            ("poste_links_kiosk", "Links to kiosks", |f| i64::from(f.links_kiosk)),
+            ("poste_ledger_entries", "Entries of the ledger held here", |f| whole(f.entries)),
+            ("poste_entries_written", "Entries written by this process", |f| whole(f.written)),
+            ("poste_sessions_running", "Sessions that run down", |f| i64::from(f.sessions_running)),
+            ("poste_kiosks", "Kiosks of the site", |f| i64::from(f.kiosks)),
+            ("poste_forks", "Epochs proven to have two histories", |f| i64::from(f.forks)),
+            ("poste_time_trusted", "1 while site time is an admin node's", |f| {
+                i64::from(f.time_trusted)
             }),
-            ("poste_links_admin", "Links to admin nodes", |f| {
-                i64::from(f.links_admin)
-            }),
-            ("poste_links_kiosk", "Links to kiosks", |f| {
-                i64::from(f.links_kiosk)
-            }),
-            (
-                "poste_ledger_entries",
-                "Entries of the ledger held here",
-                |f| whole(f.entries),
-            ),
-            (
-                "poste_entries_written",
-                "Entries written by this process",
-                |f| whole(f.written),
-            ),
-            ("poste_sessions_running", "Sessions that run down", |f| {
-                i64::from(f.sessions_running)
-            }),
-            ("poste_kiosks", "Kiosks of the site", |f| {
-                i64::from(f.kiosks)
-            }),
-            ("poste_forks", "Epochs proven to have two histories", |f| {
-                i64::from(f.forks)
-            }),
-            (
-                "poste_time_trusted",
-                "1 while site time is an admin node's",
-                |f| i64::from(f.time_trusted),
-            ),
         ];
         let registry = Registry::new();
         let mut gauges = Vec::with_capacity(told.len());
@@ -128,30 +102,22 @@ where
     A: Future<Output = Figures> + Send,
 {
     let gather = warp::any().then(figures);
-    let health = warp::path!("healthz")
-        .and(gather.clone())
-        .map(|figures: Figures| {
-            let status = if figures.writable {
-                StatusCode::OK
-            } else {
-                StatusCode::SERVICE_UNAVAILABLE
-            };
-            let text = format!(
-                "{{\"writable\":{},\"joined\":{}}}\n",
-                figures.writable, figures.joined
-            );
-            reply(status, "application/json", text.into_bytes())
-        });
-    let metrics = warp::path!("metrics")
-        .and(gather)
-        .map(move |figures: Figures| match metrics.text(&figures) {
+    let health = warp::path!("healthz").and(gather.clone()).map(|figures: Figures| {
+        let status =
+            if figures.writable { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        let text = format!("{{\"writable\":{},\"joined\":{}}}\n", figures.writable, figures.joined);
+        reply(status, "application/json", text.into_bytes())
+    });
+    let metrics = warp::path!("metrics").and(gather).map(move |figures: Figures| {
+        match metrics.text(&figures) {
             Ok(text) => reply(StatusCode::OK, "text/plain; version=0.0.4", text),
             Err(error) => reply(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "text/plain",
                 format!("{error}\n").into_bytes(),
             ),
-        });
+        }
+    });
     warp::get().and(health.or(metrics).unify())
 }
 
@@ -173,9 +139,7 @@ where
     F: Fn() -> A + Clone + Send + Sync + 'static,
     A: Future<Output = Figures> + Send + 'static,
 {
-    let metrics = Metrics::new().map_err(|error| Say::Broken {
-        reason: error.to_string(),
-    })?;
+    let metrics = Metrics::new().map_err(|error| Say::Broken { reason: error.to_string() })?;
     let routes = routes(figures, Arc::new(metrics))
         .recover(|_| async {
             Ok::<_, Infallible>(reply(StatusCode::NOT_FOUND, "text/plain", Vec::new()))
@@ -208,15 +172,10 @@ mod tests {
 
     #[tokio::test]
     async fn health_follows_the_disk_and_metrics_the_figures() {
-        let listener = listen("ops.listen", "127.0.0.1:0".parse().unwrap())
-            .await
-            .unwrap();
+        let listener = listen("ops.listen", "127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (told, figures) = watch::channel(Figures {
-            writable: true,
-            entries: 42,
-            ..Figures::default()
-        });
+        let (told, figures) =
+            watch::channel(Figures { writable: true, entries: 42, ..Figures::default() });
         tokio::spawn(serve(listener, move || {
             let figures = figures.borrow().clone();
             async move { figures }

@@ -65,21 +65,9 @@ const SECURITY: [(&str, &str); 6] = [
 
 /// The page's files: path, type, bytes.
 const FILES: [(&str, &str, &[u8]); 3] = [
-    (
-        "/",
-        "text/html; charset=utf-8",
-        include_bytes!("../page/index.html"),
-    ),
-    (
-        "/kiosk.css",
-        "text/css; charset=utf-8",
-        include_bytes!("../page/kiosk.css"),
-    ),
-    (
-        "/kiosk.js",
-        "text/javascript; charset=utf-8",
-        include_bytes!("../page/kiosk.js"),
-    ),
+    ("/", "text/html; charset=utf-8", include_bytes!("../page/index.html")),
+    ("/kiosk.css", "text/css; charset=utf-8", include_bytes!("../page/kiosk.css")),
+    ("/kiosk.js", "text/javascript; charset=utf-8", include_bytes!("../page/kiosk.js")),
 ];
 
 /// What the patron did.
@@ -179,12 +167,10 @@ fn routes(
         .and(warp::path::full())
         .and(warp::header::headers_cloned())
         .and(warp::body::stream())
-        .then(
-            move |method: Method, path: warp::path::FullPath, headers: HeaderMap, body| {
-                let server = Arc::clone(&server);
-                async move { server.answer(&method, path.as_str(), &headers, body).await }
-            },
-        );
+        .then(move |method: Method, path: warp::path::FullPath, headers: HeaderMap, body| {
+            let server = Arc::clone(&server);
+            async move { server.answer(&method, path.as_str(), &headers, body).await }
+        });
     follow
         .or(rest)
         .unify()
@@ -222,15 +208,12 @@ impl Server {
             return turned(StatusCode::SERVICE_UNAVAILABLE, "busy");
         };
         let screens = self.source.screens.clone();
-        warp::Reply::into_response(
-            upgrade
-                .max_message_size(1024)
-                .max_frame_size(1024)
-                .on_upgrade(move |socket| async move {
-                    live::follow(socket, screens).await;
-                    drop(place);
-                }),
-        )
+        warp::Reply::into_response(upgrade.max_message_size(1024).max_frame_size(1024).on_upgrade(
+            move |socket| async move {
+                live::follow(socket, screens).await;
+                drop(place);
+            },
+        ))
     }
 
     async fn answer<B: Buf>(
@@ -345,18 +328,12 @@ fn hosts(address: SocketAddr) -> BTreeSet<String> {
 
 fn file(kind: &'static str, bytes: &'static [u8]) -> Reply {
     let mut reply = Reply::new(bytes.into());
-    reply
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     reply
 }
 
 fn refused(refusal: &Refusal) -> Reply {
-    let mut said = Turned {
-        error: refusal.code(),
-        seconds: None,
-        kiosk: None,
-    };
+    let mut said = Turned { error: refusal.code(), seconds: None, kiosk: None };
     let mut status = StatusCode::UNPROCESSABLE_ENTITY;
     if let Refusal::Throttled { seconds } = refusal {
         said.seconds = Some(*seconds);
@@ -369,30 +346,19 @@ fn refused(refusal: &Refusal) -> Reply {
 }
 
 fn turned(status: StatusCode, error: &str) -> Reply {
-    json(
-        status,
-        &Turned {
-            error,
-            seconds: None,
-            kiosk: None,
-        },
-    )
+    json(status, &Turned { error, seconds: None, kiosk: None })
 }
 
 fn json(status: StatusCode, said: &Turned<'_>) -> Reply {
     let mut reply = Reply::new(serde_json::to_vec(said).unwrap_or_default().into());
     *reply.status_mut() = status;
-    reply
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     reply
 }
 
 fn dressed(mut reply: Reply) -> Reply {
     for (name, value) in SECURITY {
-        reply
-            .headers_mut()
-            .insert(name, HeaderValue::from_static(value));
+        reply.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     reply
 }

@@ -26,22 +26,13 @@ pub(crate) enum Misread {
 fn encoding() -> Option<Encoding> {
     let mut specification = Specification::new();
     specification.symbols.push_str(ALPHABET);
-    specification
-        .translate
-        .from
-        .push_str("abcdefghjkmnpqrstvwxyzoOiIlL");
-    specification
-        .translate
-        .to
-        .push_str("ABCDEFGHJKMNPQRSTVWXYZ001111");
+    specification.translate.from.push_str("abcdefghjkmnpqrstvwxyzoOiIlL");
+    specification.translate.to.push_str("ABCDEFGHJKMNPQRSTVWXYZ001111");
     specification.encoding().ok()
 }
 
 fn checksum(prefix: &str, bytes: &[u8]) -> [u8; CHECKSUM_BYTES] {
-    let digest = Sha256::new()
-        .chain_update(prefix.as_bytes())
-        .chain_update(bytes)
-        .finalize();
+    let digest = Sha256::new().chain_update(prefix.as_bytes()).chain_update(bytes).finalize();
     std::array::from_fn(|i| digest[i])
 }
 
@@ -63,17 +54,12 @@ pub(crate) fn read(prefix: &str, text: &str) -> Result<Vec<u8>, Misread> {
     if !head.eq_ignore_ascii_case(prefix) || text.len() > TEXT_MAX {
         return Err(Misread::OtherPrefix);
     }
-    let symbols: String = text[prefix.len()..]
-        .chars()
-        .filter(|c| !c.is_whitespace() && *c != '-')
-        .collect();
+    let symbols: String =
+        text[prefix.len()..].chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
     let mut whole = encoding()
         .and_then(|encoding| encoding.decode(symbols.as_bytes()).ok())
         .ok_or(Misread::Typo)?;
-    let length = whole
-        .len()
-        .checked_sub(CHECKSUM_BYTES)
-        .ok_or(Misread::Typo)?;
+    let length = whole.len().checked_sub(CHECKSUM_BYTES).ok_or(Misread::Typo)?;
     let sum = whole.split_off(length);
     if sum != checksum(prefix, &whole) {
         return Err(Misread::Typo);
@@ -131,10 +117,7 @@ mod tests {
     fn hostile_lines_are_refused() {
         assert_eq!(read("poste-x1", ""), Err(Misread::OtherPrefix));
         assert_eq!(read("poste-x1", "poste-x"), Err(Misread::OtherPrefix));
-        assert_eq!(
-            read("poste-x1", "é".repeat(9).as_str()),
-            Err(Misread::OtherPrefix)
-        );
+        assert_eq!(read("poste-x1", "é".repeat(9).as_str()), Err(Misread::OtherPrefix));
         assert_eq!(read("poste-x1", "poste-x1"), Err(Misread::Typo));
         assert_eq!(read("poste-x1", "poste-x1-é"), Err(Misread::Typo));
         assert_eq!(read("poste-x1", "poste-x1-U"), Err(Misread::Typo));

@@ -51,9 +51,7 @@ fn from_file(path: &Path) -> Result<Zeroizing<String>, Say> {
         .take(LONGEST)
         .read_to_string(&mut text)
         .map_err(trouble)?;
-    Ok(Zeroizing::new(
-        text.trim_end_matches(['\r', '\n']).to_owned(),
-    ))
+    Ok(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
 /// Asks at the terminal without echo; standard input that is none gives its next
@@ -67,14 +65,8 @@ fn ask(question: &Say) -> Result<Zeroizing<String>, Say> {
     if !stdin.is_terminal() {
         return line(&mut stdin.lock()).map_err(trouble);
     }
-    let mut terminal = File::options()
-        .read(true)
-        .write(true)
-        .open("/dev/tty")
-        .map_err(trouble)?;
-    write!(terminal, "{question}")
-        .and_then(|()| terminal.flush())
-        .map_err(trouble)?;
+    let mut terminal = File::options().read(true).write(true).open("/dev/tty").map_err(trouble)?;
+    write!(terminal, "{question}").and_then(|()| terminal.flush()).map_err(trouble)?;
     let quiet = Quiet::on(&terminal).map_err(|e| trouble(e.into()))?;
     let typed = line(&mut BufReader::new(&terminal)).map_err(trouble);
     drop(quiet);
@@ -85,9 +77,7 @@ fn ask(question: &Say) -> Result<Zeroizing<String>, Say> {
 fn line(from: &mut impl BufRead) -> std::io::Result<Zeroizing<String>> {
     let mut text = Zeroizing::new(String::new());
     from.take(LONGEST).read_line(&mut text)?;
-    Ok(Zeroizing::new(
-        text.trim_end_matches(['\r', '\n']).to_owned(),
-    ))
+    Ok(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
 /// A terminal that does not show what is typed, until dropped.
@@ -127,10 +117,7 @@ mod tests {
         let read = secret(Some(&file), &Say::AskPassphrase).unwrap();
         assert_eq!(*read, "mot de passe ");
         std::fs::write(&file, "\n").unwrap();
-        assert!(matches!(
-            secret(Some(&file), &Say::AskPassphrase),
-            Err(Say::NothingTyped)
-        ));
+        assert!(matches!(secret(Some(&file), &Say::AskPassphrase), Err(Say::NothingTyped)));
         std::fs::write(&file, [0xff]).unwrap();
         assert!(secret(Some(&file), &Say::AskPassphrase).is_err());
         assert!(secret(Some(&folder.path().join("no")), &Say::AskPassphrase).is_err());

@@ -68,10 +68,9 @@ pub(crate) async fn status(
             },
             joined: standing.is_member(&me.node()),
             writable: !replica.is_disk_failed(),
-            fingerprint: site.fingerprint().map_or_else(
-                |_| String::new(),
-                |hash| data_encoding::HEXLOWER.encode(&hash),
-            ),
+            fingerprint: site
+                .fingerprint()
+                .map_or_else(|_| String::new(), |hash| data_encoding::HEXLOWER.encode(&hash)),
             links,
             frontier,
             replication,
@@ -158,7 +157,5 @@ async fn addresses(desk: &Desk) -> BTreeMap<NodeId, String> {
         return BTreeMap::new();
     };
     let links = peers.links().await.into_iter();
-    links
-        .map(|link| (NodeId(link.peer), link.address.to_string()))
-        .collect()
+    links.map(|link| (NodeId(link.peer), link.address.to_string())).collect()
 }

@@ -65,9 +65,7 @@ impl Running {
         let lock = lock(data_dir)?;
         let membership = Membership::read(data_dir)?
             .filter(|membership| membership.kind == config.kind)
-            .ok_or_else(|| Say::NoSite {
-                folder: data_dir.display().to_string(),
-            })?;
+            .ok_or_else(|| Say::NoSite { folder: data_dir.display().to_string() })?;
         let identity = identity(&config, &membership)?;
         let kiosk = identity.kiosk;
         let vault_key = match config.kind {
@@ -121,16 +119,8 @@ impl Running {
             tasks: JoinSet::new(),
             _lock: lock,
         };
-        let served = running
-            .serve(
-                &config,
-                kiosk,
-                announcement,
-                control,
-                page_listener,
-                ops_listener,
-            )
-            .await;
+        let served =
+            running.serve(&config, kiosk, announcement, control, page_listener, ops_listener).await;
         match served {
             Ok(()) => Ok(running),
             Err(error) => {
@@ -219,8 +209,7 @@ impl Running {
         };
         // Static peers are told to the dial book directly: see `doors`.
         let (discovery, hints) = Discovery::start(announcement, interfaces, Vec::new())?;
-        self.tasks
-            .spawn(pass_on(hints, Arc::clone(&self.node.shared)));
+        self.tasks.spawn(pass_on(hints, Arc::clone(&self.node.shared)));
         Ok(Some(discovery))
     }
 
@@ -256,9 +245,7 @@ fn lock(data_dir: &Path) -> Result<File, Say> {
         file: path.display().to_string(),
         reason: error.to_string(),
     })?;
-    file.try_lock().map_err(|_| Say::AlreadyRunning {
-        folder: data_dir.display().to_string(),
-    })?;
+    file.try_lock().map_err(|_| Say::AlreadyRunning { folder: data_dir.display().to_string() })?;
     Ok(file)
 }
 
@@ -285,9 +272,7 @@ pub(crate) fn vault_key(data_dir: &Path) -> Result<VaultKey, Say> {
     } else {
         VaultKey::create(&path, &mut rand::rng())
     };
-    key.map_err(|error| Say::Broken {
-        reason: error.to_string(),
-    })
+    key.map_err(|error| Say::Broken { reason: error.to_string() })
 }
 
 fn open_store(config: &Config) -> Result<Arc<dyn LedgerStore>, Say> {
@@ -304,13 +289,9 @@ fn open_store(config: &Config) -> Result<Arc<dyn LedgerStore>, Say> {
 /// What the store's refusal to open says to a person.
 pub(crate) fn store_trouble(error: StoreError, config: &Config) -> Say {
     if matches!(error, StoreError::InUse { .. }) {
-        return Say::AlreadyRunning {
-            folder: config.data_dir.display().to_string(),
-        };
+        return Say::AlreadyRunning { folder: config.data_dir.display().to_string() };
     }
-    Say::Broken {
-        reason: error.to_string(),
-    }
+    Say::Broken { reason: error.to_string() }
 }
 
 fn announcement(identity: &Identity, endpoint: &Endpoint) -> anyhow::Result<Announcement> {
@@ -336,11 +317,8 @@ fn doors(config: &Config, membership: &Membership) -> Vec<Door> {
         }
     }
     addresses.retain(|address| *address != config.listen);
-    let doors = addresses.into_iter().map(|address| Door {
-        node: None,
-        address,
-        kind: PeerKind::Unknown,
-    });
+    let doors =
+        addresses.into_iter().map(|address| Door { node: None, address, kind: PeerKind::Unknown });
     doors.collect()
 }
 
@@ -351,29 +329,18 @@ async fn pass_on(mut hints: mpsc::Receiver<Hint>, shared: Arc<actors::tree::Shar
             continue;
         };
         match hint {
-            Hint::Seen {
-                node,
-                kind,
-                addresses,
-                ..
-            } => {
+            Hint::Seen { node, kind, addresses, .. } => {
                 let kind = match kind {
                     SeenKind::Admin => PeerKind::Admin,
                     SeenKind::Kiosk => PeerKind::Kiosk,
                 };
                 for address in addresses {
-                    peers.hint(Door {
-                        node: Some(node),
-                        address,
-                        kind,
-                    });
+                    peers.hint(Door { node: Some(node), address, kind });
                 }
             }
-            Hint::Static { address } => peers.hint(Door {
-                node: None,
-                address,
-                kind: PeerKind::Unknown,
-            }),
+            Hint::Static { address } => {
+                peers.hint(Door { node: None, address, kind: PeerKind::Unknown })
+            }
             // Whoever took leave may come back where it was: links say who lives.
             Hint::Gone { .. } => {}
         }

@@ -75,9 +75,7 @@ impl SiteKey {
 /// A passphrase that is too short; no randomness; no memory for argon2id.
 pub(crate) fn seal(key: &SiteKey, passphrase: &str) -> Result<String, Say> {
     if passphrase.chars().count() < PASSPHRASE_MIN {
-        return Err(Say::PassphraseShort {
-            least: PASSPHRASE_MIN,
-        });
+        return Err(Say::PassphraseShort { least: PASSPHRASE_MIN });
     }
     let salt: [u8; 16] = random_bytes()?;
     let nonce: [u8; 24] = random_bytes()?;
@@ -89,18 +87,10 @@ pub(crate) fn seal(key: &SiteKey, passphrase: &str) -> Result<String, Say> {
     bytes.extend_from_slice(&salt);
     bytes.extend_from_slice(&nonce);
     let cipher = cipher(passphrase, &salt, MEMORY_KIB, PASSES)?;
-    let payload = Payload {
-        msg: key.seed().bytes(),
-        aad: &bytes,
-    };
-    let sealed = cipher
-        .encrypt(&XNonce::from(nonce), payload)
-        .map_err(|_| Say::SealDamaged)?;
+    let payload = Payload { msg: key.seed().bytes(), aad: &bytes };
+    let sealed = cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| Say::SealDamaged)?;
     bytes.extend_from_slice(&sealed);
-    Ok(format!(
-        "{FOR_PEOPLE}\n{}\n",
-        printable::write(PREFIX, &bytes)
-    ))
+    Ok(format!("{FOR_PEOPLE}\n{}\n", printable::write(PREFIX, &bytes)))
 }
 
 /// Opens what [`seal`] wrote.
@@ -109,22 +99,14 @@ pub(crate) fn seal(key: &SiteKey, passphrase: &str) -> Result<String, Say> {
 /// [`Say::SealDamaged`] when the file is not what was written,
 /// [`Say::WrongPassphrase`] when it is, and the passphrase is another.
 pub(crate) fn open(text: &str, passphrase: &str) -> Result<SiteKey, Say> {
-    let line: String = text
-        .lines()
-        .filter(|line| !line.starts_with('#'))
-        .collect::<Vec<_>>()
-        .join("\n");
+    let line: String =
+        text.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n");
     let bytes = printable::read(PREFIX, &line).map_err(|_| Say::SealDamaged)?;
     let parts = Parts::read(&bytes).ok_or(Say::SealDamaged)?;
     let cipher = cipher(passphrase, &parts.salt, parts.memory_kib, parts.passes)?;
-    let payload = Payload {
-        msg: &bytes[HEAD..],
-        aad: &bytes[..HEAD],
-    };
+    let payload = Payload { msg: &bytes[HEAD..], aad: &bytes[..HEAD] };
     let seed = Zeroizing::new(
-        cipher
-            .decrypt(&XNonce::from(parts.nonce), payload)
-            .map_err(|_| Say::WrongPassphrase)?,
+        cipher.decrypt(&XNonce::from(parts.nonce), payload).map_err(|_| Say::WrongPassphrase)?,
     );
     let seed: [u8; 32] = seed.as_slice().try_into().map_err(|_| Say::SealDamaged)?;
     let key = SiteKey::of(Seed::from_bytes(seed));
@@ -179,8 +161,6 @@ fn cipher(
     let mut key = Zeroizing::new([0_u8; 32]);
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
         .hash_password_into(passphrase.as_bytes(), salt, key.as_mut())
-        .map_err(|error| Say::NoMemory {
-            reason: error.to_string(),
-        })?;
+        .map_err(|error| Say::NoMemory { reason: error.to_string() })?;
     Ok(XChaCha20Poly1305::new(&Key::from(*key)))
 }

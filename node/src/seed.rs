@@ -64,8 +64,6 @@ pub(crate) fn random_bytes<const N: usize>() -> Result<[u8; N], Say> {
     let mut bytes = [0; N];
     SysRng
         .try_fill_bytes(&mut bytes)
-        .map_err(|error| Say::NoRandomness {
-            reason: error.to_string(),
-        })?;
+        .map_err(|error| Say::NoRandomness { reason: error.to_string() })?;
     Ok(bytes)
 }

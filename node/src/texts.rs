@@ -443,13 +443,7 @@ mod tests {
         for french in ["fr", "fr_FR.UTF-8", "fr_RE", "fr.UTF-8"] {
             assert_eq!(Lang::of_locale(Some(french)), Lang::Fr, "{french}");
         }
-        for other in [
-            Some("en_GB.UTF-8"),
-            Some("C"),
-            Some("frp_IT"),
-            Some("fro"),
-            None,
-        ] {
+        for other in [Some("en_GB.UTF-8"), Some("C"), Some("frp_IT"), Some("fro"), None] {
             assert_eq!(Lang::of_locale(other), Lang::En, "{other:?}");
         }
     }

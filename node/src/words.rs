@@ -43,23 +43,16 @@ pub(crate) fn read(typed: &str) -> Result<Seed, Say> {
             break;
         }
         let bare = Zeroizing::new(bare(part));
-        let known = list
-            .iter()
-            .find(|word| self::bare(word) == *bare)
-            .ok_or_else(|| Say::WordUnknown {
-                place: count,
-                word: part.chars().take(20).collect(),
-            })?;
+        let known = list.iter().find(|word| self::bare(word) == *bare).ok_or_else(|| {
+            Say::WordUnknown { place: count, word: part.chars().take(20).collect() }
+        })?;
         if count > 1 {
             words.push(' ');
         }
         words.push_str(known);
     }
     if count != COUNT {
-        return Err(Say::WordsCount {
-            found: count,
-            wanted: COUNT,
-        });
+        return Err(Say::WordsCount { found: count, wanted: COUNT });
     }
     let mnemonic =
         Mnemonic::parse_in_normalized(Language::French, &words).map_err(|_| Say::WordsWrong)?;
@@ -105,11 +98,7 @@ mod tests {
         let list = Language::French.word_list();
         let distinct: BTreeSet<String> = list.iter().map(|word| bare(word)).collect();
         assert_eq!(distinct.len(), list.len());
-        assert!(
-            distinct
-                .iter()
-                .all(|word| word.bytes().all(|b| b.is_ascii_lowercase()))
-        );
+        assert!(distinct.iter().all(|word| word.bytes().all(|b| b.is_ascii_lowercase())));
     }
 
     #[test]
@@ -145,15 +134,9 @@ mod tests {
     #[test]
     fn missing_swapped_or_too_many_words_are_refused() {
         let mut words = write(&seed()).unwrap();
-        assert!(matches!(
-            read(&words[1..].join(" ")),
-            Err(Say::WordsCount { found: 23, .. })
-        ));
+        assert!(matches!(read(&words[1..].join(" ")), Err(Say::WordsCount { found: 23, .. })));
         assert!(matches!(read(""), Err(Say::WordsCount { found: 0, .. })));
-        assert!(matches!(
-            read(&"zoologie ".repeat(5000)),
-            Err(Say::WordsCount { found: 25, .. })
-        ));
+        assert!(matches!(read(&"zoologie ".repeat(5000)), Err(Say::WordsCount { found: 25, .. })));
         words.swap(0, 23);
         assert!(matches!(read(&words.join(" ")), Err(Say::WordsWrong)));
     }

@@ -31,19 +31,13 @@ const LONG: usize = 400;
 
 #[test]
 fn every_file_is_named_for_what_is_in_it() {
-    let found: Vec<_> = sources()
-        .into_iter()
-        .filter(|path| has_empty_name(path))
-        .collect();
+    let found: Vec<_> = sources().into_iter().filter(|path| has_empty_name(path)).collect();
     assert!(found.is_empty(), "{found:#?}");
 }
 
 #[test]
 fn a_module_lies_beside_its_folder() {
-    let found: Vec<_> = sources()
-        .into_iter()
-        .filter(|path| path.ends_with("mod.rs"))
-        .collect();
+    let found: Vec<_> = sources().into_iter().filter(|path| path.ends_with("mod.rs")).collect();
     assert!(found.is_empty(), "{found:#?}");
 }
 
@@ -64,11 +58,7 @@ fn only_the_command_line_prints() {
     let found: Vec<_> = rust_sources()
         .into_iter()
         .filter(|path| path.iter().any(|part| part == "src"))
-        .filter(|path| {
-            !PRINTS
-                .iter()
-                .any(|prefix| path.to_string_lossy().starts_with(prefix))
-        })
+        .filter(|path| !PRINTS.iter().any(|prefix| path.to_string_lossy().starts_with(prefix)))
         .filter(|path| read(path).contains(&allowance))
         .collect();
     assert!(found.is_empty(), "{found:#?}");
@@ -77,10 +67,8 @@ fn only_the_command_line_prints() {
 #[test]
 fn one_file_owns_the_codec() {
     let naming = ["bincode", "::"].concat();
-    let found: Vec<_> = rust_sources()
-        .into_iter()
-        .filter(|path| read(path).contains(&naming))
-        .collect();
+    let found: Vec<_> =
+        rust_sources().into_iter().filter(|path| read(path).contains(&naming)).collect();
     assert_eq!(found, [Path::new("domain/src/codec.rs")]);
 }
 
@@ -107,26 +95,15 @@ fn the_rules_see_what_they_are_to_see() {
 
     let named = |text| named_through_the_root(text).collect::<Vec<_>>();
     assert_eq!(named("use crate::Site;"), ["Site"]);
-    assert_eq!(
-        named("    pub(crate) use crate::Site as House;"),
-        ["Site as House"]
-    );
-    assert_eq!(
-        named("use crate::{site::Site, Moment,\n    Screen};"),
-        ["Moment", "Screen"]
-    );
+    assert_eq!(named("    pub(crate) use crate::Site as House;"), ["Site as House"]);
+    assert_eq!(named("use crate::{site::Site, Moment,\n    Screen};"), ["Moment", "Screen"]);
     assert_eq!(named("use crate::site::{Site, Founded};"), [""; 0]);
-    assert_eq!(
-        named("use crate::{site::{Site, Founded}, moment::Moment};"),
-        [""; 0]
-    );
+    assert_eq!(named("use crate::{site::{Site, Founded}, moment::Moment};"), [""; 0]);
     assert_eq!(named("// use crate::Site;"), [""; 0]);
 }
 
 fn workspace() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("node lies in the workspace")
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("node lies in the workspace")
 }
 
 /// Our source files, as paths from the workspace's folder, in order.
@@ -136,10 +113,7 @@ fn sources() -> Vec<PathBuf> {
     while let Some(folder) = folders.pop() {
         for item in std::fs::read_dir(&folder).expect("a folder can be listed") {
             let path = item.expect("an item can be read").path();
-            let name = path
-                .file_name()
-                .and_then(|name| name.to_str())
-                .unwrap_or_default();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             if path.is_symlink() || NOT_OURS.contains(&name) {
                 continue;
             }
@@ -150,9 +124,7 @@ fn sources() -> Vec<PathBuf> {
                 .is_some_and(|end| SOURCES.iter().any(|source| end == *source))
             {
                 found.push(
-                    path.strip_prefix(workspace())
-                        .expect("it lies in the workspace")
-                        .to_path_buf(),
+                    path.strip_prefix(workspace()).expect("it lies in the workspace").to_path_buf(),
                 );
             }
         }
@@ -162,10 +134,7 @@ fn sources() -> Vec<PathBuf> {
 }
 
 fn rust_sources() -> Vec<PathBuf> {
-    sources()
-        .into_iter()
-        .filter(|path| path.extension().is_some_and(|end| end == "rs"))
-        .collect()
+    sources().into_iter().filter(|path| path.extension().is_some_and(|end| end == "rs")).collect()
 }
 
 fn read(path: &Path) -> String {
@@ -182,9 +151,7 @@ fn has_empty_name(path: &Path) -> bool {
 /// What each `use crate::…` of the text takes from the crate's root itself: names that begin with a capital.
 fn named_through_the_root(text: &str) -> impl Iterator<Item = &str> {
     statements(text, "use crate::").flat_map(|statement| {
-        let inner = statement
-            .strip_prefix('{')
-            .and_then(|rest| rest.strip_suffix('}'));
+        let inner = statement.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
         outermost(inner.unwrap_or(statement))
             .map(str::trim)
             .filter(|name| !name.contains("::") && name.starts_with(char::is_uppercase))

@@ -17,10 +17,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("discovery", &[]),
     ("actors", &["domain", "storage", "discovery"]),
     ("admin-web", &["actors", "domain"]),
-    (
-        "node",
-        &["actors", "admin-web", "discovery", "storage", "domain"],
-    ),
+    ("node", &["actors", "admin-web", "discovery", "storage", "domain"]),
 ];
 
 /// Crates from outside that only some of our packages may depend on.
@@ -51,20 +48,12 @@ fn the_legal_edges_are_these_and_no_others() {
         .iter()
         .map(|package| {
             let named = package.dependencies.iter().map(|d| d.name.as_str());
-            (
-                package.name.as_str(),
-                named.filter(|name| ours.contains(name)).collect(),
-            )
+            (package.name.as_str(), named.filter(|name| ours.contains(name)).collect())
         })
         .collect();
-    let legal = EDGES
-        .iter()
-        .map(|(name, edges)| (*name, edges.iter().copied().collect()))
-        .collect();
-    assert_eq!(
-        found, legal,
-        "left: the workspace, right: the list in this file"
-    );
+    let legal =
+        EDGES.iter().map(|(name, edges)| (*name, edges.iter().copied().collect())).collect();
+    assert_eq!(found, legal, "left: the workspace, right: the list in this file");
 }
 
 #[test]
@@ -72,16 +61,12 @@ fn a_crate_with_an_owner_is_named_by_nobody_else() {
     let mut trespasses = Vec::new();
     for package in packages() {
         for dependency in &package.dependencies {
-            let owners = NAMED_ONLY_BY
-                .iter()
-                .find(|(name, _)| *name == dependency.name);
+            let owners = NAMED_ONLY_BY.iter().find(|(name, _)| *name == dependency.name);
             if let Some((name, owners)) = owners
                 && !owners.contains(&package.name.as_str())
             {
-                trespasses.push(format!(
-                    "{} names {name}, which belongs to {owners:?}",
-                    package.name
-                ));
+                trespasses
+                    .push(format!("{} names {name}, which belongs to {owners:?}", package.name));
             }
         }
     }
@@ -91,20 +76,11 @@ fn a_crate_with_an_owner_is_named_by_nobody_else() {
 #[test]
 fn domain_stands_on_five_crates_without_std() {
     let packages = packages();
-    let domain = packages
-        .iter()
-        .find(|p| p.name == "domain")
-        .expect("domain is a member");
+    let domain = packages.iter().find(|p| p.name == "domain").expect("domain is a member");
     for dependency in domain.dependencies.iter().filter(|d| !d.for_tests) {
         let name = dependency.name.as_str();
-        assert!(
-            DOMAIN_STANDS_ON.contains(&name),
-            "domain may not depend on {name}"
-        );
-        assert!(
-            !dependency.default_features,
-            "domain takes {name} with its default features"
-        );
+        assert!(DOMAIN_STANDS_ON.contains(&name), "domain may not depend on {name}");
+        assert!(!dependency.default_features, "domain takes {name} with its default features");
         assert!(
             !dependency.features.iter().any(|feature| feature == "std"),
             "domain takes {name} with std"
@@ -122,21 +98,12 @@ fn every_package_takes_the_workspace_lints() {
             .get("lints")
             .and_then(|lints| lints.get("workspace"))
             .and_then(toml::Value::as_bool);
-        assert_eq!(
-            inherited,
-            Some(true),
-            "{} has lints of its own, or none",
-            package.name
-        );
+        assert_eq!(inherited, Some(true), "{} has lints of its own, or none", package.name);
     }
     let root = manifest(&workspace().join("Cargo.toml"));
-    let unsafe_code = root.get("workspace").and_then(|workspace| {
-        workspace
-            .get("lints")?
-            .get("rust")?
-            .get("unsafe_code")?
-            .as_str()
-    });
+    let unsafe_code = root
+        .get("workspace")
+        .and_then(|workspace| workspace.get("lints")?.get("rust")?.get("unsafe_code")?.as_str());
     assert_eq!(unsafe_code, Some("forbid"));
 }
 
@@ -169,9 +136,7 @@ struct Dependency {
 }
 
 fn workspace() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("node lies in the workspace")
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("node lies in the workspace")
 }
 
 fn manifest(path: &Path) -> toml::Value {
@@ -185,27 +150,21 @@ fn packages() -> Vec<Package> {
         .current_dir(workspace())
         .output()
         .expect("cargo can be run");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo metadata is JSON");
     list(&metadata, "packages").iter().map(package).collect()
 }
 
 fn package(value: &Value) -> Package {
-    let dependencies = list(value, "dependencies")
-        .iter()
-        .map(|dependency| Dependency {
-            name: text(dependency, "name"),
-            for_tests: dependency["kind"] == "dev",
-            default_features: dependency["uses_default_features"] == true,
-            features: list(dependency, "features")
-                .iter()
-                .filter_map(|feature| feature.as_str().map(str::to_owned))
-                .collect(),
-        });
+    let dependencies = list(value, "dependencies").iter().map(|dependency| Dependency {
+        name: text(dependency, "name"),
+        for_tests: dependency["kind"] == "dev",
+        default_features: dependency["uses_default_features"] == true,
+        features: list(dependency, "features")
+            .iter()
+            .filter_map(|feature| feature.as_str().map(str::to_owned))
+            .collect(),
+    });
     Package {
         name: text(value, "name"),
         manifest: PathBuf::from(text(value, "manifest_path")),
@@ -214,14 +173,9 @@ fn package(value: &Value) -> Package {
 }
 
 fn list<'a>(value: &'a Value, field: &str) -> &'a [Value] {
-    value[field]
-        .as_array()
-        .expect("cargo metadata has the field")
+    value[field].as_array().expect("cargo metadata has the field")
 }
 
 fn text(value: &Value, field: &str) -> String {
-    value[field]
-        .as_str()
-        .expect("cargo metadata has the field")
-        .to_owned()
+    value[field].as_str().expect("cargo metadata has the field").to_owned()
 }

@@ -55,11 +55,7 @@ impl Machine {
     }
 
     fn poste(&self, arguments: &[&str]) -> Result<String, String> {
-        let Output {
-            status,
-            stdout,
-            stderr,
-        } = self.command(arguments).output().unwrap();
+        let Output { status, stdout, stderr } = self.command(arguments).output().unwrap();
         if status.success() {
             Ok(String::from_utf8(stdout).unwrap())
         } else {
@@ -153,10 +149,7 @@ fn site(folder: &Path) -> (Machine, Running) {
         fs::write(&path, text).unwrap();
         path.display().to_string()
     };
-    let (passphrase, password) = (
-        secret("passphrase", PASSPHRASE),
-        secret("password", PASSWORD),
-    );
+    let (passphrase, password) = (secret("passphrase", PASSPHRASE), secret("password", PASSWORD));
     let key = admin.folder.join("site-key.txt").display().to_string();
     admin
         .poste(&[
@@ -194,29 +187,18 @@ fn a_machine_joins_once_an_operator_has_compared_the_digits() {
     let (asking, digits) = kiosk.ask(&admin);
     until("the machine to be listed", || {
         let listed = admin.poste(&["node", "list"]).unwrap();
-        listed
-            .contains(&format!("waits, digits {digits}"))
-            .then_some(())
+        listed.contains(&format!("waits, digits {digits}")).then_some(())
     });
-    let others = if digits == "000000" {
-        "000001"
-    } else {
-        "000000"
-    };
+    let others = if digits == "000000" { "000001" } else { "000000" };
     let wrong = admin.poste(&["node", "pair", others, "--kiosk", "Poste 1"]);
     assert!(wrong.unwrap_err().contains("DO NOT CONFIRM"));
     let nowhere = admin.poste(&["node", "pair", &digits, "--kiosk", "Poste 1"]);
     assert!(nowhere.unwrap_err().contains("no such kiosk"));
     let nowhere = admin.poste(&["node", "pair", &digits, "--room", ROOM]);
     assert!(nowhere.unwrap_err().contains("no such room"));
-    assert!(
-        !kiosk.has_membership(),
-        "nothing before an operator decides"
-    );
+    assert!(!kiosk.has_membership(), "nothing before an operator decides");
     name_room(&admin);
-    let paired = admin.poste(&[
-        "node", "pair", &digits, "--kiosk", "Poste 1", "--room", ROOM,
-    ]);
+    let paired = admin.poste(&["node", "pair", &digits, "--kiosk", "Poste 1", "--room", ROOM]);
     assert!(paired.unwrap().contains("is paired"));
     let (joined, complaint) = asking.outcome();
     assert!(joined, "{complaint}");
@@ -229,18 +211,13 @@ fn a_machine_joins_once_an_operator_has_compared_the_digits() {
         (there["joined"] == true && same).then_some(())
     });
     let listed = admin.poste(&["node", "list"]).unwrap();
-    let line = listed
-        .lines()
-        .find(|line| line.contains("Poste 1"))
-        .unwrap();
+    let line = listed.lines().find(|line| line.contains("Poste 1")).unwrap();
     assert!(line.contains("linked"), "{line}");
     assert!(!listed.contains("waits, digits"), "{listed}");
 
     // A kiosk pairs nobody, and who has a site does not ask for another.
     let other = Machine::new(folder.path(), "other", "kiosk");
-    let refused = other
-        .poste(&["join", "--pair", &kiosk.address])
-        .unwrap_err();
+    let refused = other.poste(&["join", "--pair", &kiosk.address]).unwrap_err();
     assert!(refused.contains("pairs nobody"), "{refused}");
     assert!(!other.has_membership());
     let again = kiosk.poste(&["join", "--pair", &admin.address]);
@@ -253,24 +230,16 @@ fn a_machine_that_is_turned_away_keeps_nothing() {
     let (admin, running) = site(folder.path());
     let kiosk = Machine::new(folder.path(), "kiosk", "kiosk");
     let (asking, digits) = kiosk.ask(&admin);
-    until("the refusal", || {
-        admin.poste(&["node", "refuse", &digits]).ok()
-    });
+    until("the refusal", || admin.poste(&["node", "refuse", &digits]).ok());
     let (joined, complaint) = asking.outcome();
-    assert!(
-        !joined && complaint.contains("Pairing refused"),
-        "{complaint}"
-    );
+    assert!(!joined && complaint.contains("Pairing refused"), "{complaint}");
     assert!(!kiosk.has_membership());
 
     // Nor does one whose admin node dies meanwhile.
     let (asking, _) = kiosk.ask(&admin);
     drop(running);
     let (joined, complaint) = asking.outcome();
-    assert!(
-        !joined && complaint.contains("no longer answers"),
-        "{complaint}"
-    );
+    assert!(!joined && complaint.contains("no longer answers"), "{complaint}");
     assert_eq!(complaint.lines().count(), 1, "{complaint}");
     assert!(!kiosk.has_membership());
     let nobody = kiosk.poste(&["join", "--pair", &admin.address]);

@@ -113,16 +113,13 @@ fn session_outlives_admin_node_and_kiosk_program() {
 
     // The ledger as a file holds up on its own.
     let file = folder.path().join("export.ledger");
-    demo.poste("admin-1", &["ledger", "export", file.to_str().unwrap()])
-        .unwrap();
+    demo.poste("admin-1", &["ledger", "export", file.to_str().unwrap()]).unwrap();
     let verdict = demo.poste("admin-1", &["ledger", "verify", file.to_str().unwrap()]);
     assert!(verdict.unwrap().contains("Médiathèque des Filaos"));
 
     let pids = demo.pids();
     demo.interrupt();
-    until("every process has ended", || {
-        pids.iter().all(|pid| !is_running(*pid)).then_some(())
-    });
+    until("every process has ended", || pids.iter().all(|pid| !is_running(*pid)).then_some(()));
 }
 
 #[test]
@@ -151,9 +148,7 @@ fn second_start_goes_on_and_nothing_outlives_a_killed_parent() {
     let pids = demo.pids();
     assert_eq!(pids.len(), 5);
     demo.kill_parent();
-    until("every process has ended", || {
-        pids.iter().all(|pid| !is_running(*pid)).then_some(())
-    });
+    until("every process has ended", || pids.iter().all(|pid| !is_running(*pid)).then_some(()));
 }
 
 #[test]
@@ -183,10 +178,7 @@ fn revoked_admin_node_is_dropped_and_what_it_writes_then_is_known_nowhere() {
         Some(links.iter().any(|link| link["node"] == lost.as_str()))
     };
     until("all have found the node that is to go", || {
-        others
-            .iter()
-            .all(|name| linked(name) == Some(true))
-            .then_some(())
+        others.iter().all(|name| linked(name) == Some(true)).then_some(())
     });
     let before = demo.poste("admin-2", &["code", "issue"]).unwrap();
     let agree = |names: &[&str]| {
@@ -198,16 +190,9 @@ fn revoked_admin_node_is_dropped_and_what_it_writes_then_is_known_nowhere() {
     };
     agree(&["admin-2", "admin-1", "poste-1", "poste-2", "poste-3"]);
     revoke("admin-2").unwrap();
-    within(
-        Duration::from_secs(5),
-        "the revoked node is dropped",
-        || {
-            others
-                .iter()
-                .all(|name| linked(name) == Some(false))
-                .then_some(())
-        },
-    );
+    within(Duration::from_secs(5), "the revoked node is dropped", || {
+        others.iter().all(|name| linked(name) == Some(false)).then_some(())
+    });
     assert!(revoke("admin-2").unwrap().contains("already"));
 
     // It goes on by itself. What another node writes later arrives; its code does not.

@@ -25,12 +25,7 @@ type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match arguments
-        .iter()
-        .map(String::as_str)
-        .collect::<Vec<_>>()
-        .as_slice()
-    {
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["write", folder] => write(Path::new(folder)),
         ["verify", folder, wanted @ ..] => verify(Path::new(folder), wanted),
         _ => Err("usage: writer write FOLDER | writer verify FOLDER THREAD:SEQ…".into()),
@@ -55,11 +50,7 @@ fn write_one(store: &SledStore, thread: u8) -> Outcome<()> {
     loop {
         seq += 1;
         let mut batch = vec![
-            Op::PutEntry {
-                epoch: [thread; 32],
-                seq,
-                bytes: body(thread, seq, 350),
-            },
+            Op::PutEntry { epoch: [thread; 32], seq, bytes: body(thread, seq, 350) },
             Op::Put {
                 table: Table::Registers,
                 key: vec![thread],
@@ -68,10 +59,7 @@ fn write_one(store: &SledStore, thread: u8) -> Outcome<()> {
         ];
         if seq % 40 == 0 {
             let below = seq.saturating_sub(KEPT);
-            batch.push(Op::DropEntriesBelow {
-                epoch: [thread; 32],
-                seq: below,
-            });
+            batch.push(Op::DropEntriesBelow { epoch: [thread; 32], seq: below });
             batch.push(Op::Put {
                 table: Table::Rows,
                 key: vec![thread],
@@ -137,9 +125,7 @@ fn verify(folder: &Path, wanted: &[&str]) -> Outcome<()> {
     }
     println!(
         "sound: {:?}",
-        (0..THREADS)
-            .map(|t| height(&store, t))
-            .collect::<Result<Vec<_>, _>>()?
+        (0..THREADS).map(|t| height(&store, t)).collect::<Result<Vec<_>, _>>()?
     );
     Ok(())
 }

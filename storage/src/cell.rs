@@ -166,10 +166,7 @@ pub(crate) fn unseal(key: &[u8], cell: &[u8]) -> Result<Cell, StoreError> {
             if length > FOLDED_MAX {
                 return Err(wrong());
             }
-            Ok(Cell::Long {
-                length,
-                sum: u32::from_le_bytes(sum),
-            })
+            Ok(Cell::Long { length, sum: u32::from_le_bytes(sum) })
         }
         _ => Err(wrong()),
     }

@@ -8,26 +8,15 @@ pub(crate) const A: [u8; 32] = [0xA1; 32];
 pub(crate) const B: [u8; 32] = [0xB2; 32];
 
 pub(crate) fn put_entry(epoch: [u8; 32], seq: u64, bytes: &[u8]) -> Op {
-    Op::PutEntry {
-        epoch,
-        seq,
-        bytes: bytes.to_vec(),
-    }
+    Op::PutEntry { epoch, seq, bytes: bytes.to_vec() }
 }
 
 pub(crate) fn put(table: Table, key: &[u8], value: &[u8]) -> Op {
-    Op::Put {
-        table,
-        key: key.to_vec(),
-        value: value.to_vec(),
-    }
+    Op::Put { table, key: key.to_vec(), value: value.to_vec() }
 }
 
 pub(crate) fn remove(table: Table, key: &[u8]) -> Op {
-    Op::Remove {
-        table,
-        key: key.to_vec(),
-    }
+    Op::Remove { table, key: key.to_vec() }
 }
 
 /// Bytes that differ from place to place and from seed to seed.
@@ -49,44 +38,17 @@ type Clause<S> = (&'static str, fn(&S));
 pub(crate) fn all<S: LedgerStore>() -> Vec<Clause<S>> {
     vec![
         ("an_empty_store_holds_nothing", an_empty_store_holds_nothing),
-        (
-            "what_is_staged_is_seen_at_once",
-            what_is_staged_is_seen_at_once,
-        ),
+        ("what_is_staged_is_seen_at_once", what_is_staged_is_seen_at_once),
         ("tickets_grow_by_one", tickets_grow_by_one),
-        (
-            "an_empty_batch_stages_nothing",
-            an_empty_batch_stages_nothing,
-        ),
-        (
-            "steps_take_effect_in_their_order",
-            steps_take_effect_in_their_order,
-        ),
-        (
-            "entries_are_bounded_by_count_and_bytes",
-            entries_are_bounded_by_count_and_bytes,
-        ),
+        ("an_empty_batch_stages_nothing", an_empty_batch_stages_nothing),
+        ("steps_take_effect_in_their_order", steps_take_effect_in_their_order),
+        ("entries_are_bounded_by_count_and_bytes", entries_are_bounded_by_count_and_bytes),
         ("pages_walk_every_entry_once", pages_walk_every_entry_once),
-        (
-            "pages_walk_a_table_and_no_other",
-            pages_walk_a_table_and_no_other,
-        ),
-        (
-            "dropping_below_spares_the_rest",
-            dropping_below_spares_the_rest,
-        ),
-        (
-            "long_values_come_back_and_go_away",
-            long_values_come_back_and_go_away,
-        ),
-        (
-            "the_folded_state_is_replaced_whole",
-            the_folded_state_is_replaced_whole,
-        ),
-        (
-            "what_is_too_large_leaves_nothing_behind",
-            what_is_too_large_leaves_nothing_behind,
-        ),
+        ("pages_walk_a_table_and_no_other", pages_walk_a_table_and_no_other),
+        ("dropping_below_spares_the_rest", dropping_below_spares_the_rest),
+        ("long_values_come_back_and_go_away", long_values_come_back_and_go_away),
+        ("the_folded_state_is_replaced_whole", the_folded_state_is_replaced_whole),
+        ("what_is_too_large_leaves_nothing_behind", what_is_too_large_leaves_nothing_behind),
         ("keys_at_the_edges_stay_apart", keys_at_the_edges_stay_apart),
     ]
 }
@@ -104,21 +66,11 @@ fn an_empty_store_holds_nothing<S: LedgerStore>(store: &S) {
 }
 
 fn what_is_staged_is_seen_at_once<S: LedgerStore>(store: &S) {
-    store
-        .stage(vec![
-            put_entry(A, 7, b"seven"),
-            put(Table::Local, b"k", b"v"),
-        ])
-        .unwrap();
+    store.stage(vec![put_entry(A, 7, b"seven"), put(Table::Local, b"k", b"v")]).unwrap();
     assert_eq!(store.entry(&A, 7).unwrap().as_deref(), Some(&b"seven"[..]));
     assert_eq!(store.entry(&B, 7).unwrap(), None);
-    assert_eq!(
-        store.get(Table::Local, b"k").unwrap().as_deref(),
-        Some(&b"v"[..])
-    );
-    store
-        .stage(vec![put_entry(A, 7, b"other"), remove(Table::Local, b"k")])
-        .unwrap();
+    assert_eq!(store.get(Table::Local, b"k").unwrap().as_deref(), Some(&b"v"[..]));
+    store.stage(vec![put_entry(A, 7, b"other"), remove(Table::Local, b"k")]).unwrap();
     assert_eq!(store.entry(&A, 7).unwrap().as_deref(), Some(&b"other"[..]));
     assert_eq!(store.get(Table::Local, b"k").unwrap(), None);
 }
@@ -130,10 +82,7 @@ fn tickets_grow_by_one<S: LedgerStore>(store: &S) {
     }
     assert_eq!(store.barrier().unwrap(), Ticket(5));
     assert_eq!(store.barrier().unwrap(), Ticket(5));
-    assert_eq!(
-        store.stage(vec![remove(Table::Rows, b"none")]).unwrap(),
-        Ticket(6)
-    );
+    assert_eq!(store.stage(vec![remove(Table::Rows, b"none")]).unwrap(), Ticket(6));
 }
 
 fn an_empty_batch_stages_nothing<S: LedgerStore>(store: &S) {
@@ -157,30 +106,16 @@ fn steps_take_effect_in_their_order<S: LedgerStore>(store: &S) {
             Op::PutFolded(b"last".to_vec()),
         ])
         .unwrap();
-    assert_eq!(
-        store.get(Table::Rows, b"k").unwrap().as_deref(),
-        Some(&b"last"[..])
-    );
+    assert_eq!(store.get(Table::Rows, b"k").unwrap().as_deref(), Some(&b"last"[..]));
     assert_eq!(store.get(Table::Rows, b"gone").unwrap(), None);
     assert_eq!(store.entry(&A, 1).unwrap(), None);
-    assert_eq!(
-        store.entry(&A, 2).unwrap().as_deref(),
-        Some(&b"after the drop"[..])
-    );
+    assert_eq!(store.entry(&A, 2).unwrap().as_deref(), Some(&b"after the drop"[..]));
     assert_eq!(store.folded().unwrap().as_deref(), Some(&b"last"[..]));
 }
 
 fn entries_are_bounded_by_count_and_bytes<S: LedgerStore>(store: &S) {
-    store
-        .stage(
-            (0..20)
-                .map(|seq| put_entry(A, seq, &noise(seq, 100)))
-                .collect(),
-        )
-        .unwrap();
-    store
-        .stage(vec![put_entry(B, 3, b"another epoch")])
-        .unwrap();
+    store.stage((0..20).map(|seq| put_entry(A, seq, &noise(seq, 100))).collect()).unwrap();
+    store.stage(vec![put_entry(B, 3, b"another epoch")]).unwrap();
     let numbers = |from, count, bytes| -> Vec<u64> {
         let found = store.entries(&A, from, count, bytes).unwrap();
         found.into_iter().map(|(seq, _)| seq).collect()
@@ -194,10 +129,7 @@ fn entries_are_bounded_by_count_and_bytes<S: LedgerStore>(store: &S) {
     assert_eq!(numbers(20, 9, 10_000), [0; 0]);
     assert_eq!(numbers(u64::MAX, usize::MAX, usize::MAX), [0; 0]);
     assert_eq!(numbers(0, usize::MAX, usize::MAX).len(), 20);
-    assert_eq!(
-        store.entries(&A, 4, 1, 10_000).unwrap(),
-        [(4, noise(4, 100))]
-    );
+    assert_eq!(store.entries(&A, 4, 1, 10_000).unwrap(), [(4, noise(4, 100))]);
 }
 
 fn pages_walk_every_entry_once<S: LedgerStore>(store: &S) {
@@ -209,18 +141,11 @@ fn pages_walk_every_entry_once<S: LedgerStore>(store: &S) {
             wanted.push((epoch, seq, bytes));
         }
     }
-    store
-        .stage(
-            Table::ALL
-                .map(|table| put(table, &[0; 40], b"no entry"))
-                .to_vec(),
-        )
-        .unwrap();
+    store.stage(Table::ALL.map(|table| put(table, &[0; 40], b"no entry")).to_vec()).unwrap();
     wanted.sort();
     let mut walked = Vec::new();
-    while let page @ [.., (epoch, seq, _)] = &store
-        .scan_entries(walked.last().map(|(e, s, _): &(_, _, _)| (*e, *s)), 5)
-        .unwrap()[..]
+    while let page @ [.., (epoch, seq, _)] =
+        &store.scan_entries(walked.last().map(|(e, s, _): &(_, _, _)| (*e, *s)), 5).unwrap()[..]
     {
         assert!(page.len() <= 5, "a page up to {epoch:?}:{seq} is too long");
         walked.extend_from_slice(page);
@@ -243,79 +168,36 @@ fn pages_walk_a_table_and_no_other<S: LedgerStore>(store: &S) {
             }
             walked.extend(page);
         }
-        let wanted: Vec<_> = (0..30_u8)
-            .map(|n| (vec![n], vec![n, table as u8]))
-            .collect();
+        let wanted: Vec<_> = (0..30_u8).map(|n| (vec![n], vec![n, table as u8])).collect();
         assert_eq!(walked, wanted);
     }
 }
 
 fn dropping_below_spares_the_rest<S: LedgerStore>(store: &S) {
     for epoch in [A, B] {
-        store
-            .stage((0..50).map(|seq| put_entry(epoch, seq, b"entry")).collect())
-            .unwrap();
+        store.stage((0..50).map(|seq| put_entry(epoch, seq, b"entry")).collect()).unwrap();
     }
-    store
-        .stage(vec![Op::DropEntriesBelow { epoch: A, seq: 0 }])
-        .unwrap();
+    store.stage(vec![Op::DropEntriesBelow { epoch: A, seq: 0 }]).unwrap();
     assert_eq!(store.entries(&A, 0, 100, 100_000).unwrap().len(), 50);
-    store
-        .stage(vec![Op::DropEntriesBelow { epoch: A, seq: 40 }])
-        .unwrap();
-    let left: Vec<u64> = store
-        .entries(&A, 0, 100, 100_000)
-        .unwrap()
-        .into_iter()
-        .map(|(seq, _)| seq)
-        .collect();
+    store.stage(vec![Op::DropEntriesBelow { epoch: A, seq: 40 }]).unwrap();
+    let left: Vec<u64> =
+        store.entries(&A, 0, 100, 100_000).unwrap().into_iter().map(|(seq, _)| seq).collect();
     assert_eq!(left, (40..50).collect::<Vec<_>>());
     assert_eq!(store.entries(&B, 0, 100, 100_000).unwrap().len(), 50);
-    store
-        .stage(vec![Op::DropEntriesBelow {
-            epoch: A,
-            seq: u64::MAX,
-        }])
-        .unwrap();
+    store.stage(vec![Op::DropEntriesBelow { epoch: A, seq: u64::MAX }]).unwrap();
     assert!(store.entries(&A, 0, 100, 100_000).unwrap().is_empty());
 }
 
 fn long_values_come_back_and_go_away<S: LedgerStore>(store: &S) {
-    for len in [
-        0,
-        1,
-        4_095,
-        4_096,
-        4_097,
-        8_192,
-        8_193,
-        VALUE_MAX - 1,
-        VALUE_MAX,
-    ] {
+    for len in [0, 1, 4_095, 4_096, 4_097, 8_192, 8_193, VALUE_MAX - 1, VALUE_MAX] {
         let value = noise(len as u64, len);
-        store
-            .stage(vec![put(Table::Rows, b"long", &value)])
-            .unwrap();
-        assert_eq!(
-            store.get(Table::Rows, b"long").unwrap(),
-            Some(value.clone()),
-            "{len}"
-        );
-        assert_eq!(
-            store.scan(Table::Rows, None, 10).unwrap(),
-            [(b"long".to_vec(), value)]
-        );
+        store.stage(vec![put(Table::Rows, b"long", &value)]).unwrap();
+        assert_eq!(store.get(Table::Rows, b"long").unwrap(), Some(value.clone()), "{len}");
+        assert_eq!(store.scan(Table::Rows, None, 10).unwrap(), [(b"long".to_vec(), value)]);
     }
-    store
-        .stage(vec![put(Table::Rows, b"long", b"short")])
-        .unwrap();
-    assert_eq!(
-        store.get(Table::Rows, b"long").unwrap().as_deref(),
-        Some(&b"short"[..])
-    );
-    store
-        .stage(vec![put(Table::Rows, b"long", &noise(3, 30_000))])
-        .unwrap();
+    store.stage(vec![put(Table::Rows, b"long", b"short")]).unwrap();
+    assert_eq!(store.get(Table::Rows, b"long").unwrap().as_deref(), Some(&b"short"[..]));
+    store.stage(vec![put(Table::Rows, b"long", &noise(3, 30_000))]).unwrap();
     store.stage(vec![remove(Table::Rows, b"long")]).unwrap();
     assert_eq!(store.get(Table::Rows, b"long").unwrap(), None);
     assert!(store.scan(Table::Rows, None, 10).unwrap().is_empty());
@@ -338,10 +220,7 @@ fn what_is_too_large_leaves_nothing_behind<S: LedgerStore>(store: &S) {
     ];
     for op in too_large {
         let result = store.stage(vec![put(Table::Local, b"beside", b"it"), op]);
-        assert!(
-            matches!(result, Err(StoreError::TooLarge { .. })),
-            "{result:?}"
-        );
+        assert!(matches!(result, Err(StoreError::TooLarge { .. })), "{result:?}");
     }
     assert_eq!(store.get(Table::Local, b"beside").unwrap(), None);
     let largest = vec![
@@ -353,29 +232,14 @@ fn what_is_too_large_leaves_nothing_behind<S: LedgerStore>(store: &S) {
 }
 
 fn keys_at_the_edges_stay_apart<S: LedgerStore>(store: &S) {
-    let keys: [&[u8]; 6] = [
-        b"",
-        b"\0",
-        b"\0\0",
-        b"\xFF",
-        b"\xFF\xFF",
-        b"\xFF\xFF\0\0\0\0",
-    ];
+    let keys: [&[u8]; 6] = [b"", b"\0", b"\0\0", b"\xFF", b"\xFF\xFF", b"\xFF\xFF\0\0\0\0"];
     for (n, key) in keys.iter().enumerate() {
-        store
-            .stage(vec![put(Table::Rows, key, &noise(n as u64, 5_000))])
-            .unwrap();
+        store.stage(vec![put(Table::Rows, key, &noise(n as u64, 5_000))]).unwrap();
     }
     for (n, key) in keys.iter().enumerate() {
-        assert_eq!(
-            store.get(Table::Rows, key).unwrap(),
-            Some(noise(n as u64, 5_000))
-        );
+        assert_eq!(store.get(Table::Rows, key).unwrap(), Some(noise(n as u64, 5_000)));
     }
     store.stage(vec![remove(Table::Rows, b"")]).unwrap();
     let left = store.scan(Table::Rows, None, 100).unwrap();
-    assert_eq!(
-        left.iter().map(|(key, _)| &key[..]).collect::<Vec<_>>(),
-        keys[1..]
-    );
+    assert_eq!(left.iter().map(|(key, _)| &key[..]).collect::<Vec<_>>(), keys[1..]);
 }

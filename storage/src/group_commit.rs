@@ -25,16 +25,8 @@ struct State {
 impl GroupCommit {
     /// Starts where everything up to `ticket` is known to be on the disk.
     pub(crate) fn new(ticket: u64) -> Self {
-        let state = State {
-            staged: ticket,
-            durable: ticket,
-            syncing: false,
-            broken: None,
-        };
-        Self {
-            state: Mutex::new(state),
-            changed: Condvar::new(),
-        }
+        let state = State { staged: ticket, durable: ticket, syncing: false, broken: None };
+        Self { state: Mutex::new(state), changed: Condvar::new() }
     }
 
     /// The last ticket given out, or the reason why no more are.
@@ -71,10 +63,7 @@ impl GroupCommit {
                 return Ok(state.durable);
             }
             if state.syncing {
-                state = self
-                    .changed
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner);
+                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
             }
             state.syncing = true;

@@ -47,18 +47,14 @@ impl Content {
                     self.entries.insert((*epoch, *seq), bytes.as_slice().into());
                 }
                 Op::DropEntriesBelow { epoch, seq } => {
-                    let below: Vec<_> = self
-                        .entries
-                        .range((*epoch, 0)..(*epoch, *seq))
-                        .map(|(k, _)| *k)
-                        .collect();
+                    let below: Vec<_> =
+                        self.entries.range((*epoch, 0)..(*epoch, *seq)).map(|(k, _)| *k).collect();
                     for key in below {
                         self.entries.remove(&key);
                     }
                 }
                 Op::Put { table, key, value } => {
-                    self.tables
-                        .insert((*table, key.clone()), value.as_slice().into());
+                    self.tables.insert((*table, key.clone()), value.as_slice().into());
                 }
                 Op::Remove { table, key } => {
                     self.tables.remove(&(*table, key.clone()));
@@ -125,10 +121,7 @@ impl LedgerStore for MemoryStore {
             return Ok(Ticket(state.staged));
         }
         if state.full && !batch.iter().all(Op::only_frees) {
-            return Err(StoreError::Full {
-                path: "memory".into(),
-                free: 0,
-            });
+            return Err(StoreError::Full { path: "memory".into(), free: 0 });
         }
         state.seen.apply(&batch);
         state.pending.push(batch);
@@ -151,12 +144,7 @@ impl LedgerStore for MemoryStore {
     }
 
     fn entry(&self, epoch: &[u8; 32], seq: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self
-            .lock()
-            .seen
-            .entries
-            .get(&(*epoch, seq))
-            .map(|bytes| bytes.to_vec()))
+        Ok(self.lock().seen.entries.get(&(*epoch, seq)).map(|bytes| bytes.to_vec()))
     }
 
     fn entries(
@@ -169,11 +157,7 @@ impl LedgerStore for MemoryStore {
         let state = self.lock();
         let mut found = Vec::new();
         let mut sum = 0;
-        for ((_, seq), bytes) in state
-            .seen
-            .entries
-            .range((*epoch, from)..=(*epoch, u64::MAX))
-        {
+        for ((_, seq), bytes) in state.seen.entries.range((*epoch, from)..=(*epoch, u64::MAX)) {
             sum += bytes.len();
             if found.len() >= max_count || (sum > max_bytes && !found.is_empty()) {
                 break;
@@ -190,23 +174,12 @@ impl LedgerStore for MemoryStore {
     ) -> Result<Vec<Placed>, StoreError> {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         let state = self.lock();
-        let page = state
-            .seen
-            .entries
-            .range((start, Bound::Unbounded))
-            .take(max_count);
-        Ok(page
-            .map(|((epoch, seq), bytes)| (*epoch, *seq, bytes.to_vec()))
-            .collect())
+        let page = state.seen.entries.range((start, Bound::Unbounded)).take(max_count);
+        Ok(page.map(|((epoch, seq), bytes)| (*epoch, *seq, bytes.to_vec())).collect())
     }
 
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self
-            .lock()
-            .seen
-            .tables
-            .get(&(table, key.to_vec()))
-            .map(|value| value.to_vec()))
+        Ok(self.lock().seen.tables.get(&(table, key.to_vec())).map(|value| value.to_vec()))
     }
 
     fn scan(
@@ -222,9 +195,7 @@ impl LedgerStore for MemoryStore {
         let state = self.lock();
         let page = state.seen.tables.range((start, Bound::Unbounded));
         let page = page.take_while(|((of, _), _)| *of == table).take(max_count);
-        Ok(page
-            .map(|((_, key), value)| (key.clone(), value.to_vec()))
-            .collect())
+        Ok(page.map(|((_, key), value)| (key.clone(), value.to_vec())).collect())
     }
 
     fn folded(&self) -> Result<Option<Vec<u8>>, StoreError> {

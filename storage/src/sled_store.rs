@@ -35,10 +35,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            cache_bytes: 4 << 20,
-            reserve_bytes: 16 << 20,
-        }
+        Self { cache_bytes: 4 << 20, reserve_bytes: 16 << 20 }
     }
 }
 
@@ -81,9 +78,7 @@ pub struct SledStore {
 
 impl std::fmt::Debug for SledStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SledStore")
-            .field("path", &self.path)
-            .finish_non_exhaustive()
+        f.debug_struct("SledStore").field("path", &self.path).finish_non_exhaustive()
     }
 }
 
@@ -180,9 +175,8 @@ impl SledStore {
                 }
                 Op::DropEntriesBelow { epoch, seq } => {
                     let range = cell::entry_key(epoch, 0)..cell::entry_key(epoch, *seq);
-                    let held: Vec<sled::IVec> = self
-                        .cage
-                        .run(|db| db.range(range.clone()).keys().collect())?;
+                    let held: Vec<sled::IVec> =
+                        self.cage.run(|db| db.range(range.clone()).keys().collect())?;
                     changes.extend(held.into_iter().map(|key| (key.to_vec(), None)));
                     for (_, change) in changes.range_mut(range) {
                         *change = None;
@@ -240,10 +234,7 @@ impl SledStore {
             .map_err(|e| StoreError::io("asking for free room", e.into()))?;
         let free = disk.f_bavail.saturating_mul(disk.f_frsize);
         if free < self.reserve_bytes && !batch.iter().all(Op::only_frees) {
-            return Err(StoreError::Full {
-                path: self.path.clone(),
-                free,
-            });
+            return Err(StoreError::Full { path: self.path.clone(), free });
         }
         Ok(())
     }
@@ -251,9 +242,7 @@ impl SledStore {
     /// Makes all that was staged up to `ticket` durable.
     fn sync(&self, ticket: u64) -> Result<(), StoreError> {
         self.cage.run(|db| db.flush())?;
-        self.data
-            .sync_all()
-            .map_err(|e| StoreError::io("fsync of the store", e))?;
+        self.data.sync_all().map_err(|e| StoreError::io("fsync of the store", e))?;
         if let Err(error) = self.witness.note(ticket) {
             // It only ever warns of a loss, and nothing was lost.
             tracing::warn!(store = %self.path.display(), "could not note the barrier: {error}");

@@ -11,9 +11,7 @@ use storage::{LedgerStore, Op, StoreError, Table};
 
 /// A folder in memory where there is one: these tests open some hundreds of stores.
 fn scratch() -> tempfile::TempDir {
-    tempfile::tempdir_in("/dev/shm")
-        .or_else(|_| tempfile::tempdir())
-        .unwrap()
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 /// Everything that the reference store holds, by a name for each thing.
@@ -40,11 +38,7 @@ fn fill(path: &Path) -> Content {
             let seed = round * 40 + n;
             store
                 .stage(vec![
-                    Op::PutEntry {
-                        epoch: [7; 32],
-                        seq: seed,
-                        bytes: noise(seed, 300),
-                    },
+                    Op::PutEntry { epoch: [7; 32], seq: seed, bytes: noise(seed, 300) },
                     Op::Put {
                         table: Table::Registers,
                         key: vec![n as u8; 20],
@@ -57,11 +51,7 @@ fn fill(path: &Path) -> Content {
         let long = noise(round, VALUE_MAX);
         store
             .stage(vec![
-                Op::Put {
-                    table: Table::Rows,
-                    key: b"long".to_vec(),
-                    value: long,
-                },
+                Op::Put { table: Table::Rows, key: b"long".to_vec(), value: long },
                 Op::PutFolded(noise(round, 100_000)),
             ])
             .unwrap();
@@ -97,11 +87,8 @@ enum Fate {
 }
 
 fn reopen(path: &Path, whole: &Content, what: &str) -> Fate {
-    let Opened {
-        store,
-        moved_aside,
-        rolled_back,
-    } = SledStore::open(path).unwrap_or_else(|e| panic!("{what}: {e}"));
+    let Opened { store, moved_aside, rolled_back } =
+        SledStore::open(path).unwrap_or_else(|e| panic!("{what}: {e}"));
     let content = match read_all(&store) {
         Ok(content) => content,
         Err(StoreError::Damaged { .. }) => return Fate::ReadRefused,
@@ -121,10 +108,7 @@ fn reopen(path: &Path, whole: &Content, what: &str) -> Fate {
         }
         return Fate::RolledBack;
     }
-    assert!(
-        content == *whole,
-        "{what}: other bytes came back and nothing was said"
-    );
+    assert!(content == *whole, "{what}: other bytes came back and nothing was said");
     Fate::Whole
 }
 
@@ -146,12 +130,7 @@ fn files(folder: &Path) -> Vec<(String, usize)> {
         .unwrap()
         .map(|file| file.unwrap())
         .filter(|file| file.file_type().unwrap().is_file())
-        .map(|f| {
-            (
-                f.file_name().into_string().unwrap(),
-                f.metadata().unwrap().len() as usize,
-            )
-        })
+        .map(|f| (f.file_name().into_string().unwrap(), f.metadata().unwrap().len() as usize))
         .collect();
     files.sort();
     files
@@ -177,17 +156,12 @@ fn a_flipped_byte_never_gives_other_bytes() {
             bytes[at] ^= 1 << (next(&mut state) % 8);
             fs::write(hurt.join(&name), bytes).unwrap();
             let fate = reopen(&hurt, &whole, &format!("{name} flipped at {at}"));
-            *fates
-                .entry((name.split('.').next().unwrap().to_owned(), fate))
-                .or_default() += 1;
+            *fates.entry((name.split('.').next().unwrap().to_owned(), fate)).or_default() += 1;
         }
     }
     println!("{fates:#?}");
     let met = |wanted: Fate| fates.keys().any(|(_, fate)| *fate == wanted);
-    assert!(
-        met(Fate::MovedAside) && met(Fate::Whole),
-        "the flips hurt nothing: {fates:?}"
-    );
+    assert!(met(Fate::MovedAside) && met(Fate::Whole), "the flips hurt nothing: {fates:?}");
 }
 
 #[test]
@@ -201,10 +175,7 @@ fn a_cut_file_never_gives_other_bytes() {
         lengths.extend([0, 1, len - 1]);
         for keep in lengths {
             copy(&sound, &hurt);
-            let file = fs::OpenOptions::new()
-                .write(true)
-                .open(hurt.join(&name))
-                .unwrap();
+            let file = fs::OpenOptions::new().write(true).open(hurt.join(&name)).unwrap();
             file.set_len(keep as u64).unwrap();
             drop(file);
             reopen(&hurt, &whole, &format!("{name} cut to {keep}"));
@@ -233,11 +204,7 @@ fn a_half_written_snapshot_does_not_stop_a_sound_store() {
     let folder = scratch();
     let path = folder.path().join("ledger");
     let whole = fill(&path);
-    fs::write(
-        path.join("snap.FFFFFFFFFFFFFFF0.generating"),
-        b"torn by a power cut",
-    )
-    .unwrap();
+    fs::write(path.join("snap.FFFFFFFFFFFFFFF0.generating"), b"torn by a power cut").unwrap();
     assert_eq!(reopen(&path, &whole, "half a snapshot"), Fate::Whole);
 }
 
@@ -251,9 +218,6 @@ fn what_is_no_store_at_all_is_moved_aside() {
     let opened = SledStore::open(&path).unwrap();
     let aside = opened.moved_aside.unwrap();
     assert_eq!(fs::read(aside.join("db")).unwrap(), noise(1, 3 << 19));
-    opened
-        .store
-        .stage(vec![Op::PutFolded(b"new life".to_vec())])
-        .unwrap();
+    opened.store.stage(vec![Op::PutFolded(b"new life".to_vec())]).unwrap();
     opened.store.barrier().unwrap();
 }

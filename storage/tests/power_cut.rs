@@ -15,15 +15,8 @@ fn writer() -> PathBuf {
 fn what_was_acknowledged_outlives_a_power_cut() {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/power_cut.py");
     let writer = writer();
-    assert!(
-        writer.exists(),
-        "cargo builds the examples before the tests"
-    );
-    let run = Command::new("python3")
-        .arg(script)
-        .arg(writer)
-        .args(["10", "1"])
-        .output();
+    assert!(writer.exists(), "cargo builds the examples before the tests");
+    let run = Command::new("python3").arg(script).arg(writer).args(["10", "1"]).output();
     let Ok(run) = run else {
         println!("skipped: no python3 to drive the power cuts");
         return;

@@ -12,10 +12,7 @@ fn backed_up() -> (World, domain::id::NodeId, Vec<u8>) {
     world.type_code(kiosks[0], 1).unwrap();
     world.run_for(6_000);
     let mut file = Vec::new();
-    let key = SmallFile {
-        name: String::from("node.key"),
-        bytes: vec![7; 32],
-    };
+    let key = SmallFile { name: String::from("node.key"), bytes: vec![7; 32] };
     write(&world.machines[&admins[0]].disk, &[key], &mut file).unwrap();
     (world, admins[0], file)
 }
@@ -33,11 +30,7 @@ fn a_restored_node_knows_what_it_knew_and_begins_a_log_of_its_own() {
     world.machines.get_mut(&admin).unwrap().disk = store.clone();
     world.start(admin);
     world.run_for(12_000);
-    assert_ne!(
-        world.replica(admin).epoch(),
-        before,
-        "a log is never continued"
-    );
+    assert_ne!(world.replica(admin).epoch(), before, "a log is never continued");
     assert_eq!(world.fingerprints().len(), 1);
     assert!(world.remaining_s(admin, crate::replica::tests::world::session_id(1)) > 0);
     let again = read(file.as_slice()).unwrap().restore(&store);

@@ -48,9 +48,7 @@ pub struct Issued {
 
 impl std::fmt::Debug for Issued {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Issued")
-            .field("count", &self.codes.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Issued").field("count", &self.codes.len()).finish_non_exhaustive()
     }
 }
 
@@ -78,14 +76,7 @@ impl Desk {
         }
         let (derivation, now) = self
             .look(|replica, now| {
-                (
-                    replica
-                        .site()
-                        .chain()
-                        .founded()
-                        .map(|(_, derivation)| *derivation),
-                    now,
-                )
+                (replica.site().chain().founded().map(|(_, derivation)| *derivation), now)
             })
             .await?;
         let derivation = derivation.ok_or(Refusal::NotJoined)?;
@@ -104,33 +95,18 @@ impl Desk {
             None => None,
         };
         let command = match drawn.as_slice() {
-            [(session, key, _)] => Command::IssueCode {
-                session: *session,
-                key: *key,
-                terms,
-                label,
-            },
+            [(session, key, _)] => {
+                Command::IssueCode { session: *session, key: *key, terms, label }
+            }
             many => {
-                let codes = many
-                    .iter()
-                    .map(|(session, key, _)| (*session, *key))
-                    .collect();
+                let codes = many.iter().map(|(session, key, _)| (*session, *key)).collect();
                 Command::IssueCodes { codes, terms }
             }
         };
         let done = self.submit(by, request, command).await?;
-        let codes = drawn
-            .into_iter()
-            .map(|(session, _, code)| (session, code.to_string()));
-        let issued = Issued {
-            entries: done.entries,
-            codes: codes.collect(),
-        };
-        let mut lately = self
-            .issues
-            .lately
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let codes = drawn.into_iter().map(|(session, _, code)| (session, code.to_string()));
+        let issued = Issued { entries: done.entries, codes: codes.collect() };
+        let mut lately = self.issues.lately.lock().unwrap_or_else(PoisonError::into_inner);
         if lately.len() >= MOST_REMEMBERED {
             lately.pop_front();
         }
@@ -144,11 +120,7 @@ impl Desk {
         request: RequestId,
         batch: &Batch,
     ) -> Result<Option<Issued>, Refusal> {
-        let lately = self
-            .issues
-            .lately
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let lately = self.issues.lately.lock().unwrap_or_else(PoisonError::into_inner);
         match lately.iter().find(|(known, ..)| *known == request) {
             Some((_, operator, same, issued)) if same == batch && *operator == by.operator => {
                 Ok(Some(issued.clone()))
@@ -162,10 +134,7 @@ impl Desk {
         let row = RowId(rand::random());
         self.write_rows(by, move |vault, author, rng| {
             let end = Some(until_ms);
-            Ok((
-                row,
-                vec![vault.put_note(row, RowKind::LABEL, &text, end, author, rng)?],
-            ))
+            Ok((row, vec![vault.put_note(row, RowKind::LABEL, &text, end, author, rng)?]))
         })
         .await
     }

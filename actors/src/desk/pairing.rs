@@ -34,10 +34,7 @@ impl Desk {
     ) -> Result<Done, NotDone> {
         let pairings = self.deciding(by)?;
         if pairings.confirmed(request, node).is_some() {
-            return Ok(Done {
-                entries: Vec::new(),
-                session: None,
-            });
+            return Ok(Done { entries: Vec::new(), session: None });
         }
         let one = pairings.take(node, digits).ok_or(Refusal::UnknownNode)?;
         let kiosk = kiosk.unwrap_or(one.waiting.request.kiosk);
@@ -56,8 +53,7 @@ impl Desk {
     /// [`Refusal::UnknownNode`] when no such machine waits with these digits.
     pub fn refuse_pairing(&self, by: By, node: NodeId, digits: Digits) -> Result<(), NotDone> {
         let one = self.deciding(by)?.take(node, digits);
-        one.ok_or(Refusal::UnknownNode)?
-            .conclude(Err(Reason::Refused));
+        one.ok_or(Refusal::UnknownNode)?.conclude(Err(Reason::Refused));
         Ok(())
     }
 
@@ -77,17 +73,12 @@ impl Desk {
         kiosk: KioskId,
     ) -> Result<Done, NotDone> {
         let node = one.waiting.node;
-        let mut outcome = self
-            .submit(by, request, Command::PairNode { node, kiosk })
-            .await;
+        let mut outcome = self.submit(by, request, Command::PairNode { node, kiosk }).await;
         if outcome == Err(NotDone::Refused(Refusal::Exists))
             && self.is_paired_as(node, kiosk).await?
         {
             // It was paired so before, and never heard: the ledger has it already.
-            outcome = Ok(Done {
-                entries: Vec::new(),
-                session: None,
-            });
+            outcome = Ok(Done { entries: Vec::new(), session: None });
         }
         let Some(pairings) = self.shared.pairings.as_deref() else {
             return outcome;

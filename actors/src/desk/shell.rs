@@ -98,11 +98,7 @@ impl Actor for DeskActor {
     ) -> Result<DeskState, ActorProcessingErr> {
         myself.cast(DeskMessage::Draw)?;
         // Pages learnt before a restart are in the last picture.
-        let before = shared
-            .floor
-            .borrow()
-            .as_ref()
-            .map(|floor| floor.admins.clone());
+        let before = shared.floor.borrow().as_ref().map(|floor| floor.admins.clone());
         let pages = before.unwrap_or_default();
         Ok(DeskState {
             shared,
@@ -145,15 +141,9 @@ impl DeskState {
             self.again = true;
             return;
         }
-        let least = if by_fact {
-            PICTURES_EVERY
-        } else {
-            READINGS_EVERY
-        };
+        let least = if by_fact { PICTURES_EVERY } else { READINGS_EVERY };
         let now = Instant::now();
-        let due = self
-            .drawn
-            .map_or(now, |(at, took)| at + least.max(took * PICTURE_SHARE));
+        let due = self.drawn.map_or(now, |(at, took)| at + least.max(took * PICTURE_SHARE));
         if due > now {
             self.draw_at(myself, due);
         } else {
@@ -180,11 +170,7 @@ impl DeskState {
         self.drawing = false;
         self.drawn = Some((now, took.picture));
         if let Some(took) = took.fingerprint {
-            self.fingerprint = Some(Fingerprint {
-                hash: floor.fingerprint,
-                made: now,
-                took,
-            });
+            self.fingerprint = Some(Fingerprint { hash: floor.fingerprint, made: now, took });
         }
         self.shared.floor.send_replace(Some(Arc::new(floor)));
         if std::mem::take(&mut self.again) {
@@ -205,34 +191,26 @@ impl DeskState {
         let (desk, pages) = (myself.clone(), self.pages());
         let now = Instant::now();
         let known = self.fingerprint.filter(|known| known.due() > now);
-        self.drawing = self
-            .shared
-            .tell_clerk(ClerkMessage::Turn(Box::new(move |replica, raw| {
-                let began = Instant::now();
-                let mut floor = picture(replica, replica.moment(raw), pages);
-                let picture = began.elapsed();
-                let fingerprint = match known {
-                    Some(known) => {
-                        floor.fingerprint = known.hash;
-                        None
-                    }
-                    None => {
-                        floor.fingerprint = replica.site().fingerprint().unwrap_or_default();
-                        Some(began.elapsed().saturating_sub(picture))
-                    }
-                };
-                let took = Took {
-                    picture,
-                    fingerprint,
-                };
-                if desk
-                    .cast(DeskMessage::Drawn(Box::new(floor), took))
-                    .is_err()
-                {
-                    tracing::debug!("the desk ended before its picture was drawn");
+        self.drawing = self.shared.tell_clerk(ClerkMessage::Turn(Box::new(move |replica, raw| {
+            let began = Instant::now();
+            let mut floor = picture(replica, replica.moment(raw), pages);
+            let picture = began.elapsed();
+            let fingerprint = match known {
+                Some(known) => {
+                    floor.fingerprint = known.hash;
+                    None
                 }
-                Vec::new()
-            })));
+                None => {
+                    floor.fingerprint = replica.site().fingerprint().unwrap_or_default();
+                    Some(began.elapsed().saturating_sub(picture))
+                }
+            };
+            let took = Took { picture, fingerprint };
+            if desk.cast(DeskMessage::Drawn(Box::new(floor), took)).is_err() {
+                tracing::debug!("the desk ended before its picture was drawn");
+            }
+            Vec::new()
+        })));
     }
 
     fn pages(&self) -> BTreeMap<NodeId, Vec<String>> {
@@ -276,13 +254,10 @@ fn picture(
     let floor = replica.site().floor(now);
     let me = replica.me().node();
     let boot = |boot_ms: u64| {
-        now.wall_ms
-            .saturating_sub(i64::try_from(now.since(boot_ms)).unwrap_or(i64::MAX))
+        now.wall_ms.saturating_sub(i64::try_from(now.since(boot_ms)).unwrap_or(i64::MAX))
     };
-    let linked: BTreeMap<NodeId, u64> = replica
-        .links()
-        .map(|(node, _, since)| (*node, since))
-        .collect();
+    let linked: BTreeMap<NodeId, u64> =
+        replica.links().map(|(node, _, since)| (*node, since)).collect();
     let mut links: BTreeMap<NodeId, (bool, Option<i64>)> = replica
         .last_seen()
         .iter()
@@ -292,13 +267,10 @@ fn picture(
         links.entry(*node).or_insert((false, None));
     }
     let admins = replica.site().standing().nodes(NodeKind::Admin);
-    let admins: BTreeMap<NodeId, Vec<String>> = admins
-        .map(|node| (*node, pages.get(node).cloned().unwrap_or_default()))
-        .collect();
+    let admins: BTreeMap<NodeId, Vec<String>> =
+        admins.map(|node| (*node, pages.get(node).cloned().unwrap_or_default())).collect();
     // Another admin node that is out of sight may know what this one does not.
-    let silent = admins
-        .keys()
-        .filter(|node| **node != me && !linked.contains_key(node));
+    let silent = admins.keys().filter(|node| **node != me && !linked.contains_key(node));
     let silent = silent.filter_map(|node| replica.last_seen().get(node));
     FloorNow {
         as_of_ms: now.wall_ms,
@@ -318,11 +290,7 @@ fn texts(replica: &Replica<Store>, floor: &Floor, now: Moment) -> BTreeMap<RowId
         return BTreeMap::new();
     };
     let on_tiles = floor.tiles.iter().filter_map(|tile| tile.session.as_ref());
-    let labels = floor
-        .sessions
-        .iter()
-        .chain(on_tiles)
-        .filter_map(|session| session.label);
+    let labels = floor.sessions.iter().chain(on_tiles).filter_map(|session| session.label);
     let notes = floor.tiles.iter().filter_map(|tile| tile.note);
     labels
         .chain(notes)

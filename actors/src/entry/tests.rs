@@ -43,30 +43,16 @@ fn no_flipped_bit_passes() {
 fn truncated_oversized_and_future_entries_are_refused() {
     let bytes = written().1[1].to_bytes();
     for length in 0..bytes.len() {
-        assert_eq!(
-            Entry::parse(&bytes[..length]).err(),
-            Some(EntryError::Length),
-            "{length}"
-        );
+        assert_eq!(Entry::parse(&bytes[..length]).err(), Some(EntryError::Length), "{length}");
     }
     let mut longer = bytes.clone();
     longer.push(0);
     assert_eq!(Entry::parse(&longer).err(), Some(EntryError::Length));
-    assert_eq!(
-        Entry::parse(&vec![VERSION; 5_000]).err(),
-        Some(EntryError::Length)
-    );
+    assert_eq!(Entry::parse(&vec![VERSION; 5_000]).err(), Some(EntryError::Length));
     let mut future = bytes;
     future[0] = VERSION + 1;
-    assert_eq!(
-        Entry::parse(&future).err(),
-        Some(EntryError::Version(VERSION + 1))
-    );
-    assert!(
-        Author::new([1; 32])
-            .entry(vec![0; MOST_BODY + 1], 0)
-            .is_none()
-    );
+    assert_eq!(Entry::parse(&future).err(), Some(EntryError::Version(VERSION + 1)));
+    assert!(Author::new([1; 32]).entry(vec![0; MOST_BODY + 1], 0).is_none());
     let largest = Author::new([1; 32]).entry(vec![0; MOST_BODY], 0).unwrap();
     assert!(largest.to_bytes().len() <= MOST_ENTRY);
 }

@@ -72,11 +72,7 @@ impl<R> Inbound<R> {
         let groups = [Group::Admins.name(), Group::Kiosks.name()];
         while let Some((length, rest)) = self.waiting.split_first_chunk::<8>() {
             let length = usize::try_from(u64::from_be_bytes(*length)).unwrap_or(usize::MAX);
-            let longest = if self.named {
-                MAX_FRAME
-            } else {
-                MAX_AUTH_FRAME
-            };
+            let longest = if self.named { MAX_FRAME } else { MAX_AUTH_FRAME };
             if length > longest {
                 return Err(breach("a frame too long"));
             }
@@ -146,11 +142,7 @@ struct Allowance {
 
 impl Allowance {
     fn new(now: Instant) -> Self {
-        Self {
-            bytes: BURST,
-            counted: now,
-            pause: None,
-        }
+        Self { bytes: BURST, counted: now, pause: None }
     }
 
     fn take(&mut self, count: usize) {
@@ -193,22 +185,13 @@ pub(super) struct Outbound<W> {
 impl<W> Outbound<W> {
     /// `held` is kept for as long as this lives.
     pub(super) fn new(inner: W, held: mpsc::Sender<()>) -> Self {
-        Self {
-            inner,
-            deadline: None,
-            _held: held,
-        }
+        Self { inner, deadline: None, _held: held }
     }
 
     fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
-        let deadline = self
-            .deadline
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(MAX_STALL)));
+        let deadline = self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep(MAX_STALL)));
         ready!(deadline.as_mut().poll(cx));
-        Poll::Ready(io::Error::new(
-            io::ErrorKind::TimedOut,
-            "the peer reads nothing",
-        ))
+        Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, "the peer reads nothing"))
     }
 }
 
@@ -244,10 +227,7 @@ mod tests {
 
     fn guarded() -> (DuplexStream, Inbound<DuplexStream>) {
         let (far, near) = tokio::io::duplex(1024 * 1024);
-        (
-            far,
-            Inbound::new(near, "poste@ab".to_owned(), mpsc::channel(1).0),
-        )
+        (far, Inbound::new(near, "poste@ab".to_owned(), mpsc::channel(1).0))
     }
 
     fn framed(message: &[u8]) -> Vec<u8> {

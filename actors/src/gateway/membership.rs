@@ -158,14 +158,8 @@ impl State {
     /// of one name would drive each other out.
     fn take_lane(&mut self, myself: &ActorRef<MembershipMessage>, lane: ClusterLane) {
         let mut former = false;
-        for session in self
-            .sessions
-            .values()
-            .filter(|session| session.peer == lane.peer)
-        {
-            session
-                .actor
-                .stop(Some("the link was made anew".to_owned()));
+        for session in self.sessions.values().filter(|session| session.peer == lane.peer) {
+            session.actor.stop(Some("the link was made anew".to_owned()));
             former = true;
         }
         if former || self.injected.values().any(|peer| *peer == lane.peer) {
@@ -181,10 +175,7 @@ impl State {
         self.lanes_taken += 1;
         let (peer, is_server) = (lane.peer, !lane.dialled);
         let label = format!("{}/{}", hex(&peer), self.lanes_taken);
-        let stream = Box::new(Transport {
-            lane,
-            label: label.clone(),
-        });
+        let stream = Box::new(Transport { lane, label: label.clone() });
         let opened = NodeServerMessage::ConnectionOpenedExternal { stream, is_server };
         if server.cast(opened).is_ok() {
             self.injected.insert(label.clone(), peer);
@@ -216,29 +207,16 @@ impl State {
         if self.waiting.contains_key(&peer) {
             actor.stop(Some("the link was made anew".to_owned()));
         }
-        self.sessions.insert(
-            id,
-            Session {
-                peer,
-                actor,
-                ready: false,
-            },
-        );
+        self.sessions.insert(id, Session { peer, actor, ready: false });
         myself.send_after(READY, move || MembershipMessage::Overdue(id));
     }
 
     /// The transport has seen to the name already; this holds if it should ever fail to.
     fn authenticated(&self, session: &NodeServerSessionInformation) {
-        let expected = self
-            .sessions
-            .get(&session.node_id)
-            .map(|one| cluster_name(one.peer));
+        let expected = self.sessions.get(&session.node_id).map(|one| cluster_name(one.peer));
         let declared = session.peer_name.as_ref().map(|name| &name.name);
         if expected.is_none() || expected.as_ref() != declared {
-            tracing::error!(
-                from = session.peer_addr,
-                "a cluster session under a false name"
-            );
+            tracing::error!(from = session.peer_addr, "a cluster session under a false name");
             session.actor.stop(Some("false name".to_owned()));
         }
     }
@@ -264,10 +242,7 @@ impl State {
         if gone.ready {
             self.tell(GatewayEvent::MemberDown(gone.peer)).await;
         }
-        let another = self
-            .sessions
-            .values()
-            .any(|session| session.peer == gone.peer);
+        let another = self.sessions.values().any(|session| session.peer == gone.peer);
         if !another && let Some(lane) = self.waiting.remove(&gone.peer) {
             self.inject(myself, lane);
         }
@@ -282,19 +257,11 @@ impl State {
     }
 
     async fn child_ended(&mut self, myself: &ActorRef<MembershipMessage>, child: ActorId) {
-        if self
-            .server
-            .as_ref()
-            .is_some_and(|server| server.get_id() == child)
-        {
+        if self.server.as_ref().is_some_and(|server| server.get_id() == child) {
             self.server = None;
             self.all_gone().await;
             myself.send_after(AGAIN, || MembershipMessage::StartServer);
-        } else if self
-            .gateway
-            .as_ref()
-            .is_some_and(|gateway| gateway.get_id() == child)
-        {
+        } else if self.gateway.as_ref().is_some_and(|gateway| gateway.get_id() == child) {
             self.gateway = None;
             myself.send_after(AGAIN, || MembershipMessage::StartGateway);
         }

@@ -21,9 +21,7 @@ pub(super) async fn start(
 ) -> Result<ActorRef<NodeServerMessage>, ActorProcessingErr> {
     let locked = IncomingEncryptionMode::Tls(listener::locked()?);
     // Not a secret: links have proven who speaks. It keeps sites apart, once more.
-    let cookie = Sha256::new()
-        .chain_update(b"poste cluster")
-        .chain_update(site);
+    let cookie = Sha256::new().chain_update(b"poste cluster").chain_update(site);
     let server = NodeServer::new(
         0,
         hex(&cookie.finalize()),

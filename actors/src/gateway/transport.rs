@@ -27,13 +27,7 @@ pub(super) struct Transport {
 
 impl ClusterBidiStream for Transport {
     fn split(self: Box<Self>) -> (BoxRead, BoxWrite) {
-        let ClusterLane {
-            peer,
-            send,
-            recv,
-            held,
-            ..
-        } = self.lane;
+        let ClusterLane { peer, send, recv, held, .. } = self.lane;
         let inbound = Inbound::new(recv, cluster_name(peer), held.clone());
         (Box::new(inbound), Box::new(Outbound::new(send, held)))
     }

@@ -160,19 +160,11 @@ fn field(message: &[u8]) -> Result<Field<'_>, Unreadable> {
     let number = tag >> 3;
     let (value, rest) = varint(rest)?;
     match tag & 7 {
-        VARINT => Ok(Field {
-            number,
-            bytes: None,
-            rest,
-        }),
+        VARINT => Ok(Field { number, bytes: None, rest }),
         BYTES => {
             let length = usize::try_from(value).map_err(|_| Unreadable)?;
             let (bytes, rest) = rest.split_at_checked(length).ok_or(Unreadable)?;
-            Ok(Field {
-                number,
-                bytes: Some(bytes),
-                rest,
-            })
+            Ok(Field { number, bytes: Some(bytes), rest })
         }
         _ => Err(Unreadable),
     }
@@ -188,10 +180,7 @@ fn varint(bytes: &[u8]) -> Result<(u64, &[u8]), Unreadable> {
         }
         value |= part << (7 * at);
         if byte & 0x80 == 0 {
-            return bytes
-                .get(at + 1..)
-                .map(|rest| (value, rest))
-                .ok_or(Unreadable);
+            return bytes.get(at + 1..).map(|rest| (value, rest)).ok_or(Unreadable);
         }
     }
     Err(Unreadable)
@@ -242,13 +231,7 @@ mod tests {
         assert_eq!(read(&wrapped(3, &wrapped(1, &named))), Err(Unreadable));
         let join = |group: &[u8]| {
             let actors = wrapped(2, &[8, 42]);
-            wrapped(
-                3,
-                &wrapped(
-                    5,
-                    &[wrapped(1, group), actors, wrapped(3, b"scope")].concat(),
-                ),
-            )
+            wrapped(3, &wrapped(5, &[wrapped(1, group), actors, wrapped(3, b"scope")].concat()))
         };
         assert_eq!(read(&join(b"kiosks")), Ok(Frame::Actors(1)));
         assert_eq!(read(&join(b"anything")), Err(Unreadable));

@@ -22,10 +22,7 @@ fn a_file_verifies_and_tells_what_it_holds() {
     assert_eq!(report.site, world.site());
     assert_eq!(report.name, "Médiathèque");
     assert_eq!(report.entries, count);
-    assert_eq!(
-        (report.logs, report.unknown, report.without_effect),
-        (4, 0, 0)
-    );
+    assert_eq!((report.logs, report.unknown, report.without_effect), (4, 0, 0));
     assert_eq!(report.members.len(), 4);
 }
 
@@ -40,31 +37,19 @@ fn a_flipped_bit_anywhere_and_a_cut_anywhere_are_found() {
     }
     let mut longer = file.clone();
     longer.push(0);
-    assert!(matches!(
-        verify(longer.as_slice()),
-        Err(LedgerFileError::Damaged(_))
-    ));
-    assert!(matches!(
-        verify(&b"PK\x03\x04"[..]),
-        Err(LedgerFileError::NotALedger)
-    ));
+    assert!(matches!(verify(longer.as_slice()), Err(LedgerFileError::Damaged(_))));
+    assert!(matches!(verify(&b"PK\x03\x04"[..]), Err(LedgerFileError::NotALedger)));
 }
 
 #[test]
 fn an_imported_ledger_is_the_exported_one() {
     let (world, file, count) = exported();
     let store = Arc::new(MemoryStore::default());
-    assert_eq!(
-        import(file.as_slice(), world.site(), &store).unwrap(),
-        count
-    );
+    assert_eq!(import(file.as_slice(), world.site(), &store).unwrap(), count);
     let mut again = Vec::new();
     export(&store, world.site(), &mut again).unwrap();
     assert_eq!(again, file);
-    assert!(
-        import(file.as_slice(), world.site(), &store).is_err(),
-        "a second time"
-    );
+    assert!(import(file.as_slice(), world.site(), &store).is_err(), "a second time");
     let other = Arc::new(MemoryStore::default());
     let refused = import(file.as_slice(), SiteId([1; 32]), &other);
     assert!(matches!(refused, Err(LedgerFileError::OtherSite(_))));
@@ -79,18 +64,11 @@ fn the_documented_format_suffices_for_a_verifier_in_another_language() {
         let path = folder.path().join("ledger");
         std::fs::write(&path, bytes).unwrap();
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/verify-ledger.mjs");
-        std::process::Command::new("node")
-            .arg(script)
-            .arg(&path)
-            .output()
-            .unwrap()
+        std::process::Command::new("node").arg(script).arg(&path).output().unwrap()
     };
     let sound = run(&file);
     let said = String::from_utf8_lossy(&sound.stdout);
-    assert!(
-        sound.status.success() && said.contains(&format!(" {count} entries")),
-        "{said}"
-    );
+    assert!(sound.status.success() && said.contains(&format!(" {count} entries")), "{said}");
     for place in [20, 60, file.len() / 2, file.len() - 10] {
         let mut flipped = file.clone();
         flipped[place] ^= 1;

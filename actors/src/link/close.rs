@@ -70,9 +70,7 @@ impl CloseReason {
     }
 
     fn from_code(code: u64) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|reason| u64::from(reason.code()) == code)
+        Self::ALL.into_iter().find(|reason| u64::from(reason.code()) == code)
     }
 
     /// Closes `connection` for this reason. The first close of a connection wins.
@@ -137,10 +135,7 @@ mod tests {
     #[test]
     fn every_reason_reads_back_from_its_code() {
         for reason in CloseReason::ALL {
-            assert_eq!(
-                CloseReason::from_code(u64::from(reason.code())),
-                Some(reason)
-            );
+            assert_eq!(CloseReason::from_code(u64::from(reason.code())), Some(reason));
         }
         assert_eq!(CloseReason::from_code(0), None);
     }

@@ -93,16 +93,10 @@ impl Endpoint {
             if cause.kind() == std::io::ErrorKind::AddrInUse {
                 LinkError::PortInUse(listen)
             } else {
-                LinkError::Listen {
-                    address: listen,
-                    cause,
-                }
+                LinkError::Listen { address: listen, cause }
             }
         })?;
-        let listen_failed = |cause| LinkError::Listen {
-            address: listen,
-            cause,
-        };
+        let listen_failed = |cause| LinkError::Listen { address: listen, cause };
         let reset_key = ResetKey::of(key);
         let id_key = reset_key.connection_ids();
         let mut settings = quinn::EndpointConfig::new(Arc::new(reset_key));
@@ -124,11 +118,7 @@ impl Endpoint {
         .map_err(listen_failed)?;
         quinn.set_default_client_config(client);
         let gate = Gate::new(strays);
-        Ok(Self {
-            quinn,
-            node: key.verifying_key().to_bytes(),
-            gate: Arc::new(gate),
-        })
+        Ok(Self { quinn, node: key.verifying_key().to_bytes(), gate: Arc::new(gate) })
     }
 
     /// From now on answers whoever wants to pair, too: an admin node's port.
@@ -176,11 +166,7 @@ impl Endpoint {
             let place = Arc::clone(&self.gate.links).try_acquire_owned().ok();
             match (place, HandshakePlace::take(&self.gate, from)) {
                 (Some(place), Some(handshake)) => {
-                    return Some(Arrival {
-                        incoming,
-                        place,
-                        handshake,
-                    });
+                    return Some(Arrival { incoming, place, handshake });
                 }
                 _ => {
                     self.gate.turned_away.fetch_add(1, Ordering::Relaxed);
@@ -199,31 +185,21 @@ impl Endpoint {
         let place = Arc::clone(&self.gate.links)
             .try_acquire_owned()
             .map_err(|_| LinkEnd::Ours(CloseReason::Overrun))?;
-        let connecting = self
-            .quinn
-            .connect(address, tls::SERVER_NAME)
-            .map_err(|_| LinkEnd::Lost)?;
+        let connecting =
+            self.quinn.connect(address, tls::SERVER_NAME).map_err(|_| LinkEnd::Lost)?;
         let connection = shaken(connecting).await?;
         let peer = tls::peer_node(&connection).ok_or(LinkEnd::Ours(CloseReason::Malformed))?;
         if sought.is_some_and(|sought| sought != peer) || peer == self.node {
             CloseReason::OtherNode.close(&connection);
             return Err(LinkEnd::Ours(CloseReason::OtherNode));
         }
-        Ok(Proven {
-            connection,
-            peer,
-            dialled: true,
-            pairing: false,
-            place,
-            _handshake: None,
-        })
+        Ok(Proven { connection, peer, dialled: true, pairing: false, place, _handshake: None })
     }
 
     /// Closes every link and the port; in the background, what is owed to peers is still sent.
     pub fn close(&self) {
         let reason = CloseReason::Shutdown;
-        self.quinn
-            .close(VarInt::from_u32(reason.code()), reason.name().as_bytes());
+        self.quinn.close(VarInt::from_u32(reason.code()), reason.name().as_bytes());
     }
 
     /// Waits until all closes have been sent, at most for as long as a peer may be silent.
@@ -235,22 +211,12 @@ impl Endpoint {
 impl Arrival {
     /// Does the TLS handshake.
     pub async fn prove(self) -> Result<Proven, LinkEnd> {
-        let connecting = self
-            .incoming
-            .accept()
-            .map_err(|error| LinkEnd::from(&error))?;
+        let connecting = self.incoming.accept().map_err(|error| LinkEnd::from(&error))?;
         let connection = shaken(connecting).await?;
         let peer = tls::peer_node(&connection).ok_or(LinkEnd::Ours(CloseReason::Malformed))?;
         let (place, handshake) = (self.place, Some(self.handshake));
         let pairing = tls::is_pairing(&connection);
-        Ok(Proven {
-            connection,
-            peer,
-            dialled: false,
-            pairing,
-            place,
-            _handshake: handshake,
-        })
+        Ok(Proven { connection, peer, dialled: false, pairing, place, _handshake: handshake })
     }
 }
 
@@ -262,8 +228,7 @@ impl Proven {
 
     /// Gives a judged peer the windows of a link.
     pub(crate) fn widen(&self) {
-        self.connection
-            .set_receive_window(VarInt::from_u32(LINK_WINDOW));
+        self.connection.set_receive_window(VarInt::from_u32(LINK_WINDOW));
     }
 }
 
@@ -274,10 +239,8 @@ pub(crate) fn for_pairing(
 ) -> Result<quinn::Endpoint, LinkError> {
     let (_, mut client) = tls::configs(key)?;
     client.alpn_protocols = vec![tls::PAIRING_ALPN.to_vec()];
-    let mut port = quinn::Endpoint::client(from).map_err(|cause| LinkError::Listen {
-        address: from,
-        cause,
-    })?;
+    let mut port = quinn::Endpoint::client(from)
+        .map_err(|cause| LinkError::Listen { address: from, cause })?;
     port.set_default_client_config(dialling(client)?);
     Ok(port)
 }

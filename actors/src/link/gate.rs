@@ -50,31 +50,20 @@ pub(crate) struct HandshakePlace {
 impl HandshakePlace {
     pub(super) fn take(gate: &Arc<Gate>, from: IpAddr) -> Option<Self> {
         let permit = Arc::clone(&gate.handshakes).try_acquire_owned().ok()?;
-        let mut by_address = gate
-            .by_address
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut by_address = gate.by_address.lock().unwrap_or_else(PoisonError::into_inner);
         let count = by_address.entry(from).or_default();
         if *count >= MAX_HANDSHAKES_FROM_ONE {
             return None;
         }
         *count += 1;
         drop(by_address);
-        Some(Self {
-            gate: Arc::clone(gate),
-            from,
-            _permit: permit,
-        })
+        Some(Self { gate: Arc::clone(gate), from, _permit: permit })
     }
 }
 
 impl Drop for HandshakePlace {
     fn drop(&mut self) {
-        let mut by_address = self
-            .gate
-            .by_address
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut by_address = self.gate.by_address.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = by_address.get_mut(&self.from) {
             *count = count.saturating_sub(1);
             if *count == 0 {

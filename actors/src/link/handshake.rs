@@ -30,12 +30,7 @@ pub struct Introduction {
 impl Introduction {
     /// The introduction of this release, with a fresh instance.
     pub fn new(site: [u8; 32], greeting: watch::Receiver<Vec<u8>>) -> Self {
-        Self {
-            site,
-            instance: rand::random(),
-            versions: VERSIONS,
-            greeting,
-        }
+        Self { site, instance: rand::random(), versions: VERSIONS, greeting }
     }
 
     fn hello(&self) -> Hello {
@@ -117,9 +112,7 @@ impl Link {
                 answered(proven, introduction, judge).await
             }
         };
-        let outcome = tokio::time::timeout(HANDSHAKE, attempt)
-            .await
-            .unwrap_or(Err(LinkEnd::Lost));
+        let outcome = tokio::time::timeout(HANDSHAKE, attempt).await.unwrap_or(Err(LinkEnd::Lost));
         outcome.map_err(|end| concluded(&connection, end))
     }
 
@@ -160,9 +153,7 @@ async fn dialled(
         lanes.push((lane, open(&proven.connection, lane.tag()).await?));
     }
     let cluster = open(&proven.connection, StreamTag::Cluster).await?;
-    let lanes = lanes
-        .try_into()
-        .map_err(|_| LinkEnd::Ours(CloseReason::Malformed))?;
+    let lanes = lanes.try_into().map_err(|_| LinkEnd::Ours(CloseReason::Malformed))?;
     Ok(link(proven, version, control, lanes, cluster))
 }
 
@@ -190,9 +181,7 @@ async fn answered(
     if tag != StreamTag::Cluster {
         return Err(LinkEnd::Ours(CloseReason::Malformed));
     }
-    let lanes = lanes
-        .try_into()
-        .map_err(|_| LinkEnd::Ours(CloseReason::Malformed))?;
+    let lanes = lanes.try_into().map_err(|_| LinkEnd::Ours(CloseReason::Malformed))?;
     Ok(link(proven, version, control, lanes, cluster))
 }
 
@@ -241,20 +230,14 @@ async fn meet(
 
 /// Opens a stream and says whose it is.
 pub(crate) async fn open(connection: &Connection, tag: StreamTag) -> Result<Stream, LinkEnd> {
-    let (mut send, recv) = connection
-        .open_bi()
-        .await
-        .map_err(|error| LinkEnd::from(&error))?;
+    let (mut send, recv) = connection.open_bi().await.map_err(|error| LinkEnd::from(&error))?;
     frame::write_all(&mut send, &[tag.byte()]).await?;
     Ok((send, recv))
 }
 
 /// The next stream that the dialler opened, with its tag.
 pub(crate) async fn next_stream(connection: &Connection) -> Result<(StreamTag, Stream), LinkEnd> {
-    let (send, mut recv) = connection
-        .accept_bi()
-        .await
-        .map_err(|error| LinkEnd::from(&error))?;
+    let (send, mut recv) = connection.accept_bi().await.map_err(|error| LinkEnd::from(&error))?;
     let mut tag = [0];
     frame::read_exact(&mut recv, &mut tag).await?;
     let [byte] = tag;

@@ -95,12 +95,7 @@ mod tests {
     use super::*;
 
     fn hello() -> Hello {
-        Hello {
-            versions: (1, 3),
-            site: [9; 32],
-            instance: [4; 8],
-            greeting: b"salut".to_vec(),
-        }
+        Hello { versions: (1, 3), site: [9; 32], instance: [4; 8], greeting: b"salut".to_vec() }
     }
 
     #[test]
@@ -108,34 +103,17 @@ mod tests {
         let bytes = hello().encode();
         assert_eq!(Hello::decode(&bytes, (1, 1)), Ok((hello(), 1)));
         assert_eq!(Hello::decode(&bytes, (2, 7)), Ok((hello(), 3)));
-        assert_eq!(
-            Hello::decode(&bytes, (4, 7)),
-            Err(CloseReason::VersionMismatch)
-        );
+        assert_eq!(Hello::decode(&bytes, (4, 7)), Err(CloseReason::VersionMismatch));
     }
 
     #[test]
     fn another_version_is_told_apart_before_anything_else_is_read() {
-        let mut bytes = Hello {
-            versions: (40, 41),
-            ..hello()
-        }
-        .encode();
+        let mut bytes = Hello { versions: (40, 41), ..hello() }.encode();
         bytes.truncate(HEAD);
         bytes.extend_from_slice(b"whatever version 40 will say");
-        assert_eq!(
-            Hello::decode(&bytes, VERSIONS),
-            Err(CloseReason::VersionMismatch)
-        );
-        let upside_down = Hello {
-            versions: (2, 1),
-            ..hello()
-        }
-        .encode();
-        assert_eq!(
-            Hello::decode(&upside_down, (1, 2)),
-            Err(CloseReason::VersionMismatch)
-        );
+        assert_eq!(Hello::decode(&bytes, VERSIONS), Err(CloseReason::VersionMismatch));
+        let upside_down = Hello { versions: (2, 1), ..hello() }.encode();
+        assert_eq!(Hello::decode(&upside_down, (1, 2)), Err(CloseReason::VersionMismatch));
     }
 
     #[test]
@@ -150,9 +128,6 @@ mod tests {
         }
         let mut longer = bytes.clone();
         longer.push(0);
-        assert_eq!(
-            Hello::decode(&longer, VERSIONS),
-            Err(CloseReason::Malformed)
-        );
+        assert_eq!(Hello::decode(&longer, VERSIONS), Err(CloseReason::Malformed));
     }
 }

@@ -84,13 +84,7 @@ impl Intake {
             return false;
         };
         let place = Place { _permit: permit };
-        self.tell(LinkEvent::Frame {
-            peer,
-            lane,
-            bytes,
-            place,
-        })
-        .await
+        self.tell(LinkEvent::Frame { peer, lane, bytes, place }).await
     }
 
     /// Tells of anything else; waits while the channel is full.

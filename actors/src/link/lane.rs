@@ -79,14 +79,8 @@ impl StreamTag {
     }
 
     pub(crate) fn from_byte(byte: u8) -> Option<Self> {
-        [
-            Self::Control,
-            Self::Ledger,
-            Self::Uses,
-            Self::Rows,
-            Self::Cluster,
-        ]
-        .into_iter()
-        .find(|tag| tag.byte() == byte)
+        [Self::Control, Self::Ledger, Self::Uses, Self::Rows, Self::Cluster]
+            .into_iter()
+            .find(|tag| tag.byte() == byte)
     }
 }

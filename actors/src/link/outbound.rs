@@ -53,12 +53,10 @@ impl Outbound {
         let Ok(room) = Arc::clone(bytes).try_acquire_many_owned(size) else {
             return Err(self.full());
         };
-        queue
-            .try_send(Waiting { frame, _room: room })
-            .map_err(|error| match error {
-                mpsc::error::TrySendError::Full(_) => self.full(),
-                mpsc::error::TrySendError::Closed(_) => Unsent::Gone,
-            })
+        queue.try_send(Waiting { frame, _room: room }).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => self.full(),
+            mpsc::error::TrySendError::Closed(_) => Unsent::Gone,
+        })
     }
 
     /// Whether a frame was dropped since this was last asked: a round of anti-entropy is due.

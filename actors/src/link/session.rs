@@ -64,15 +64,7 @@ impl Session {
     /// Frames go to `intake`; each stream for ractor_cluster goes to `cluster`, and if nobody
     /// takes it there the link does without.
     pub async fn run(self, intake: Intake, cluster: mpsc::Sender<ClusterLane>) -> LinkEnd {
-        let Link {
-            peer,
-            dialled,
-            connection,
-            control,
-            lanes,
-            cluster: stream,
-            ..
-        } = self.link;
+        let Link { peer, dialled, connection, control, lanes, cluster: stream, .. } = self.link;
         let closing = CloseOnDrop(connection.clone());
         let mut tasks = JoinSet::new();
         for ((lane, (send, recv)), (_, waiting)) in lanes.into_iter().zip(self.waiting) {
@@ -80,11 +72,7 @@ impl Session {
             tasks.spawn(empty(recv, peer, lane, intake.clone()));
         }
         tasks.spawn(silence(control));
-        let held = Held {
-            peer,
-            dialled,
-            cluster,
-        };
+        let held = Held { peer, dialled, cluster };
         if dialled {
             tasks.spawn(lend(connection.clone(), stream, held));
         } else {
@@ -162,13 +150,7 @@ impl Held {
     async fn lend(&self, (send, recv): Stream) {
         let (held, mut free) = mpsc::channel(1);
         let (peer, dialled) = (self.peer, self.dialled);
-        let lane = ClusterLane {
-            peer,
-            dialled,
-            send,
-            recv,
-            held,
-        };
+        let lane = ClusterLane { peer, dialled, send, recv, held };
         if let Err(unwanted) = self.cluster.send(lane).await {
             // Nobody speaks ractor_cluster here: keep the stream, so that the peer does not
             // open one after another.
@@ -186,11 +168,7 @@ async fn lend(connection: Connection, mut stream: Stream, held: Held) -> LinkEnd
     loop {
         let lent = tokio::time::Instant::now();
         held.lend(stream).await;
-        wait = if lent.elapsed() > REOPEN.end {
-            REOPEN.start
-        } else {
-            (wait * 2).min(REOPEN.end)
-        };
+        wait = if lent.elapsed() > REOPEN.end { REOPEN.start } else { (wait * 2).min(REOPEN.end) };
         tokio::time::sleep(wait).await;
         stream = match open(&connection, StreamTag::Cluster).await {
             Ok(stream) => stream,

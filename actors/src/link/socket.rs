@@ -36,11 +36,7 @@ pub(crate) struct CountingSocket {
 impl CountingSocket {
     /// `id_key` is the key of the endpoint's own connection ids.
     pub(crate) fn new(inner: Arc<dyn AsyncUdpSocket>, id_key: u64, strays: Arc<AtomicU64>) -> Self {
-        Self {
-            inner,
-            ids: HashedConnectionIdGenerator::from_key(id_key),
-            strays,
-        }
+        Self { inner, ids: HashedConnectionIdGenerator::from_key(id_key), strays }
     }
 
     /// Whether no connection of this endpoint, and no client that wants one, can have sent this.
@@ -53,14 +49,12 @@ impl CountingSocket {
             return true;
         }
         if long {
-            let version = rest
-                .first_chunk::<4>()
-                .map(|bytes| u32::from_be_bytes(*bytes));
+            let version = rest.first_chunk::<4>().map(|bytes| u32::from_be_bytes(*bytes));
             // An answer to this endpoint's own dialling may be short; a first packet may not.
             let ours = || match rest.get(4) {
-                Some(&length) if usize::from(length) == CONNECTION_ID => rest
-                    .get(5..5 + CONNECTION_ID)
-                    .is_some_and(|id| self.is_ours(id)),
+                Some(&length) if usize::from(length) == CONNECTION_ID => {
+                    rest.get(5..5 + CONNECTION_ID).is_some_and(|id| self.is_ours(id))
+                }
                 _ => false,
             };
             return version != Some(QUIC_V1) || (datagram.len() < MIN_INITIAL && !ours());
@@ -76,9 +70,7 @@ impl CountingSocket {
 
 impl fmt::Debug for CountingSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CountingSocket")
-            .field("inner", &self.inner)
-            .finish_non_exhaustive()
+        f.debug_struct("CountingSocket").field("inner", &self.inner).finish_non_exhaustive()
     }
 }
 
@@ -101,10 +93,8 @@ impl AsyncUdpSocket for CountingSocket {
         if let Poll::Ready(Ok(count)) = &polled {
             for (buffer, meta) in bufs.iter().zip(meta.iter()).take(*count) {
                 let received = buffer.get(..meta.len).unwrap_or_default();
-                let strays = received
-                    .chunks(meta.stride.max(1))
-                    .filter(|one| self.is_stray(one))
-                    .count();
+                let strays =
+                    received.chunks(meta.stride.max(1)).filter(|one| self.is_stray(one)).count();
                 self.strays.fetch_add(strays as u64, Ordering::Relaxed);
             }
         }

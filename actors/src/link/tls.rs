@@ -31,9 +31,8 @@ pub const PAIRING_ALPN: &[u8] = b"poste-pair/1";
 pub(crate) const SERVER_NAME: &str = "poste.node";
 
 /// RFC 8410: what comes before the 32 bytes of an ed25519 key in its SubjectPublicKeyInfo.
-const ED25519_PREFIX: [u8; 12] = [
-    0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
-];
+const ED25519_PREFIX: [u8; 12] =
+    [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
 /// The provider, always passed explicitly: another crate of the process compiles in a second one,
 /// and then rustls panics rather than choose.
@@ -50,10 +49,7 @@ pub fn configs(
     let private = PrivatePkcs8KeyDer::from(private.as_bytes().to_vec());
     let signer =
         rustls::crypto::ring::sign::any_eddsa_type(&private).map_err(|error| failed(&error))?;
-    let public = key
-        .verifying_key()
-        .to_public_key_der()
-        .map_err(|error| failed(&error))?;
+    let public = key.verifying_key().to_public_key_der().map_err(|error| failed(&error))?;
     let public = CertificateDer::from(public.as_bytes().to_vec());
     let certified = Arc::new(rustls::sign::CertifiedKey::new(vec![public], signer));
 
@@ -62,9 +58,9 @@ pub fn configs(
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(|error| failed(&error))?
         .with_client_cert_verifier(Arc::clone(&proof) as Arc<dyn ClientCertVerifier>)
-        .with_cert_resolver(Arc::new(
-            rustls::server::AlwaysResolvesServerRawPublicKeys::new(Arc::clone(&certified)),
-        ));
+        .with_cert_resolver(Arc::new(rustls::server::AlwaysResolvesServerRawPublicKeys::new(
+            Arc::clone(&certified),
+        )));
     server.alpn_protocols = vec![ALPN.to_vec()];
     server.send_tls13_tickets = 0;
     server.session_storage = Arc::new(NoServerSessionStorage {});
@@ -85,10 +81,7 @@ pub fn configs(
 /// The node key that the other end of `connection` has proven, or `None` if it proved none
 /// (which the settings above do not let happen).
 pub fn peer_node(connection: &quinn::Connection) -> Option<[u8; 32]> {
-    let keys = connection
-        .peer_identity()?
-        .downcast::<Vec<CertificateDer<'static>>>()
-        .ok()?;
+    let keys = connection.peer_identity()?.downcast::<Vec<CertificateDer<'static>>>().ok()?;
     key_of(keys.first()?)
 }
 
@@ -116,9 +109,7 @@ struct ProofOfPossession {
 
 impl ProofOfPossession {
     fn new() -> Self {
-        Self {
-            algorithms: provider().signature_verification_algorithms,
-        }
+        Self { algorithms: provider().signature_verification_algorithms }
     }
 
     fn check(&self, key: &CertificateDer<'_>) -> Result<(), Error> {
@@ -245,10 +236,7 @@ mod tests {
     fn a_node_key_reads_back_from_its_public_key_info() {
         let key = SigningKey::from_bytes(&[7; 32]);
         let spki = key.verifying_key().to_public_key_der().unwrap();
-        assert_eq!(
-            key_of(spki.as_bytes()),
-            Some(key.verifying_key().to_bytes())
-        );
+        assert_eq!(key_of(spki.as_bytes()), Some(key.verifying_key().to_bytes()));
         assert_eq!(key_of(&spki.as_bytes()[..43]), None);
     }
 }

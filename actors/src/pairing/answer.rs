@@ -33,18 +33,11 @@ impl Pairings {
     }
 
     async fn converse(&self, proven: Proven) -> Result<Verdict, LinkEnd> {
-        let Proven {
-            connection,
-            peer,
-            place: _place,
-            _handshake: handshake,
-            ..
-        } = proven;
+        let Proven { connection, peer, place: _place, _handshake: handshake, .. } = proven;
         let node = NodeId(peer);
         let opened = timeout(MESSAGE, connection.accept_bi()).await;
-        let (mut send, mut recv) = opened
-            .map_err(|_| LinkEnd::Lost)?
-            .map_err(|error| LinkEnd::from(&error))?;
+        let (mut send, mut recv) =
+            opened.map_err(|_| LinkEnd::Lost)?.map_err(|error| LinkEnd::from(&error))?;
         let Word::Commit(committed) = hear(&mut recv).await? else {
             return Err(LinkEnd::Ours(CloseReason::Malformed));
         };
@@ -53,11 +46,7 @@ impl Pairings {
             return Ok(Err(Reason::Busy));
         };
         let admin_nonce = rand::random();
-        let offer = Word::Offer {
-            nonce: admin_nonce,
-            site: self.site,
-            admission: self.admission,
-        };
+        let offer = Word::Offer { nonce: admin_nonce, site: self.site, admission: self.admission };
         say(&mut send, offer).await?;
         let Word::Reveal { nonce, request } = hear(&mut recv).await? else {
             return Err(LinkEnd::Ours(CloseReason::Malformed));

@@ -107,9 +107,7 @@ pub async fn ask(
 }
 
 async fn dial(port: &quinn::Endpoint, address: SocketAddr) -> Result<Connection, Unpaired> {
-    let connecting = port
-        .connect(address, tls::SERVER_NAME)
-        .map_err(|_| Unpaired::Unreachable)?;
+    let connecting = port.connect(address, tls::SERVER_NAME).map_err(|_| Unpaired::Unreachable)?;
     match timeout(HANDSHAKE, connecting).await {
         Ok(Ok(connection)) => Ok(connection),
         Ok(Err(error)) if is_another_protocol(&error) => Err(Unpaired::NotThere),
@@ -131,24 +129,16 @@ async fn converse(
 ) -> Result<Paired, Unpaired> {
     let admin = NodeId(tls::peer_node(connection).ok_or(Unpaired::Odd)?);
     let opened = timeout(MESSAGE, connection.open_bi()).await;
-    let (mut send, mut recv) = opened
-        .map_err(|_| Unpaired::Lost)?
-        .map_err(|error| LinkEnd::from(&error))?;
+    let (mut send, mut recv) =
+        opened.map_err(|_| Unpaired::Lost)?.map_err(|error| LinkEnd::from(&error))?;
     let nonce = rand::random();
     say(&mut send, Word::Commit(commitment(&nonce, &request))).await?;
     let (admin_nonce, site, admission) = match hear(&mut recv).await? {
-        Word::Offer {
-            nonce,
-            site,
-            admission,
-        } => (nonce, site, admission),
+        Word::Offer { nonce, site, admission } => (nonce, site, admission),
         Word::Ended(reason) => return Err(Unpaired::Ended(reason)),
         Word::Commit(_) | Word::Reveal { .. } | Word::Paired(_) => return Err(Unpaired::Odd),
     };
-    let admission = AdminAdmitted {
-        node: admin,
-        signature: admission,
-    };
+    let admission = AdminAdmitted { node: admin, signature: admission };
     if admin == joining || !Fact::from(admission.clone()).certificate_holds(&site) {
         return Err(Unpaired::Odd);
     }
@@ -161,19 +151,11 @@ async fn converse(
         admin_nonce: &admin_nonce,
         request: &request,
     });
-    show(&Offered {
-        site,
-        admin,
-        digits,
-    });
+    show(&Offered { site, admin, digits });
     let last = timeout(WAIT + MESSAGE, frame::read(&mut recv, LONGEST)).await;
     let last = last.map_err(|_| Unpaired::Ended(Reason::Expired))??;
     match Word::read(&last)? {
-        Word::Paired(kiosk) => Ok(Paired {
-            site,
-            admission,
-            kiosk,
-        }),
+        Word::Paired(kiosk) => Ok(Paired { site, admission, kiosk }),
         Word::Ended(reason) => Err(Unpaired::Ended(reason)),
         Word::Commit(_) | Word::Offer { .. } | Word::Reveal { .. } => Err(Unpaired::Odd),
     }

@@ -38,10 +38,7 @@ impl Digits {
             .chain_update(said.request.bytes())
             .finalize();
         // Six bytes: the remainder's bias is below one in a hundred million.
-        let number = hash
-            .iter()
-            .take(6)
-            .fold(0, |sum: u64, byte| sum << 8 | u64::from(*byte));
+        let number = hash.iter().take(6).fold(0, |sum: u64, byte| sum << 8 | u64::from(*byte));
         Self(u32::try_from(number % 1_000_000).unwrap_or_default())
     }
 
@@ -79,10 +76,6 @@ impl FromStr for Digits {
                 return Err(NotDigits);
             }
         }
-        if count == COUNT {
-            Ok(Self(number))
-        } else {
-            Err(NotDigits)
-        }
+        if count == COUNT { Ok(Self(number)) } else { Err(NotDigits) }
     }
 }

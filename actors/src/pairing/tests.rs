@@ -1,9 +1,6 @@
 //! Pairings over real UDP on loopback, honest and not.
 
-#![allow(
-    clippy::wildcard_enum_match_arm,
-    reason = "a test fails on whatever it does not expect"
-)]
+#![allow(clippy::wildcard_enum_match_arm, reason = "a test fails on whatever it does not expect")]
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -39,17 +36,11 @@ fn anywhere() -> SocketAddr {
 }
 
 fn request(number: u8) -> Request {
-    Request {
-        kiosk: KioskId([number; 16]),
-        machine: [number; 32],
-        release: [0, 1, 0],
-    }
+    Request { kiosk: KioskId([number; 16]), machine: [number; 32], release: [0, 1, 0] }
 }
 
 async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(60), future)
-        .await
-        .expect(what)
+    tokio::time::timeout(Duration::from_secs(60), future).await.expect(what)
 }
 
 /// The port of an admin node, with nothing behind it but the place to wait.
@@ -82,11 +73,7 @@ impl Admin {
                 });
             }
         });
-        Self {
-            site,
-            pairings,
-            address,
-        }
+        Self { site, pairings, address }
     }
 
     async fn waiting(&self, count: usize) -> Vec<Waiting> {
@@ -107,10 +94,7 @@ impl Admin {
 fn machine(
     seed: u8,
     address: SocketAddr,
-) -> (
-    oneshot::Receiver<Offered>,
-    JoinHandle<Result<Paired, Unpaired>>,
-) {
+) -> (oneshot::Receiver<Offered>, JoinHandle<Result<Paired, Unpaired>>) {
     let (show, shown) = oneshot::channel();
     let outcome = tokio::spawn(async move {
         ask(&key(seed), anywhere(), address, request(seed), |offered| {
@@ -148,9 +132,7 @@ async fn both_screens_show_the_same_digits_and_the_confirmed_machine_hears_its_k
     let admin = Admin::start(1, 2);
     let (shown, outcome) = machine(3, admin.address);
     let shown = within("digits", shown).await.unwrap();
-    let [waiting] = admin.waiting(1).await[..] else {
-        panic!()
-    };
+    let [waiting] = admin.waiting(1).await[..] else { panic!() };
     assert_eq!((waiting.node, waiting.digits), (node_of(3), shown.digits));
     assert_eq!(waiting.request, request(3));
     assert_eq!((shown.site, shown.admin), (admin.site, node_of(2)));
@@ -169,27 +151,17 @@ async fn a_decision_needs_the_digits_and_a_refusal_is_told() {
     let (shown, outcome) = machine(3, admin.address);
     let digits = within("digits", shown).await.unwrap().digits;
     admin.waiting(1).await;
-    let others = if digits.to_string() == "000000" {
-        "000001"
-    } else {
-        "000000"
-    };
+    let others = if digits.to_string() == "000000" { "000001" } else { "000000" };
     let others: Digits = others.parse().unwrap();
     assert!(admin.pairings.take(node_of(3), others).is_none());
     assert!(admin.pairings.take(node_of(4), digits).is_none());
     let one = admin.pairings.take(node_of(3), digits).unwrap();
-    assert!(
-        admin.pairings.take(node_of(3), digits).is_none(),
-        "two operators at once"
-    );
+    assert!(admin.pairings.take(node_of(3), digits).is_none(), "two operators at once");
     admin.pairings.put_back(one);
     let one = admin.pairings.take(node_of(3), digits).unwrap();
     one.conclude(Err(Reason::Refused));
     let outcome = within("an outcome", outcome).await.unwrap();
-    assert!(
-        matches!(outcome, Err(Unpaired::Ended(Reason::Refused))),
-        "{outcome:?}"
-    );
+    assert!(matches!(outcome, Err(Unpaired::Ended(Reason::Refused))), "{outcome:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -217,9 +189,7 @@ async fn an_offer_passed_on_under_another_key_is_refused_before_anything_is_reve
     let victim = arrival.prove().await.unwrap().connection;
     let (mut to_victim, mut from_victim) = victim.accept_bi().await.unwrap();
     let (_port, onward) = by_hand(12, admin.address).await;
-    let Word::Commit(hash) = hear(&mut from_victim).await.unwrap() else {
-        panic!()
-    };
+    let Word::Commit(hash) = hear(&mut from_victim).await.unwrap() else { panic!() };
     let (_send, _recv, offer) = committed(&onward, hash).await;
     say(&mut to_victim, offer).await.unwrap();
     assert!(hear(&mut from_victim).await.is_err(), "nothing is revealed");
@@ -237,10 +207,7 @@ async fn a_reveal_that_was_not_committed_to_is_refused() {
         let hash = commitment(&nonce, &request(3));
         let (mut send, _recv, offer) = committed(&connection, hash).await;
         assert!(matches!(offer, Word::Offer { .. }));
-        let late = Word::Reveal {
-            nonce: nonce_shown,
-            request: request_shown,
-        };
+        let late = Word::Reveal { nonce: nonce_shown, request: request_shown };
         say(&mut send, late).await.unwrap();
         assert_eq!(close_code(&connection).await, MALFORMED);
         assert_eq!(admin.pairings.waiting(), []);
@@ -255,10 +222,7 @@ async fn garbage_and_whatever_is_too_long_or_out_of_turn_ends_it() {
         [&length[..], bytes].concat()
     };
     let commit = Word::Commit([1; 32]).write();
-    let reveal = Word::Reveal {
-        nonce: [1; 32],
-        request: request(3),
-    };
+    let reveal = Word::Reveal { nonce: [1; 32], request: request(3) };
     let firsts = [
         framed(&[0xa5; 100]),
         framed(&[&commit[..], &[0]].concat()),
@@ -300,10 +264,7 @@ async fn so_many_wait_and_no_more_and_who_leaves_makes_room() {
     admin.waiting(MOST_WAITING).await;
     let (_, outcome) = machine(90, admin.address);
     let outcome = within("an outcome", outcome).await.unwrap();
-    assert!(
-        matches!(outcome, Err(Unpaired::Ended(Reason::Busy))),
-        "{outcome:?}"
-    );
+    assert!(matches!(outcome, Err(Unpaired::Ended(Reason::Busy))), "{outcome:?}");
     machines.pop().unwrap().abort();
     admin.waiting(MOST_WAITING - 1).await;
     // Its place is free a moment after it is off the list.
@@ -327,10 +288,7 @@ async fn a_node_that_asks_again_waits_once() {
     let (shown, _second) = machine(3, admin.address);
     let second_digits = within("digits", shown).await.unwrap().digits;
     let first = within("an outcome", first).await.unwrap();
-    assert!(
-        matches!(first, Err(Unpaired::Ended(Reason::AskedAgain))),
-        "{first:?}"
-    );
+    assert!(matches!(first, Err(Unpaired::Ended(Reason::AskedAgain))), "{first:?}");
     assert_eq!(admin.waiting(1).await[0].digits, second_digits);
 }
 
@@ -385,15 +343,8 @@ fn digits_are_read_as_people_type_them_and_nothing_else_is() {
 fn every_word_reads_back_and_no_other_length_does() {
     let mut words = vec![
         Word::Commit([1; 32]),
-        Word::Offer {
-            nonce: [2; 32],
-            site: SiteId([3; 32]),
-            admission: Signature([4; 64]),
-        },
-        Word::Reveal {
-            nonce: [5; 32],
-            request: request(6),
-        },
+        Word::Offer { nonce: [2; 32], site: SiteId([3; 32]), admission: Signature([4; 64]) },
+        Word::Reveal { nonce: [5; 32], request: request(6) },
         Word::Paired(KioskId([7; 16])),
     ];
     words.extend(Reason::ALL.map(Word::Ended));

@@ -102,10 +102,7 @@ impl Pairings {
     /// Takes out the machine that shows these digits, to decide about it.
     pub(crate) fn take(&self, node: NodeId, digits: Digits) -> Option<Undecided> {
         let mut table = self.table();
-        table
-            .waiting
-            .get(&node)
-            .filter(|one| one.waiting.digits == digits && !one.is_gone())?;
+        table.waiting.get(&node).filter(|one| one.waiting.digits == digits && !one.is_gone())?;
         table.waiting.remove(&node)
     }
 
@@ -156,12 +153,7 @@ impl Pairings {
         request: Request,
     ) -> oneshot::Receiver<Verdict> {
         let (verdict, decided) = oneshot::channel();
-        let waiting = Waiting {
-            node,
-            digits,
-            request,
-            since_ms: BootClock.wall_ms(),
-        };
+        let waiting = Waiting { node, digits, request, since_ms: BootClock.wall_ms() };
         let mut table = self.table();
         table.waiting.retain(|_, one| !one.is_gone());
         let former = table.waiting.insert(node, Undecided { waiting, verdict });

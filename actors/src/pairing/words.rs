@@ -65,13 +65,8 @@ pub enum Reason {
 
 impl Reason {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 5] = [
-        Self::Busy,
-        Self::Refused,
-        Self::Expired,
-        Self::Known,
-        Self::AskedAgain,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::Busy, Self::Refused, Self::Expired, Self::Known, Self::AskedAgain];
 
     fn number(self) -> u8 {
         match self {
@@ -90,11 +85,7 @@ pub(super) enum Word {
     /// From the machine: what it will reveal, hashed.
     Commit([u8; 32]),
     /// From the admin node: its number, its site, and the site key's word that it is an admin node.
-    Offer {
-        nonce: Nonce,
-        site: SiteId,
-        admission: Signature,
-    },
+    Offer { nonce: Nonce, site: SiteId, admission: Signature },
     /// From the machine: what it committed to.
     Reveal { nonce: Nonce, request: Request },
     /// From the admin node: an operator confirmed, and this is the kiosk.
@@ -107,11 +98,9 @@ impl Word {
     pub(super) fn write(&self) -> Vec<u8> {
         match self {
             Self::Commit(hash) => [&b"C"[..], hash].concat(),
-            Self::Offer {
-                nonce,
-                site,
-                admission,
-            } => [&b"O"[..], nonce, &site.0, &admission.0].concat(),
+            Self::Offer { nonce, site, admission } => {
+                [&b"O"[..], nonce, &site.0, &admission.0].concat()
+            }
             Self::Reveal { nonce, request } => [&b"R"[..], nonce, &request.bytes()].concat(),
             Self::Paired(kiosk) => [&b"P"[..], &kiosk.0].concat(),
             Self::Ended(reason) => vec![b'E', reason.number()],
@@ -133,10 +122,7 @@ impl Word {
                 site: SiteId(take(from)?),
                 admission: Signature(take(from)?),
             },
-            b'R' => Self::Reveal {
-                nonce: take(from)?,
-                request: Request::read(from)?,
-            },
+            b'R' => Self::Reveal { nonce: take(from)?, request: Request::read(from)? },
             b'P' => Self::Paired(KioskId(take(from)?)),
             b'E' => {
                 let [number] = take(from)?;

@@ -78,10 +78,7 @@ struct Entry {
 
 impl Book {
     pub(super) fn new(us: [u8; 32]) -> Self {
-        Self {
-            us,
-            entries: BTreeMap::new(),
-        }
+        Self { us, entries: BTreeMap::new() }
     }
 
     /// Takes a hint in; a new address is tried soon, a known one when its turn comes.
@@ -143,10 +140,7 @@ impl Book {
         for (whom, entry) in due.into_iter().take(room) {
             if let Some(&address) = entry.addresses.first() {
                 entry.dialling = Some(now);
-                dials.push(Dial {
-                    whom: *whom,
-                    address,
-                });
+                dials.push(Dial { whom: *whom, address });
             }
         }
         dials
@@ -174,14 +168,7 @@ impl Book {
             self.entries.remove(&whom);
         }
         self.entries.remove(&Whom::Address(address));
-        self.hint(
-            Hint {
-                node: Some(node),
-                address,
-                kind,
-            },
-            now,
-        );
+        self.hint(Hint { node: Some(node), address, kind }, now);
         if let Some(entry) = self.entries.get_mut(&Whom::Node(node)) {
             entry.failures = 0;
             entry.dialling = None;
@@ -199,11 +186,7 @@ impl Book {
         entry.dialling = None;
         entry.failures = entry.failures.saturating_add(1);
         let gone = end == LinkEnd::Ours(CloseReason::OtherNode);
-        if let Some(at) = entry
-            .addresses
-            .iter()
-            .position(|known| *known == dial.address)
-        {
+        if let Some(at) = entry.addresses.iter().position(|known| *known == dial.address) {
             let address = entry.addresses.remove(at);
             if !gone {
                 entry.addresses.push(address);
@@ -261,11 +244,7 @@ fn wait(failures: u32, end: LinkEnd, chance: u32) -> Duration {
         LinkEnd::Lost | LinkEnd::Crashed => false,
     };
     let doubled = FIRST_WAIT * 2u32.saturating_pow(failures.saturating_sub(1).min(10));
-    let whole = if refused {
-        LONGEST_WAIT
-    } else {
-        doubled.min(LONGEST_WAIT)
-    };
+    let whole = if refused { LONGEST_WAIT } else { doubled.min(LONGEST_WAIT) };
     whole / 2 + (whole / 2).mul_f64(f64::from(chance) / f64::from(u32::MAX))
 }
 
@@ -281,11 +260,7 @@ mod tests {
     }
 
     fn hint(port: u16) -> Hint {
-        Hint {
-            node: Some(THEM),
-            address: address(port),
-            kind: PeerKind::Kiosk,
-        }
+        Hint { node: Some(THEM), address: address(port), kind: PeerKind::Kiosk }
     }
 
     fn all(_: Whom, _: PeerKind) -> bool {
@@ -298,13 +273,7 @@ mod tests {
         let mut book = Book::new(US);
         book.hint(hint(9), now);
         let dials = book.take_due(now, 9, all);
-        assert_eq!(
-            dials,
-            [Dial {
-                whom: Whom::Node(THEM),
-                address: address(9)
-            }]
-        );
+        assert_eq!(dials, [Dial { whom: Whom::Node(THEM), address: address(9) }]);
         assert_eq!(book.take_due(now + Duration::from_secs(5), 9, all), []);
         assert_eq!(book.take_due(now + DIAL_LOST, 9, all).len(), 1);
     }
@@ -318,9 +287,7 @@ mod tests {
         let mut ports = Vec::new();
         let mut waits = Vec::new();
         for _ in 0..9 {
-            let [dial] = book.take_due(now, 9, all)[..] else {
-                panic!("nothing due")
-            };
+            let [dial] = book.take_due(now, 9, all)[..] else { panic!("nothing due") };
             ports.push(dial.address.port());
             book.failed(dial, LinkEnd::Lost, now, u32::MAX);
             let due = book.next_due(all).unwrap();
@@ -328,10 +295,7 @@ mod tests {
             now = due;
         }
         assert_eq!(ports, [9, 8, 9, 8, 9, 8, 9, 8, 9]);
-        assert_eq!(
-            waits,
-            [200, 400, 800, 1600, 3200, 6400, 10_000, 10_000, 10_000]
-        );
+        assert_eq!(waits, [200, 400, 800, 1600, 3200, 6400, 10_000, 10_000, 10_000]);
         assert_eq!(wait(1, LinkEnd::Lost, 0), FIRST_WAIT / 2);
     }
 
@@ -340,9 +304,7 @@ mod tests {
         let now = Instant::now();
         let mut book = Book::new(US);
         book.hint(hint(9), now);
-        let [dial] = book.take_due(now, 9, all)[..] else {
-            panic!("nothing due")
-        };
+        let [dial] = book.take_due(now, 9, all)[..] else { panic!("nothing due") };
         book.failed(dial, LinkEnd::Ours(CloseReason::OtherNode), now, 0);
         assert_eq!(book.next_due(all), None);
     }
@@ -351,17 +313,8 @@ mod tests {
     fn a_bare_address_becomes_the_node_that_answered_there() {
         let now = Instant::now();
         let mut book = Book::new(US);
-        book.hint(
-            Hint {
-                node: None,
-                address: address(9),
-                kind: PeerKind::Unknown,
-            },
-            now,
-        );
-        let [dial] = book.take_due(now, 9, all)[..] else {
-            panic!("nothing due")
-        };
+        book.hint(Hint { node: None, address: address(9), kind: PeerKind::Unknown }, now);
+        let [dial] = book.take_due(now, 9, all)[..] else { panic!("nothing due") };
         book.reached(Some(dial.whom), THEM, address(9), PeerKind::Admin, now);
         assert_eq!(book.entries.keys().collect::<Vec<_>>(), [&Whom::Node(THEM)]);
         book.lost(THEM, LinkEnd::Lost, now, 0);
@@ -374,30 +327,13 @@ mod tests {
         let mut book = Book::new(US);
         book.hint(hint(9), now);
         for port in 1..=3000 {
-            book.hint(
-                Hint {
-                    node: None,
-                    address: address(port),
-                    kind: PeerKind::Admin,
-                },
-                now,
-            );
+            book.hint(Hint { node: None, address: address(port), kind: PeerKind::Admin }, now);
         }
         assert_eq!(book.entries.len(), MAX_ENTRIES);
         assert!(book.entries.contains_key(&Whom::Node(THEM)));
-        let dial = Dial {
-            whom: Whom::Address(address(7)),
-            address: address(7),
-        };
+        let dial = Dial { whom: Whom::Address(address(7)), address: address(7) };
         book.failed(dial, LinkEnd::Lost, now, 0);
-        book.hint(
-            Hint {
-                node: None,
-                address: address(4000),
-                kind: PeerKind::Admin,
-            },
-            now,
-        );
+        book.hint(Hint { node: None, address: address(4000), kind: PeerKind::Admin }, now);
         assert!(book.entries.contains_key(&Whom::Address(address(4000))));
         assert!(!book.entries.contains_key(&dial.whom));
     }

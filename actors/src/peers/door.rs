@@ -36,15 +36,10 @@ impl Judge for Doorkeeper {
             greeting: stranger.greeting.clone(),
             answer,
         };
-        self.meetings
-            .send(meeting)
-            .await
-            .map_err(|_| CloseReason::Shutdown)?;
+        self.meetings.send(meeting).await.map_err(|_| CloseReason::Shutdown)?;
         let kind = verdict.await.map_err(|_| CloseReason::Shutdown)??;
         let claim = Box::new(Claim::new(stranger, kind));
-        let claimed = self
-            .peers
-            .call(|port| PeersMessage::Claim(claim, port), Some(ANSWER));
+        let claimed = self.peers.call(|port| PeersMessage::Claim(claim, port), Some(ANSWER));
         match claimed.await {
             Ok(CallResult::Success(verdict)) => verdict.map(|()| kind),
             Ok(CallResult::Timeout | CallResult::SenderError) | Err(_) => {
@@ -127,9 +122,7 @@ async fn answer(
     };
     match established {
         Ok(link) => {
-            let told = doorkeeper
-                .peers
-                .cast(PeersMessage::Established(Box::new(link), None));
+            let told = doorkeeper.peers.cast(PeersMessage::Established(Box::new(link), None));
             if told.is_err() {
                 tracing::debug!("a link was made while the peers actor was down");
             }

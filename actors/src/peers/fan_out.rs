@@ -13,15 +13,9 @@ pub struct FanOut {
 
 impl FanOut {
     /// Every node.
-    pub const ADMIN: Self = Self {
-        admin: true,
-        max_kiosk_links: usize::MAX,
-    };
+    pub const ADMIN: Self = Self { admin: true, max_kiosk_links: usize::MAX };
     /// Admin nodes, and at most 8 kiosks.
-    pub const KIOSK: Self = Self {
-        admin: false,
-        max_kiosk_links: 8,
-    };
+    pub const KIOSK: Self = Self { admin: false, max_kiosk_links: 8 };
 
     /// Whether to dial a node of this kind with so many links to kiosks open.
     ///

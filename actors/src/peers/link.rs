@@ -52,11 +52,7 @@ impl Actor for LinkActor {
         _myself: ActorRef<LinkMessage>,
         arguments: LinkArguments,
     ) -> Result<LinkState, ActorProcessingErr> {
-        Ok(LinkState {
-            before: Some(arguments),
-            running: None,
-            end: None,
-        })
+        Ok(LinkState { before: Some(arguments), running: None, end: None })
     }
 
     async fn handle(
@@ -67,12 +63,7 @@ impl Actor for LinkActor {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             LinkMessage::Run => {
-                if let Some(LinkArguments {
-                    session,
-                    intake,
-                    cluster,
-                }) = state.before.take()
-                {
+                if let Some(LinkArguments { session, intake, cluster }) = state.before.take() {
                     let running = tokio::spawn(async move {
                         let end = session.run(intake, cluster).await;
                         if myself.cast(LinkMessage::Ended(end)).is_err() {

@@ -80,13 +80,7 @@ impl Actor for Shell {
         // The links of an actor that died have died with it, and nobody could say so.
         let orphans = std::mem::take(&mut *settings.told.lock());
         for peer in orphans {
-            settings
-                .intake
-                .tell(LinkEvent::Down {
-                    peer,
-                    reason: LinkEnd::Crashed,
-                })
-                .await;
+            settings.intake.tell(LinkEvent::Down { peer, reason: LinkEnd::Crashed }).await;
         }
         let us = settings.endpoint.node();
         let mut book = Book::new(us);
@@ -134,12 +128,7 @@ impl Actor for Shell {
             PeersMessage::Links(port) => reply(port, state.links_now()),
             PeersMessage::Cells(port) => {
                 let cells = state.links.iter();
-                reply(
-                    port,
-                    cells
-                        .map(|(node, slot)| (*node, slot.actor.get_cell()))
-                        .collect(),
-                );
+                reply(port, cells.map(|(node, slot)| (*node, slot.actor.get_cell())).collect());
             }
             PeersMessage::Claim(claim, port) => {
                 let verdict = state.claim(*claim).await;
@@ -242,11 +231,7 @@ impl State {
             return Err(CloseReason::OtherNode);
         }
         let (us, node) = (self.us, claim.node);
-        let former = self
-            .links
-            .get(&node)
-            .map(|slot| &slot.claim)
-            .or(self.claims.get(&node));
+        let former = self.links.get(&node).map(|slot| &slot.claim).or(self.claims.get(&node));
         match former {
             Some(former) if !former.yields_to(&claim, us) => return Err(CloseReason::Duplicate),
             Some(_) => {}
@@ -259,8 +244,7 @@ impl State {
         if let Some(former) = self.links.remove(&node) {
             CloseReason::Duplicate.close(&former.claim.connection);
             former.actor.stop(None);
-            self.tell_down(node, LinkEnd::Ours(CloseReason::Duplicate))
-                .await;
+            self.tell_down(node, LinkEnd::Ours(CloseReason::Duplicate)).await;
         }
         Ok(())
     }
@@ -276,11 +260,7 @@ impl State {
         let (session, outbound) = Session::new(link);
         let id = session.connection().stable_id();
         let holds = self.claims.get(&node).is_some_and(|claim| claim.id() == id);
-        let claim = if holds {
-            self.claims.remove(&node)
-        } else {
-            None
-        };
+        let claim = if holds { self.claims.remove(&node) } else { None };
         let Some(claim) = claim else {
             CloseReason::Duplicate.close(session.connection());
             if let Some(dial) = dial {
@@ -301,31 +281,14 @@ impl State {
         let spawned = Actor::spawn_linked(None, LinkActor, arguments, myself.get_cell()).await;
         let Ok((actor, _)) = spawned else {
             CloseReason::Shutdown.close(&claim.connection);
-            self.book
-                .lost(node, LinkEnd::Crashed, Instant::now(), rand::random());
+            self.book.lost(node, LinkEnd::Crashed, Instant::now(), rand::random());
             return;
         };
         self.settings.told.lock().insert(node);
         let (run, up) = (actor.clone(), outbound.clone());
-        self.links.insert(
-            node,
-            Slot {
-                claim,
-                actor,
-                outbound,
-                closed: None,
-            },
-        );
+        self.links.insert(node, Slot { claim, actor, outbound, closed: None });
         let intake = self.settings.intake.clone();
-        intake
-            .tell(LinkEvent::Up {
-                peer: node,
-                kind,
-                version,
-                address,
-                outbound: up,
-            })
-            .await;
+        intake.tell(LinkEvent::Up { peer: node, kind, version, address, outbound: up }).await;
         if run.cast(LinkMessage::Run).is_err() {
             tracing::debug!("a link actor died before it ran");
         }
@@ -338,19 +301,12 @@ impl State {
         child: ActorId,
         end: Option<LinkEnd>,
     ) {
-        if self
-            .door
-            .as_ref()
-            .is_some_and(|door| door.get_id() == child)
-        {
+        if self.door.as_ref().is_some_and(|door| door.get_id() == child) {
             self.door = None;
             myself.send_after(REOPEN_DOOR, || PeersMessage::OpenDoor);
             return;
         }
-        let node = self
-            .links
-            .iter()
-            .find(|(_, slot)| slot.actor.get_id() == child);
+        let node = self.links.iter().find(|(_, slot)| slot.actor.get_id() == child);
         let Some(node) = node.map(|(node, _)| *node) else {
             return;
         };
@@ -358,21 +314,14 @@ impl State {
             return;
         };
         CloseReason::Shutdown.close(&slot.claim.connection);
-        let end = slot
-            .closed
-            .map(LinkEnd::Ours)
-            .or(end)
-            .unwrap_or(LinkEnd::Crashed);
+        let end = slot.closed.map(LinkEnd::Ours).or(end).unwrap_or(LinkEnd::Crashed);
         self.book.lost(node, end, Instant::now(), rand::random());
         self.tell_down(node, end).await;
     }
 
     async fn tell_down(&self, peer: [u8; 32], reason: LinkEnd) {
         self.settings.told.lock().remove(&peer);
-        self.settings
-            .intake
-            .tell(LinkEvent::Down { peer, reason })
-            .await;
+        self.settings.intake.tell(LinkEvent::Down { peer, reason }).await;
     }
 
     async fn open_door(&mut self, myself: &ActorRef<PeersMessage>) {
@@ -395,10 +344,7 @@ impl State {
     }
 
     fn doorkeeper(&self, myself: &ActorRef<PeersMessage>) -> Doorkeeper {
-        Doorkeeper {
-            meetings: self.settings.meetings.clone(),
-            peers: myself.clone(),
-        }
+        Doorkeeper { meetings: self.settings.meetings.clone(), peers: myself.clone() }
     }
 }
 

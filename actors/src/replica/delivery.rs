@@ -66,11 +66,8 @@ impl Deliveries {
         if self.latest.len() >= MOST_DELIVERIES {
             self.latest.pop_front();
         }
-        let seconds = if let Command::Extend { seconds, .. } = asked.command {
-            Some(seconds)
-        } else {
-            None
-        };
+        let seconds =
+            if let Command::Extend { seconds, .. } = asked.command { Some(seconds) } else { None };
         self.latest.push_back(Delivery {
             request: asked.request,
             entry,
@@ -125,9 +122,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
     /// The latest commands given on this node, oldest first, and how far each has come.
     pub fn deliveries(&self, now: Moment) -> Vec<Progress> {
         let durable = self.durable_nodes(now);
-        let of = u32::try_from(durable.len())
-            .unwrap_or(u32::MAX)
-            .saturating_add(1);
+        let of = u32::try_from(durable.len()).unwrap_or(u32::MAX).saturating_add(1);
         self.deliveries
             .latest
             .iter()
@@ -135,10 +130,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 let holders = self.receipts.holders(delivery.entry.seq);
                 let held = holders.filter(|node| durable.contains(node)).count();
                 let kiosk_linked = delivery.kiosk.is_some_and(|kiosk| {
-                    self.site
-                        .standing()
-                        .nodes_of(kiosk)
-                        .any(|node| self.peers.contains_key(node))
+                    self.site.standing().nodes_of(kiosk).any(|node| self.peers.contains_key(node))
                 });
                 Progress {
                     delivery: delivery.clone(),
@@ -164,8 +156,6 @@ impl<S: LedgerStore + Clone> Replica<S> {
 
     fn forgets(&self, node: &NodeId) -> bool {
         let chain = self.site.chain();
-        chain
-            .epochs_of(*node)
-            .any(|epoch| chain.node_of(epoch).is_some_and(|(_, amnesic)| amnesic))
+        chain.epochs_of(*node).any(|epoch| chain.node_of(epoch).is_some_and(|(_, amnesic)| amnesic))
     }
 }

@@ -140,23 +140,14 @@ impl<S: LedgerStore + Clone> Replica<S> {
             if !duty.alone_used.is_empty() {
                 duty.alone_used.clear();
                 let key = ALONE_KEY.to_vec();
-                if let Err(error) = self.stage(
-                    vec![Op::Remove {
-                        table: Table::Local,
-                        key,
-                    }],
-                    now,
-                ) {
+                if let Err(error) = self.stage(vec![Op::Remove { table: Table::Local, key }], now) {
                     tracing::debug!(%error, "use while alone not cleared");
                 }
             }
         }
         if let Some(duty) = &mut self.duty {
             duty.texts.expire(now);
-            if duty
-                .ended
-                .is_some_and(|ended| ended.until_boot_ms <= now.boot_ms)
-            {
+            if duty.ended.is_some_and(|ended| ended.until_boot_ms <= now.boot_ms) {
                 duty.ended = None;
                 self.out.push(Output::Changed { by_fact: true });
             }
@@ -183,11 +174,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 self.drop_run(now);
                 let session = run.session;
                 let fact = |kiosk, replaces| {
-                    Fact::SessionPaused(SessionPaused {
-                        session,
-                        kiosk,
-                        replaces,
-                    })
+                    Fact::SessionPaused(SessionPaused { session, kiosk, replaces })
                 };
                 self.write_step(session, fact, now);
             }
@@ -226,13 +213,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         }
         match session.state() {
             Some(State::Open { kiosk: at, .. }) if at == kiosk => {}
-            Some(
-                State::Closed {
-                    cause: Cause::Staff,
-                    ..
-                }
-                | State::Withdrawn,
-            ) => {
+            Some(State::Closed { cause: Cause::Staff, .. } | State::Withdrawn) => {
                 return Verdict::End(Cause::Staff);
             }
             Some(
@@ -264,10 +245,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
             return Verdict::End(Cause::Isolated);
         }
         if let Some(from) = run.alone_from_ms {
-            let before = self
-                .duty
-                .as_ref()
-                .and_then(|d| d.alone_used.get(&run.session));
+            let before = self.duty.as_ref().and_then(|d| d.alone_used.get(&run.session));
             let used = before.copied().unwrap_or(0) + run.used_ms(now).saturating_sub(from);
             if used >= allowance {
                 return Verdict::End(Cause::Isolated);
@@ -289,11 +267,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         if let Some(duty) = &mut self.duty {
             let grace = u64::from(self.site.settings().grace_s) * 1000;
             let until_boot_ms = now.boot_ms + grace.min(10_000);
-            duty.ended = Some(Ended {
-                session,
-                cause: Cause::Left,
-                until_boot_ms,
-            });
+            duty.ended = Some(Ended { session, cause: Cause::Left, until_boot_ms });
         }
     }
 
@@ -306,11 +280,8 @@ impl<S: LedgerStore + Clone> Replica<S> {
         let Some(kiosk) = self.duty.as_ref().map(|duty| duty.kiosk) else {
             return;
         };
-        let replaces = self
-            .site
-            .session(&session)
-            .map(|s| s.head_ids_on(kiosk))
-            .unwrap_or_default();
+        let replaces =
+            self.site.session(&session).map(|s| s.head_ids_on(kiosk)).unwrap_or_default();
         if let Err(error) = self.append(vec![fact(kiosk, replaces)], now) {
             tracing::warn!(%error, %session, "outcome not written");
         }
@@ -339,11 +310,8 @@ impl<S: LedgerStore + Clone> Replica<S> {
         };
         let kiosk = duty.kiosk;
         let running = duty.run.as_ref().map(|run| run.session);
-        let standing: Vec<SessionId> = self
-            .site
-            .sessions_on(kiosk)
-            .filter(|id| Some(*id) != running)
-            .collect();
+        let standing: Vec<SessionId> =
+            self.site.sessions_on(kiosk).filter(|id| Some(*id) != running).collect();
         for id in standing {
             let Some(session) = self.site.session(&id) else {
                 continue;
@@ -370,28 +338,17 @@ impl<S: LedgerStore + Clone> Replica<S> {
     }
 
     pub(in crate::replica) fn resume_here(&mut self, session: SessionId, now: Moment) {
-        let fact = |kiosk, replaces| {
-            Fact::SessionResumed(SessionResumed {
-                session,
-                kiosk,
-                replaces,
-            })
-        };
+        let fact =
+            |kiosk, replaces| Fact::SessionResumed(SessionResumed { session, kiosk, replaces });
         self.write_step(session, fact, now);
-        let opening = self
-            .site
-            .session(&session)
-            .map_or(1, |s| s.next_opening().saturating_sub(1));
+        let opening = self.site.session(&session).map_or(1, |s| s.next_opening().saturating_sub(1));
         self.begin_run(session, opening, self.is_alone(now), now);
     }
 
     pub(in crate::replica) fn duty_wake(&self, now: Moment) -> Option<u64> {
         let duty = self.duty.as_ref()?;
         let ended = duty.ended.map(|ended| ended.until_boot_ms);
-        let alone = self
-            .peers
-            .is_empty()
-            .then_some(duty.last_link + ALONE_AFTER_MS);
+        let alone = self.peers.is_empty().then_some(duty.last_link + ALONE_AFTER_MS);
         let alone = alone.filter(|at| *at > now.boot_ms);
         let run = duty.run.as_ref().map(|run| {
             let left = self
@@ -408,17 +365,11 @@ impl<S: LedgerStore + Clone> Replica<S> {
             let next = next.min(run.displaced_until.unwrap_or(u64::MAX));
             next.min(alone_end.unwrap_or(u64::MAX))
         });
-        [ended, alone, run, duty.texts.next_end()]
-            .into_iter()
-            .flatten()
-            .min()
+        [ended, alone, run, duty.texts.next_end()].into_iter().flatten().min()
     }
 
     /// The session whose time this kiosk counts now.
     pub fn running(&self) -> Option<SessionId> {
-        self.duty
-            .as_ref()
-            .and_then(|duty| duty.run.as_ref())
-            .map(|run| run.session)
+        self.duty.as_ref().and_then(|duty| duty.run.as_ref()).map(|run| run.session)
     }
 }

@@ -107,19 +107,11 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 self.hear_frontier(peer, more, reaches, now);
             }
             Message::Ledger(LedgerMessage::Want(wants)) => self.answer_want(peer, wants),
-            Message::Ledger(LedgerMessage::Entries {
-                more,
-                answer,
-                entries,
-            }) => {
+            Message::Ledger(LedgerMessage::Entries { more, answer, entries }) => {
                 let took = self.take_entries(peer, &entries, now);
                 if answer && self.answered(peer, took, more) {
                     self.pull(peer, now);
-                    if self
-                        .peers
-                        .get(&peer)
-                        .is_some_and(|peer| peer.pulling_until.is_none())
-                    {
+                    if self.peers.get(&peer).is_some_and(|peer| peer.pulling_until.is_none()) {
                         // All is here: readings of sessions that were not known yet may be had now.
                         self.send_use_digest(peer, true);
                     }
@@ -171,8 +163,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
             if peer.theirs.len() + reaches.len() > 4 * MOST_STRANGERS {
                 peer.theirs.clear();
             }
-            peer.theirs
-                .extend(reaches.iter().map(|reach| (reach.epoch, reach.height)));
+            peer.theirs.extend(reaches.iter().map(|reach| (reach.epoch, reach.height)));
             peer.suspected.extend(suspected);
             if !more {
                 if peer.suspected.is_empty() {
@@ -247,9 +238,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
     }
 
     fn strangers(&self) -> usize {
-        self.frontier
-            .len()
-            .saturating_sub(self.site.standing().epochs.len())
+        self.frontier.len().saturating_sub(self.site.standing().epochs.len())
     }
 
     /// How much of a log others are told of and given.
@@ -261,16 +250,8 @@ impl<S: LedgerStore + Clone> Replica<S> {
     /// beyond a cut or a fork nodes hold different entries.
     pub(in crate::replica) fn told(&self, reach: &Reach) -> Reach {
         let below = self.below(&reach.epoch);
-        let head = if reach.height < below {
-            reach.head
-        } else {
-            NO_ENTRY
-        };
-        Reach {
-            height: reach.height.min(below),
-            head,
-            ..*reach
-        }
+        let head = if reach.height < below { reach.head } else { NO_ENTRY };
+        Reach { height: reach.height.min(below), head, ..*reach }
     }
 
     pub(in crate::replica) fn answer_want(&mut self, to: NodeId, wants: Vec<(EpochId, u64)>) {
@@ -306,23 +287,15 @@ impl<S: LedgerStore + Clone> Replica<S> {
         }
         let last = frames.len() - 1;
         for (place, entries) in frames.into_iter().enumerate() {
-            let message = LedgerMessage::Entries {
-                more: place < last,
-                answer: true,
-                entries,
-            };
+            let message = LedgerMessage::Entries { more: place < last, answer: true, entries };
             self.send(to, Message::Ledger(message));
         }
     }
 
     /// Sends entries at once to every link that is not known to have them.
     pub(in crate::replica) fn push(&mut self, entries: &[Entry], from: Option<NodeId>) {
-        let peers: Vec<NodeId> = self
-            .peers
-            .keys()
-            .copied()
-            .filter(|peer| Some(*peer) != from)
-            .collect();
+        let peers: Vec<NodeId> =
+            self.peers.keys().copied().filter(|peer| Some(*peer) != from).collect();
         for to in peers {
             let (mut news, mut size) = (Vec::new(), 0);
             for entry in entries {
@@ -348,11 +321,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
 
     pub(in crate::replica) fn send_news(&mut self, to: NodeId, entries: Vec<Vec<u8>>) {
         if !entries.is_empty() {
-            let message = LedgerMessage::Entries {
-                more: false,
-                answer: false,
-                entries,
-            };
+            let message = LedgerMessage::Entries { more: false, answer: false, entries };
             self.send(to, Message::Ledger(message));
         }
     }
@@ -364,12 +333,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
             .peers
             .keys()
             .copied()
-            .filter(|peer| {
-                standing
-                    .members
-                    .get(peer)
-                    .is_some_and(|member| member.revoked)
-            })
+            .filter(|peer| standing.members.get(peer).is_some_and(|member| member.revoked))
             .collect();
         for peer in revoked {
             self.peers.remove(&peer);
@@ -381,9 +345,5 @@ impl<S: LedgerStore + Clone> Replica<S> {
 /// How far back to look next for the place where two histories part: quickly further, but never by
 /// more than one answer holds.
 pub(in crate::replica) fn further_back(probe: u64) -> u64 {
-    if probe < 4_096 {
-        (probe * 4).max(64)
-    } else {
-        probe + 4_000
-    }
+    if probe < 4_096 { (probe * 4).max(64) } else { probe + 4_000 }
 }

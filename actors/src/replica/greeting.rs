@@ -66,15 +66,10 @@ impl<S: LedgerStore + Clone> Replica<S> {
         logs.dedup();
         let mut entries = Vec::new();
         for epoch in &logs {
-            names.push(EntryId {
-                epoch: *epoch,
-                seq: 0,
-            });
+            names.push(EntryId { epoch: *epoch, seq: 0 });
             // The admission of the epoch's node, where it is an admin's, is the site key's own word.
-            if let Some(certificate) = self
-                .site
-                .node_of(epoch)
-                .and_then(|node| chain.admin_certificate(&node))
+            if let Some(certificate) =
+                self.site.node_of(epoch).and_then(|node| chain.admin_certificate(&node))
             {
                 certificates.push(Fact::AdminAdmitted(certificate).encode()?);
             }
@@ -89,11 +84,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         certificates.sort();
         certificates.dedup();
         certificates.truncate(MOST_PROOFS);
-        codec::encode(&Greeting {
-            kind: self.me.kind,
-            certificates,
-            entries,
-        })
+        codec::encode(&Greeting { kind: self.me.kind, certificates, entries })
     }
 
     /// Judges who `peer` is, proven by the link to hold that node's key. A joining node whose token
@@ -140,10 +131,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
     fn take_proofs(&self, chain: &mut Chain, greeting: &Greeting) -> Vec<Fact> {
         let site = self.me.site;
         let mut asks = Vec::new();
-        let nobody = EntryId {
-            epoch: EpochId([0; 32]),
-            seq: u64::MAX,
-        };
+        let nobody = EntryId { epoch: EpochId([0; 32]), seq: u64::MAX };
         for body in &greeting.certificates {
             if let Ok(Some(fact)) = Fact::decode(body)
                 && fact.speaks_for_itself()

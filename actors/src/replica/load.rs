@@ -108,10 +108,8 @@ impl<S: LedgerStore + Clone> Replica<S> {
         let mut after = FORK_KEY.to_vec();
         loop {
             let page = self.store.scan(Table::Local, Some(&after), PAGE)?;
-            let proofs: Vec<_> = page
-                .into_iter()
-                .take_while(|(key, _)| key.starts_with(FORK_KEY))
-                .collect();
+            let proofs: Vec<_> =
+                page.into_iter().take_while(|(key, _)| key.starts_with(FORK_KEY)).collect();
             let Some((last, _)) = proofs.last() else {
                 return Ok(());
             };
@@ -136,34 +134,21 @@ impl<S: LedgerStore + Clone> Replica<S> {
         let bytes = boot_bytes(&site, &node, &epoch, self.me.amnesic);
         let signature = Signature(self.me.node_key.sign(&bytes).to_bytes());
         let amnesic = self.me.amnesic;
-        let mut facts = vec![Fact::BootCertificate(BootCertificate {
-            node,
-            epoch,
-            amnesic,
-            signature,
-        })];
-        let missing = self
-            .me
-            .certificates
-            .iter()
-            .filter(|fact| !self.is_known(fact));
+        let mut facts =
+            vec![Fact::BootCertificate(BootCertificate { node, epoch, amnesic, signature })];
+        let missing = self.me.certificates.iter().filter(|fact| !self.is_known(fact));
         facts.extend(missing.cloned());
         self.append(facts, now).map(|_| ())
     }
 
-    #[allow(
-        clippy::wildcard_enum_match_arm,
-        reason = "no other fact is a node's own certificate"
-    )]
+    #[allow(clippy::wildcard_enum_match_arm, reason = "no other fact is a node's own certificate")]
     fn is_known(&self, certificate: &Fact) -> bool {
         match certificate {
             Fact::SiteFounded(_) => self.site.chain().founded().is_some(),
             Fact::AdminAdmitted(f) => self.site.standing().members.contains_key(&f.node),
-            Fact::NodeAdmitted(f) => self
-                .site
-                .chain()
-                .admissions(&f.node)
-                .any(|(token, _)| *token == f.token),
+            Fact::NodeAdmitted(f) => {
+                self.site.chain().admissions(&f.node).any(|(token, _)| *token == f.token)
+            }
             _ => true,
         }
     }

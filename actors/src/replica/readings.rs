@@ -134,17 +134,10 @@ impl<S: LedgerStore + Clone> Replica<S> {
         now: Moment,
     ) -> Result<(), StoreError> {
         let bytes = reading_bytes(&reading).unwrap_or_default();
-        let signed = SignedReading {
-            reading,
-            signature: self.author.sign(&bytes),
-        };
+        let signed = SignedReading { reading, signature: self.author.sign(&bytes) };
         let register = (reading.session, reading.epoch);
         let value = codec::encode(&signed).unwrap_or_default();
-        let mut ops = vec![Op::Put {
-            table: Table::Registers,
-            key: key_of(&register),
-            value,
-        }];
+        let mut ops = vec![Op::Put { table: Table::Registers, key: key_of(&register), value }];
         ops.extend(record);
         let staged = self.stage(ops, now);
         // A full disk must not stop the countdown: the reading counts in memory, and is told.
@@ -201,11 +194,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         };
         let since = peer.uses_sent;
         peer.uses_sent = self.readings.next;
-        let behind = self
-            .readings
-            .changes
-            .first_key_value()
-            .is_some_and(|(c, _)| *c > since);
+        let behind = self.readings.changes.first_key_value().is_some_and(|(c, _)| *c > since);
         if behind && since > 0 {
             self.send_use_digest(to, true);
             return;
@@ -289,11 +278,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 continue;
             }
             if let Ok(value) = codec::encode(signed) {
-                ops.push(Op::Put {
-                    table: Table::Registers,
-                    key: key_of(&register),
-                    value,
-                });
+                ops.push(Op::Put { table: Table::Registers, key: key_of(&register), value });
             }
             self.readings.put(*signed);
             if self.site.chain().node_of(&reading.epoch) == Some((from, true)) {
@@ -307,9 +292,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
             return;
         };
         for (register, n) in confirmed {
-            self.readings
-                .to_confirm
-                .push_back((ticket, from, register, n));
+            self.readings.to_confirm.push_back((ticket, from, register, n));
             if self.readings.to_confirm.len() > MOST_UNTOLD {
                 self.readings.to_confirm.pop_front();
             }

@@ -36,12 +36,7 @@ impl Receipts {
         if self.owed.len() >= MOST_OWED {
             self.owed.pop_front();
         }
-        self.owed.push_back(Owed {
-            ticket,
-            epoch,
-            height,
-            from,
-        });
+        self.owed.push_back(Owed { ticket, epoch, height, from });
     }
 
     /// What has become durable: the height of each log, and who sent its growth.
@@ -58,10 +53,7 @@ impl Receipts {
 
     /// The nodes that said they hold entry `seq` of this epoch.
     pub(super) fn holders(&self, seq: u64) -> impl Iterator<Item = &NodeId> {
-        self.held
-            .iter()
-            .filter(move |(_, height)| **height > seq)
-            .map(|(node, _)| node)
+        self.held.iter().filter(move |(_, height)| **height > seq).map(|(node, _)| node)
     }
 }
 
@@ -90,11 +82,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
                     continue;
                 };
                 let signature = self.author.sign(&bytes);
-                let receipt = Receipt {
-                    by,
-                    held: held.to_vec(),
-                    signature,
-                };
+                let receipt = Receipt { by, held: held.to_vec(), signature };
                 let message = Message::Ledger(LedgerMessage::Receipt(receipt));
                 self.out.push(Output::Send { peer, message });
             }
@@ -117,8 +105,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         let held = self.receipts.held.entry(node).or_default();
         *held = (*held).max((*height).min(self.author.height()));
         let height = *held;
-        self.deliveries
-            .confirm(&node, height, now, self.site.standing());
+        self.deliveries.confirm(&node, height, now, self.site.standing());
         self.out.push(Output::Changed { by_fact: true });
     }
 }

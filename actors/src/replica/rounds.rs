@@ -24,18 +24,13 @@ impl<S: LedgerStore + Clone> Replica<S> {
         if self.me.kind == NodeKind::Admin && !now.trusted && self.rounds % 720 == 1 {
             self.notice(Notice::Clock(now.wall_ms));
         }
-        let peers: Vec<(NodeId, NodeKind)> = self
-            .peers
-            .iter()
-            .map(|(peer, link)| (*peer, link.kind))
-            .collect();
+        let peers: Vec<(NodeId, NodeKind)> =
+            self.peers.iter().map(|(peer, link)| (*peer, link.kind)).collect();
         for (peer, kind) in peers {
             self.send_round(peer, now);
             self.send_changed_readings(peer);
-            let behind = self
-                .peers
-                .get_mut(&peer)
-                .is_some_and(|peer| std::mem::take(&mut peer.uses_behind));
+            let behind =
+                self.peers.get_mut(&peer).is_some_and(|peer| std::mem::take(&mut peer.uses_behind));
             if behind || self.rounds.is_multiple_of(DIGEST_EVERY) {
                 self.send_use_digest(peer, true);
             }
@@ -51,17 +46,11 @@ impl<S: LedgerStore + Clone> Replica<S> {
             NodeKind::Admin | NodeKind::Kiosk => 0,
         };
         let root = self.root();
-        self.send(
-            peer,
-            Message::Ledger(LedgerMessage::Round { root, wall_ms }),
-        );
+        self.send(peer, Message::Ledger(LedgerMessage::Round { root, wall_ms }));
     }
 
     pub(super) fn send_row_round(&mut self, peer: NodeId) {
-        let admin = self
-            .peers
-            .get(&peer)
-            .is_some_and(|peer| peer.kind == NodeKind::Admin);
+        let admin = self.peers.get(&peer).is_some_and(|peer| peer.kind == NodeKind::Admin);
         if admin && let Some(message) = self.vault.as_mut().and_then(|vault| vault.begin_round()) {
             self.send(peer, Message::Row(message));
         }
@@ -89,11 +78,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
     }
 
     pub(super) fn send_frontier(&mut self, to: NodeId) {
-        let reaches: Vec<Reach> = self
-            .frontier
-            .values()
-            .map(|reach| self.told(reach))
-            .collect();
+        let reaches: Vec<Reach> = self.frontier.values().map(|reach| self.told(reach)).collect();
         let mut parts: Vec<&[Reach]> = reaches.chunks(MOST_REACHES).collect();
         if parts.is_empty() {
             parts.push(&[]);
@@ -101,10 +86,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         let last = parts.len() - 1;
         for (place, part) in parts.into_iter().enumerate() {
             let more = place < last;
-            let message = LedgerMessage::Frontier {
-                more,
-                reaches: part.to_vec(),
-            };
+            let message = LedgerMessage::Frontier { more, reaches: part.to_vec() };
             self.send(to, Message::Ledger(message));
         }
     }

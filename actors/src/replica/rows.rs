@@ -36,12 +36,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         let vault = self.vault.as_mut()?;
         let signer = &self.author;
         let sign = |bytes: &[u8]| -> Signature { signer.sign(bytes) };
-        let author = Author {
-            by,
-            epoch: signer.epoch(),
-            at_ms: now.wall_ms,
-            sign: &sign,
-        };
+        let author = Author { by, epoch: signer.epoch(), at_ms: now.wall_ms, sign: &sign };
         let outcome = with(vault, &author, &mut self.rng).map(|(value, written)| {
             for written in written {
                 self.staged = self.staged.max(written.ticket);
@@ -77,11 +72,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         let Command::SendMessage { message, .. } = asked.command else {
             return Vec::new();
         };
-        let expires_ms = self
-            .time
-            .moment(raw)
-            .wall_ms
-            .saturating_add(MESSAGE_STAYS_MS);
+        let expires_ms = self.time.moment(raw).wall_ms.saturating_add(MESSAGE_STAYS_MS);
         let wrote = self.write_rows(by.operator, raw, |vault, author, rng| {
             let end = Some(expires_ms);
             let written = vault.put_note(message, RowKind::MESSAGE, text, end, author, rng)?;
@@ -103,10 +94,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 return outputs;
             }
             None => {
-                self.reply(
-                    ask,
-                    Err(Failure::Refused(domain::refusal::Refusal::Authority)),
-                );
+                self.reply(ask, Err(Failure::Refused(domain::refusal::Refusal::Authority)));
                 return self.finish(now);
             }
         };
@@ -122,8 +110,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
             match vault.erase(*row) {
                 Ok(ticket) => self.staged = self.staged.max(ticket),
                 Err(error) => {
-                    self.out
-                        .push(Output::Notice(Notice::Disk(error.to_string())));
+                    self.out.push(Output::Notice(Notice::Disk(error.to_string())));
                     return;
                 }
             }
@@ -146,10 +133,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
     }
 
     /// What a fact means for rows: an erasure here and now, a text for a linked kiosk.
-    #[allow(
-        clippy::wildcard_enum_match_arm,
-        reason = "no other fact is about rows"
-    )]
+    #[allow(clippy::wildcard_enum_match_arm, reason = "no other fact is about rows")]
     pub(super) fn carry_to_vault(&mut self, fact: &Fact, now: Moment) {
         match fact {
             Fact::RowErased(erased) if self.site.erased().contains(&erased.row) => {
@@ -198,10 +182,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
             return;
         };
         let nodes: Vec<NodeId> = self.site.standing().nodes_of(kiosk).copied().collect();
-        for peer in nodes
-            .into_iter()
-            .filter(|node| self.peers.contains_key(node))
-        {
+        for peer in nodes.into_iter().filter(|node| self.peers.contains_key(node)) {
             let message = Message::Row(RowMessage::Text(text.clone()));
             self.out.push(Output::Send { peer, message });
         }
@@ -224,10 +205,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         }
         let standing = self.site.standing();
         let authorised = |epoch: &EpochId, bytes: &[u8], signature: &Signature| {
-            let admin = standing
-                .epochs
-                .get(epoch)
-                .is_some_and(|e| e.kind == NodeKind::Admin);
+            let admin = standing.epochs.get(epoch).is_some_and(|e| e.kind == NodeKind::Admin);
             admin && domain::id::verifies(&epoch.0, &[bytes], signature)
         };
         let Some(vault) = &mut self.vault else { return };

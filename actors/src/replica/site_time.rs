@@ -27,19 +27,13 @@ pub struct SiteTime {
 impl SiteTime {
     /// For a node of this kind, of whose site nothing was heard yet.
     pub fn new(kind: NodeKind) -> Self {
-        SiteTime {
-            kind,
-            offset: None,
-            signed: i64::MIN,
-        }
+        SiteTime { kind, offset: None, signed: i64::MIN }
     }
 
     /// Takes an admin node's word, heard over its link at `raw`.
     pub fn hear(&mut self, wall_ms: i64, raw: Moment) {
         if self.kind == NodeKind::Kiosk && is_possible(wall_ms) {
-            self.offset = i64::try_from(raw.boot_ms)
-                .ok()
-                .map(|boot| wall_ms.saturating_sub(boot));
+            self.offset = i64::try_from(raw.boot_ms).ok().map(|boot| wall_ms.saturating_sub(boot));
         }
     }
 
@@ -58,10 +52,6 @@ impl SiteTime {
             (NodeKind::Kiosk, Some(offset)) => (offset.saturating_add(boot), true),
             (NodeKind::Kiosk, None) => (raw.wall_ms.max(self.signed), false),
         };
-        Moment {
-            boot_ms: raw.boot_ms,
-            wall_ms,
-            trusted,
-        }
+        Moment { boot_ms: raw.boot_ms, wall_ms, trusted }
     }
 }

@@ -37,12 +37,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 Err(Refusal::Authority.into())
             } else {
                 let written = self.append(vec![certificate], now);
-                written
-                    .map(|entries| Done {
-                        entries,
-                        session: None,
-                    })
-                    .map_err(|_| Failure::Disk)
+                written.map(|entries| Done { entries, session: None }).map_err(|_| Failure::Disk)
             };
         self.answer_when_durable(ask, outcome);
     }
@@ -84,10 +79,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
             Ok(_) if self.disk_failed => self.reply(ask, Err(Failure::Disk)),
             Ok(done) if self.staged <= self.durable => self.reply(ask, Ok(done)),
             Ok(done) if self.waiting.values().map(Vec::len).sum::<usize>() < MOST_WAITING => {
-                self.waiting
-                    .entry(self.staged)
-                    .or_default()
-                    .push(Waiting { ask, done });
+                self.waiting.entry(self.staged).or_default().push(Waiting { ask, done });
             }
             Ok(_) => self.reply(ask, Err(Failure::Disk)),
             Err(failure) => self.reply(ask, Err(failure)),
@@ -104,10 +96,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         }
         self.durable = self.durable.max(ticket);
         let later = self.waiting.split_off(&Ticket(self.durable.0 + 1));
-        for waiting in std::mem::replace(&mut self.waiting, later)
-            .into_values()
-            .flatten()
-        {
+        for waiting in std::mem::replace(&mut self.waiting, later).into_values().flatten() {
             self.reply(waiting.ask, Ok(waiting.done));
         }
         self.send_receipts();
@@ -155,10 +144,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
             let body = fact.encode().ok();
             let Some(entry) = body.and_then(|body| author.entry(body, now.wall_ms)) else {
                 // Every fact that `decide` makes fits an entry; domain's tests say so.
-                tracing::error!(
-                    fact = fact.name(),
-                    "fact does not fit an entry, not written"
-                );
+                tracing::error!(fact = fact.name(), "fact does not fit an entry, not written");
                 return Ok(Vec::new());
             };
             author.advance(&entry);
@@ -185,10 +171,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
     pub(super) fn reached(&mut self, entry: &Entry) {
         let reach = Reach {
             epoch: entry.id.epoch,
-            pruned_below: self
-                .frontier
-                .get(&entry.id.epoch)
-                .map_or(0, |reach| reach.pruned_below),
+            pruned_below: self.frontier.get(&entry.id.epoch).map_or(0, |reach| reach.pruned_below),
             height: entry.id.seq + 1,
             head: entry.hash(),
         };
@@ -211,10 +194,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
             self.root = None;
             self.fold_again()
         } else {
-            effect
-                .reread
-                .into_iter()
-                .try_for_each(|epoch| self.apply_log_again(epoch, now))
+            effect.reread.into_iter().try_for_each(|epoch| self.apply_log_again(epoch, now))
         };
         if let Err(error) = folded {
             self.notice(Notice::Disk(error.to_string()));
@@ -246,10 +226,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
     }
 }
 
-#[allow(
-    clippy::wildcard_enum_match_arm,
-    reason = "the other commands are about no session"
-)]
+#[allow(clippy::wildcard_enum_match_arm, reason = "the other commands are about no session")]
 fn session_of(command: &Command) -> Option<SessionId> {
     match command {
         Command::IssueCode { session, .. }

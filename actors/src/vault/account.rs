@@ -77,26 +77,17 @@ pub struct Account {
 
 impl Account {
     fn of(row: &Row) -> Self {
-        let values = |field| {
-            row.field(field)
-                .map(|field| field.values().to_vec())
-                .unwrap_or_default()
-        };
+        let values =
+            |field| row.field(field).map(|field| field.values().to_vec()).unwrap_or_default();
         let texts = |field| -> Vec<String> {
             let values = values(field).into_iter();
-            values
-                .filter_map(|value| String::from_utf8(value.bytes).ok())
-                .collect()
+            values.filter_map(|value| String::from_utf8(value.bytes).ok()).collect()
         };
-        let mut logins: Vec<Login> = texts(LOGIN)
-            .iter()
-            .filter_map(|login| Login::parse(login).ok())
-            .collect();
+        let mut logins: Vec<Login> =
+            texts(LOGIN).iter().filter_map(|login| Login::parse(login).ok()).collect();
         logins.sort();
         logins.dedup();
-        let roles = values(ROLE)
-            .into_iter()
-            .map(|value| read_role(&value.bytes));
+        let roles = values(ROLE).into_iter().map(|value| read_role(&value.bytes));
         let flags = values(DISABLED);
         let passwords = values(PASSWORD);
         let doubts = [
@@ -236,11 +227,7 @@ impl<S: LedgerStore> Vault<S> {
             *holders.entry(login.clone()).or_default() += 1;
         }
         for account in &mut accounts {
-            if account
-                .logins
-                .iter()
-                .any(|login| holders.get(login).is_some_and(|n| *n > 1))
-            {
+            if account.logins.iter().any(|login| holders.get(login).is_some_and(|n| *n > 1)) {
                 account.doubts.push(Doubt::Clash);
             }
         }
@@ -267,11 +254,7 @@ impl<S: LedgerStore> Vault<S> {
         .into_iter()
         .map(|change| {
             let (field, value) = change.field_and_bytes()?;
-            Ok(Edit {
-                field,
-                value,
-                seen: Vec::new(),
-            })
+            Ok(Edit { field, value, seen: Vec::new() })
         })
         .collect::<Result<_, VaultRefusal>>()?;
         if self.read(row)?.is_some() {
@@ -297,11 +280,7 @@ impl<S: LedgerStore> Vault<S> {
                 self.check_login(login, operator)?;
             }
             let (field, value) = change.field_and_bytes()?;
-            edits.push(Edit {
-                field,
-                value,
-                seen: held.seen(field),
-            });
+            edits.push(Edit { field, value, seen: held.seen(field) });
         }
         self.write(row, RowKind::ACCOUNT, edits, author, rng)
     }
@@ -311,10 +290,7 @@ impl<S: LedgerStore> Vault<S> {
         let login = Login::parse(login).ok();
         let mut found = None;
         for account in self.accounts()? {
-            if login
-                .as_ref()
-                .is_some_and(|login| account.logins.contains(login))
-            {
+            if login.as_ref().is_some_and(|login| account.logins.contains(login)) {
                 found = Some(account);
             }
         }
@@ -329,16 +305,11 @@ impl<S: LedgerStore> Vault<S> {
             role: account.role,
             name: account.name,
         });
-        Ok(Challenge {
-            hash: hash.unwrap_or_else(PasswordHash::nobody),
-            account,
-        })
+        Ok(Challenge { hash: hash.unwrap_or_else(PasswordHash::nobody), account })
     }
 
     fn password_of(&self, operator: OperatorId) -> Result<Option<PasswordHash>, VaultError> {
-        let field = self
-            .read(row_of(operator))?
-            .and_then(|row| row.field(PASSWORD));
+        let field = self.read(row_of(operator))?.and_then(|row| row.field(PASSWORD));
         Ok(field.and_then(|field| match field.values() {
             [only] => PasswordHash::kept(&only.bytes),
             _ => None,
@@ -350,11 +321,7 @@ impl<S: LedgerStore> Vault<S> {
             .accounts()?
             .iter()
             .any(|account| account.operator != operator && account.logins.contains(login));
-        if held {
-            Err(VaultRefusal::LoginTaken.into())
-        } else {
-            Ok(())
-        }
+        if held { Err(VaultRefusal::LoginTaken.into()) } else { Ok(()) }
     }
 }
 

@@ -80,11 +80,7 @@ impl RowMessage {
             return Err(Malformed);
         }
         let message: RowMessage = codec::decode(frame).map_err(|_| Malformed)?;
-        if message.is_well_formed() {
-            Ok(message)
-        } else {
-            Err(Malformed)
-        }
+        if message.is_well_formed() { Ok(message) } else { Err(Malformed) }
     }
 
     fn is_well_formed(&self) -> bool {
@@ -184,9 +180,7 @@ impl<S: LedgerStore> Vault<S> {
         match message {
             RowMessage::Digest(root) if root == self.digest() => {}
             RowMessage::Digest(_) => {
-                handled
-                    .replies
-                    .push(RowMessage::Buckets(self.buckets().to_vec()));
+                handled.replies.push(RowMessage::Buckets(self.buckets().to_vec()));
             }
             RowMessage::Buckets(theirs) => handled.replies = self.offers(&theirs),
             RowMessage::Offer { from, until, rows } => {
@@ -241,10 +235,7 @@ impl<S: LedgerStore> Vault<S> {
             .collect();
         let mut wanted = Vec::new();
         for (row, hash) in &theirs {
-            let same = self
-                .index
-                .get(row)
-                .is_some_and(|standing| standing.hash == *hash);
+            let same = self.index.get(row).is_some_and(|standing| standing.hash == *hash);
             if !same && !self.shelf.is_erased(*row)? {
                 wanted.push(*row);
             }
@@ -263,12 +254,7 @@ impl<S: LedgerStore> Vault<S> {
             if size > MOST_ANSWER {
                 break;
             }
-            for cell in self
-                .shelf
-                .load(*row)?
-                .iter()
-                .flat_map(|held| held.row.cells())
-            {
+            for cell in self.shelf.load(*row)?.iter().flat_map(|held| held.row.cells()) {
                 size += codec::encode(cell)?.len();
                 cells.push(cell.clone());
             }
@@ -314,10 +300,7 @@ impl<S: LedgerStore> Vault<S> {
             let Some(kind) = cells.iter().map(|cell| cell.kind).min() else {
                 continue;
             };
-            let mut held = self
-                .shelf
-                .load(id)?
-                .unwrap_or_else(|| Held::fresh(id, kind));
+            let mut held = self.shelf.load(id)?.unwrap_or_else(|| Held::fresh(id, kind));
             held.begin(kind);
             let kind_before = held.row.kind;
             let (mut fields, mut heads) = (Vec::new(), false);
@@ -354,18 +337,10 @@ fn split_offer(first: RowId, last: RowId, rows: &[(RowId, [u8; 32])]) -> Vec<Row
     let (mut offers, mut from) = (Vec::new(), first);
     for part in parts {
         if let Some((until, _)) = part.last() {
-            offers.push(RowMessage::Offer {
-                from,
-                until: *until,
-                rows: part.to_vec(),
-            });
+            offers.push(RowMessage::Offer { from, until: *until, rows: part.to_vec() });
             from = RowId(u128::from_be_bytes(until.0).saturating_add(1).to_be_bytes());
         }
     }
-    offers.push(RowMessage::Offer {
-        from,
-        until: last,
-        rows: end.to_vec(),
-    });
+    offers.push(RowMessage::Offer { from, until: last, rows: end.to_vec() });
     offers
 }

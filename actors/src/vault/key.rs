@@ -105,14 +105,10 @@ impl VaultKey {
             .mode(MODE)
             .open(&fresh)
             .map_err(failed)?;
-        file.write_all(self.bytes())
-            .and_then(|()| file.sync_all())
-            .map_err(failed)?;
+        file.write_all(self.bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
         renameat_with(CWD, &fresh, CWD, path, RenameFlags::NOREPLACE)
             .map_err(|error| failed(error.into()))?;
-        let folder = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         File::open(folder.unwrap_or(Path::new(".")))
             .and_then(|folder| folder.sync_all())
             .map_err(failed)
@@ -132,16 +128,10 @@ impl VaultKey {
         let mut file = File::open(path).map_err(failed)?;
         let about = file.metadata().map_err(failed)?;
         if !about.is_file() || about.mode() & 0o7777 != MODE {
-            return Err(KeyFileError::Mode {
-                path: path.to_owned(),
-                mode: about.mode(),
-            });
+            return Err(KeyFileError::Mode { path: path.to_owned(), mode: about.mode() });
         }
         if about.len() != LENGTH as u64 {
-            return Err(KeyFileError::Length {
-                path: path.to_owned(),
-                length: about.len(),
-            });
+            return Err(KeyFileError::Length { path: path.to_owned(), length: about.len() });
         }
         let mut bytes = Zeroizing::new([0; LENGTH]);
         file.read_exact(bytes.as_mut()).map_err(failed)?;
@@ -159,10 +149,7 @@ mod tests {
     fn a_key_is_written_once_and_read_back() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("vault.key");
-        assert!(matches!(
-            VaultKey::load(&path),
-            Err(KeyFileError::Missing(_))
-        ));
+        assert!(matches!(VaultKey::load(&path), Err(KeyFileError::Missing(_))));
         let key = VaultKey::create(&path, &mut rand::rng()).unwrap();
         assert_eq!(VaultKey::load(&path).unwrap().bytes(), key.bytes());
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);

@@ -36,11 +36,7 @@ impl Login {
                 _ => return Err(NotALogin),
             }
         }
-        if (2..=64).contains(&login.len()) {
-            Ok(Login(login))
-        } else {
-            Err(NotALogin)
-        }
+        if (2..=64).contains(&login.len()) { Ok(Login(login)) } else { Err(NotALogin) }
     }
 
     /// The canonical characters.
@@ -70,15 +66,8 @@ mod tests {
         ] {
             assert_eq!(Login::parse(typed).unwrap().as_str(), login);
         }
-        for bad in [
-            "",
-            "a",
-            "a b",
-            "ma\u{0}rie",
-            "мария",
-            &"a".repeat(65),
-            &"é".repeat(300),
-        ] {
+        for bad in ["", "a", "a b", "ma\u{0}rie", "мария", &"a".repeat(65), &"é".repeat(300)]
+        {
             assert_eq!(Login::parse(bad), Err(NotALogin), "{bad:.20}");
         }
     }

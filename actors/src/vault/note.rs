@@ -21,12 +21,7 @@ const TEXT: u16 = 1;
 const EXPIRES: u16 = 2;
 
 /// The kinds of row that hold free text.
-pub const KINDS: [RowKind; 4] = [
-    RowKind::MESSAGE,
-    RowKind::REASON,
-    RowKind::NOTE,
-    RowKind::LABEL,
-];
+pub const KINDS: [RowKind; 4] = [RowKind::MESSAGE, RowKind::REASON, RowKind::NOTE, RowKind::LABEL];
 
 /// A text as read.
 #[derive(Clone, PartialEq, Eq)]
@@ -48,9 +43,7 @@ pub struct Note {
 /// Never the text.
 impl std::fmt::Debug for Note {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Note")
-            .field("row", &self.row)
-            .finish_non_exhaustive()
+        f.debug_struct("Note").field("row", &self.row).finish_non_exhaustive()
     }
 }
 
@@ -64,9 +57,7 @@ impl Note {
             kind: row.kind,
             by: first.by,
             at_ms: first.at_ms,
-            texts: texts
-                .map(|text| String::from_utf8_lossy(&text.bytes).into_owned())
-                .collect(),
+            texts: texts.map(|text| String::from_utf8_lossy(&text.bytes).into_owned()).collect(),
             expires_ms: ends(row),
         })
     }
@@ -99,28 +90,17 @@ impl<S: LedgerStore> Vault<S> {
         if !KINDS.contains(&kind) {
             return Err(VaultRefusal::OtherKind.into());
         }
-        let longest = if kind == RowKind::MESSAGE {
-            LONGEST_TEXT
-        } else {
-            LONGEST_NOTE
-        };
+        let longest = if kind == RowKind::MESSAGE { LONGEST_TEXT } else { LONGEST_NOTE };
         if !is_showable(text, longest) {
             return Err(VaultRefusal::NotText.into());
         }
         let held = self.read(row)?;
         let seen = |field| held.as_ref().map(|row| row.seen(field)).unwrap_or_default();
-        let mut edits = vec![Edit {
-            field: TEXT,
-            value: text.as_bytes().to_vec(),
-            seen: seen(TEXT),
-        }];
+        let mut edits =
+            vec![Edit { field: TEXT, value: text.as_bytes().to_vec(), seen: seen(TEXT) }];
         if let Some(end) = expires_ms {
             let value = end.to_le_bytes().to_vec();
-            edits.push(Edit {
-                field: EXPIRES,
-                value,
-                seen: seen(EXPIRES),
-            });
+            edits.push(Edit { field: EXPIRES, value, seen: seen(EXPIRES) });
         }
         self.write(row, kind, edits, author, rng)
     }
@@ -128,10 +108,7 @@ impl<S: LedgerStore> Vault<S> {
     /// A text, while it lasts. Without the site's time nothing is taken to have ended.
     pub fn note(&self, row: RowId, now: Moment) -> Result<Option<Note>, VaultError> {
         let held = self.read(row)?.filter(|row| KINDS.contains(&row.kind));
-        Ok(held
-            .filter(|row| !has_ended(row, now))
-            .as_ref()
-            .and_then(Note::of))
+        Ok(held.filter(|row| !has_ended(row, now)).as_ref().and_then(Note::of))
     }
 
     /// A message as its kiosk receives it, with `stay_ms` to show it where it has no end of its
@@ -142,19 +119,11 @@ impl<S: LedgerStore> Vault<S> {
         now: Moment,
         stay_ms: i64,
     ) -> Result<Option<SealedText>, VaultError> {
-        let note = self
-            .note(row, now)?
-            .filter(|note| note.kind == RowKind::MESSAGE);
+        let note = self.note(row, now)?.filter(|note| note.kind == RowKind::MESSAGE);
         Ok(note.and_then(|note| {
-            let expires_ms = note
-                .expires_ms
-                .unwrap_or(now.wall_ms.saturating_add(stay_ms));
+            let expires_ms = note.expires_ms.unwrap_or(now.wall_ms.saturating_add(stay_ms));
             let text = note.texts.into_iter().next()?;
-            Some(SealedText {
-                row,
-                text,
-                expires_ms,
-            })
+            Some(SealedText { row, text, expires_ms })
         }))
     }
 
@@ -167,11 +136,7 @@ impl<S: LedgerStore> Vault<S> {
             if ended.len() >= most {
                 break;
             }
-            ended.extend(
-                self.read(row)?
-                    .filter(|row| has_ended(row, now))
-                    .map(|row| row.id),
-            );
+            ended.extend(self.read(row)?.filter(|row| has_ended(row, now)).map(|row| row.id));
         }
         Ok(ended)
     }
@@ -182,26 +147,17 @@ mod tests {
     use super::*;
     use crate::vault::tests::{Node, node, row, settle};
 
-    const NOW: Moment = Moment {
-        boot_ms: 0,
-        wall_ms: 1_800_000_000_000,
-        trusted: true,
-    };
+    const NOW: Moment = Moment { boot_ms: 0, wall_ms: 1_800_000_000_000, trusted: true };
 
     fn put(desk: &mut Node, number: u8, text: &str, lasts_ms: Option<i64>) -> Written {
         let end = lasts_ms.map(|ms| NOW.wall_ms + ms);
         desk.by(|vault, author, rng| {
-            vault
-                .put_note(row(number), RowKind::MESSAGE, text, end, author, rng)
-                .unwrap()
+            vault.put_note(row(number), RowKind::MESSAGE, text, end, author, rng).unwrap()
         })
     }
 
     fn at(ms: i64) -> Moment {
-        Moment {
-            wall_ms: NOW.wall_ms + ms,
-            ..NOW
-        }
+        Moment { wall_ms: NOW.wall_ms + ms, ..NOW }
     }
 
     #[test]
@@ -212,11 +168,7 @@ mod tests {
         assert_eq!(note.texts, ["Fermeture à 18 h"]);
         assert_eq!(note.expires_ms, Some(NOW.wall_ms + 5_000));
         assert_eq!(b.vault.note(row(1), at(5_000)).unwrap(), None);
-        let text = b
-            .vault
-            .text_for_kiosk(row(1), NOW, 60_000)
-            .unwrap()
-            .unwrap();
+        let text = b.vault.text_for_kiosk(row(1), NOW, 60_000).unwrap().unwrap();
         assert_eq!(
             (text.text.as_str(), text.expires_ms),
             ("Fermeture à 18 h", NOW.wall_ms + 5_000)
@@ -230,16 +182,8 @@ mod tests {
         put(&mut desk, 2, "deux", Some(9_000));
         put(&mut desk, 3, "trois", None);
         assert_eq!(desk.vault.ended_notes(at(1_000), 10).unwrap(), [row(1)]);
-        assert_eq!(
-            desk.vault
-                .ended_notes(at(i64::MAX / 2 - NOW.wall_ms), 1)
-                .unwrap(),
-            [row(1)]
-        );
-        let in_2099 = Moment {
-            trusted: false,
-            ..at(2_300_000_000_000)
-        };
+        assert_eq!(desk.vault.ended_notes(at(i64::MAX / 2 - NOW.wall_ms), 1).unwrap(), [row(1)]);
+        let in_2099 = Moment { trusted: false, ..at(2_300_000_000_000) };
         assert!(desk.vault.ended_notes(in_2099, 10).unwrap().is_empty());
         assert!(desk.vault.note(row(1), in_2099).unwrap().is_some());
     }
@@ -270,9 +214,7 @@ mod tests {
             (RowKind::ACCOUNT, "Bonjour", false),
         ] {
             let put = desk.by(|vault, author, rng| {
-                vault
-                    .put_note(row(1), kind, text, None, author, rng)
-                    .is_ok()
+                vault.put_note(row(1), kind, text, None, author, rng).is_ok()
             });
             assert_eq!(put, taken);
         }

@@ -86,10 +86,7 @@ pub fn check(password: &str, login: &Login, name: &str) -> Result<(), PasswordRe
     let lower = Zeroizing::new(password.to_lowercase());
     let name = name.trim().to_lowercase();
     let own = [login.as_str(), name.as_str()];
-    if own
-        .iter()
-        .any(|own| own.chars().count() >= 3 && lower.contains(own))
-    {
+    if own.iter().any(|own| own.chars().count() >= 3 && lower.contains(own)) {
         return Err(PasswordRefusal::Personal);
     }
     if password.chars().collect::<BTreeSet<_>>().len() < DIFFERENT {
@@ -104,11 +101,7 @@ pub fn check(password: &str, login: &Login, name: &str) -> Result<(), PasswordRe
         (length, 3) => length >= OF_THREE_CLASSES,
         _ => false,
     };
-    if strong || words.len() >= WORDS {
-        Ok(())
-    } else {
-        Err(PasswordRefusal::Weak)
-    }
+    if strong || words.len() >= WORDS { Ok(()) } else { Err(PasswordRefusal::Weak) }
 }
 
 /// How many of lower case, upper case, digits and the rest appear.
@@ -172,9 +165,7 @@ impl PasswordHash {
         password.len() <= LONGEST
             && within_cost(&self.0)
             && Phc::new(&self.0).is_ok_and(|hash| {
-                Argon2::default()
-                    .verify_password(password.as_bytes(), &hash)
-                    .is_ok()
+                Argon2::default().verify_password(password.as_bytes(), &hash).is_ok()
             })
     }
 }
@@ -229,10 +220,7 @@ mod tests {
         ] {
             assert_eq!(judged(bad), Err(why), "{bad:?}");
         }
-        assert_eq!(
-            judged(&"Vanille!2031".repeat(22)),
-            Err(PasswordRefusal::Long)
-        );
+        assert_eq!(judged(&"Vanille!2031".repeat(22)), Err(PasswordRefusal::Long));
     }
 
     #[test]
@@ -268,10 +256,7 @@ mod tests {
             &NOBODY.replace("argon2id", "scrypt"),
             &"$".repeat(4096),
         ] {
-            assert!(
-                PasswordHash::kept(hostile.as_bytes()).is_none(),
-                "{hostile:.40}"
-            );
+            assert!(PasswordHash::kept(hostile.as_bytes()).is_none(), "{hostile:.40}");
         }
         assert!(PasswordHash::kept(&[0xff, 0xfe]).is_none());
     }

@@ -74,9 +74,7 @@ pub struct Value {
 /// Never the bytes.
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Value")
-            .field("id", &self.id)
-            .finish_non_exhaustive()
+        f.debug_struct("Value").field("id", &self.id).finish_non_exhaustive()
     }
 }
 
@@ -109,13 +107,7 @@ pub enum Change {
 impl Cell {
     /// A field that nobody has written yet.
     pub fn empty(row: RowId, kind: RowKind, field: u16) -> Self {
-        Cell {
-            row,
-            kind,
-            field,
-            heads: Vec::new(),
-            past: Vec::new(),
-        }
+        Cell { row, kind, field, heads: Vec::new(), past: Vec::new() }
     }
 
     /// The heads, ascending by name.
@@ -195,21 +187,14 @@ impl Cell {
         if heads.iter().any(|head| believing.heads.contains(head)) {
             *self = believing;
             let past = if learned { Change::Past } else { Change::None };
-            (
-                if forgot { Change::Heads } else { past }.max(added),
-                refused,
-            )
+            (if forgot { Change::Heads } else { past }.max(added), refused)
         } else {
             (self.add_all(&heads), refused)
         }
     }
 
     fn add_all(&mut self, writes: &[FieldWrite]) -> Change {
-        writes
-            .iter()
-            .map(|write| self.add(write.clone()))
-            .max()
-            .unwrap_or(Change::None)
+        writes.iter().map(|write| self.add(write.clone())).max().unwrap_or(Change::None)
     }
 
     /// Puts `write` among the heads; says whether they changed.
@@ -233,11 +218,8 @@ impl Cell {
 
     fn remember(&mut self, names: &[WriteId]) {
         let known: BTreeSet<WriteId> = self.past.iter().copied().collect();
-        let mut fresh: Vec<WriteId> = names
-            .iter()
-            .copied()
-            .filter(|name| !known.contains(name))
-            .collect();
+        let mut fresh: Vec<WriteId> =
+            names.iter().copied().filter(|name| !known.contains(name)).collect();
         fresh.sort_unstable();
         fresh.dedup();
         self.past.extend(fresh);
@@ -267,11 +249,7 @@ pub struct Row {
 impl Row {
     /// A row without fields.
     pub fn new(id: RowId, kind: RowKind) -> Self {
-        Row {
-            id,
-            kind,
-            cells: BTreeMap::new(),
-        }
+        Row { id, kind, cells: BTreeMap::new() }
     }
 
     /// The fields, with what is kept of each.
@@ -296,9 +274,7 @@ impl Row {
 
     /// What a write to this field replaces when its author has just looked.
     pub fn seen(&self, field: u16) -> Vec<WriteId> {
-        self.field(field)
-            .map(|field| field.seen())
-            .unwrap_or_default()
+        self.field(field).map(|field| field.seen()).unwrap_or_default()
     }
 
     /// Takes in a cell, as [`Cell::merge`].

@@ -25,9 +25,7 @@ impl RowKey {
     }
 
     pub(crate) fn from_slice(bytes: &[u8]) -> Option<Self> {
-        <[u8; 32]>::try_from(bytes)
-            .ok()
-            .map(|bytes| RowKey(Zeroizing::new(bytes)))
+        <[u8; 32]>::try_from(bytes).ok().map(|bytes| RowKey(Zeroizing::new(bytes)))
     }
 
     pub(crate) fn bytes(&self) -> &[u8; 32] {
@@ -50,12 +48,9 @@ impl Purpose {
     fn associated(self) -> Vec<u8> {
         match self {
             Purpose::Check => b"poste-vault-check-1".to_vec(),
-            Purpose::RowKey(row, kind) => [
-                b"poste-vault-key-1".as_slice(),
-                &row.0,
-                &kind.0.to_be_bytes(),
-            ]
-            .concat(),
+            Purpose::RowKey(row, kind) => {
+                [b"poste-vault-key-1".as_slice(), &row.0, &kind.0.to_be_bytes()].concat()
+            }
             Purpose::Cell(row, kind, field) => [
                 b"poste-vault-cell-1".as_slice(),
                 &row.0,
@@ -77,10 +72,7 @@ pub(crate) fn seal(
     let mut nonce = [0; NONCE];
     rng.fill_bytes(&mut nonce);
     let cipher = XChaCha20Poly1305::new(&Key::from(*key));
-    let payload = Payload {
-        msg: plain,
-        aad: &purpose.associated(),
-    };
+    let payload = Payload { msg: plain, aad: &purpose.associated() };
     let sealed = cipher.encrypt(&XNonce::from(nonce), payload).ok()?;
     Some([nonce.as_slice(), &sealed].concat())
 }
@@ -89,14 +81,8 @@ pub(crate) fn seal(
 pub(crate) fn open(key: &[u8; 32], purpose: Purpose, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let (nonce, body) = sealed.split_first_chunk::<NONCE>()?;
     let cipher = XChaCha20Poly1305::new(&Key::from(*key));
-    let payload = Payload {
-        msg: body,
-        aad: &purpose.associated(),
-    };
-    cipher
-        .decrypt(&XNonce::from(*nonce), payload)
-        .ok()
-        .map(Zeroizing::new)
+    let payload = Payload { msg: body, aad: &purpose.associated() };
+    cipher.decrypt(&XNonce::from(*nonce), payload).ok().map(Zeroizing::new)
 }
 
 #[cfg(test)]
@@ -109,10 +95,7 @@ mod tests {
     fn what_is_sealed_opens_only_whole_in_its_place_and_under_its_key() {
         let (key, purpose) = ([1; 32], Purpose::Cell(ROW, RowKind::NOTE, 2));
         let sealed = seal(&key, purpose, b"Mme Payet", &mut rand::rng()).unwrap();
-        assert_eq!(
-            open(&key, purpose, &sealed).unwrap().as_slice(),
-            b"Mme Payet"
-        );
+        assert_eq!(open(&key, purpose, &sealed).unwrap().as_slice(), b"Mme Payet");
         for elsewhere in [
             Purpose::Check,
             Purpose::RowKey(ROW, RowKind::NOTE),

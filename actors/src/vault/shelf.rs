@@ -54,11 +54,7 @@ pub(crate) struct Held {
 impl Held {
     /// A row that is not in the store yet.
     pub(crate) fn fresh(row: RowId, kind: RowKind) -> Self {
-        Held {
-            row: Row::new(row, kind),
-            key: None,
-            broken: Vec::new(),
-        }
+        Held { row: Row::new(row, kind), key: None, broken: Vec::new() }
     }
 
     /// Makes room for a write of `kind` where the row's own kind was lost with its key.
@@ -86,18 +82,11 @@ pub(crate) enum Check {
 }
 
 fn put(key: Vec<u8>, value: Vec<u8>) -> Op {
-    Op::Put {
-        table: Table::Rows,
-        key,
-        value,
-    }
+    Op::Put { table: Table::Rows, key, value }
 }
 
 fn remove(key: Vec<u8>) -> Op {
-    Op::Remove {
-        table: Table::Rows,
-        key,
-    }
+    Op::Remove { table: Table::Rows, key }
 }
 
 fn of_row(tag: u8, row: RowId) -> Vec<u8> {
@@ -132,11 +121,7 @@ impl<S: LedgerStore> Shelf<S> {
             Some(Some(sealed)) => seal::open(self.key.bytes(), Purpose::Check, &sealed),
             None => None,
         };
-        Ok(if found.is_some() {
-            Check::Right
-        } else {
-            Check::Unopened
-        })
+        Ok(if found.is_some() { Check::Right } else { Check::Unopened })
     }
 
     pub(crate) fn check_op(&self, rng: &mut (impl CryptoRng + ?Sized)) -> Result<Op, VaultError> {
@@ -145,18 +130,11 @@ impl<S: LedgerStore> Shelf<S> {
     }
 
     pub(crate) fn is_shut(&self) -> Result<bool, StoreError> {
-        Ok(!matches!(
-            or_damaged(self.store.get(Table::Rows, &[SHUT]))?,
-            Some(None)
-        ))
+        Ok(!matches!(or_damaged(self.store.get(Table::Rows, &[SHUT]))?, Some(None)))
     }
 
     pub(crate) fn shut_op(shut: bool) -> Op {
-        if shut {
-            put(vec![SHUT], Vec::new())
-        } else {
-            remove(vec![SHUT])
-        }
+        if shut { put(vec![SHUT], Vec::new()) } else { remove(vec![SHUT]) }
     }
 
     pub(crate) fn is_erased(&self, row: RowId) -> Result<bool, StoreError> {
@@ -203,9 +181,7 @@ impl<S: LedgerStore> Shelf<S> {
             let from = of_row(KEY, RowId(row.to_be_bytes()));
             Ok(or_damaged(self.store.scan(Table::Rows, Some(&from), 1))?.is_none())
         };
-        let row = after
-            .get(1..)
-            .and_then(|row| <[u8; 16]>::try_from(row).ok());
+        let row = after.get(1..).and_then(|row| <[u8; 16]>::try_from(row).ok());
         let mut below = match row.map(u128::from_be_bytes) {
             Some(row) => row,
             None if blocked(0)? => 0,
@@ -238,16 +214,10 @@ impl<S: LedgerStore> Shelf<S> {
         if matches!(record, Some(None)) && sealed.is_empty() {
             return Ok(None);
         }
-        let opened = record
-            .flatten()
-            .and_then(|record| self.open_key(id, &record));
+        let opened = record.flatten().and_then(|record| self.open_key(id, &record));
         let Some((kind, key)) = opened else {
             let broken = sealed.into_keys().map(|field| of_cell(id, field)).collect();
-            return Ok(Some(Held {
-                row: Row::new(id, RowKind(u16::MAX)),
-                key: None,
-                broken,
-            }));
+            return Ok(Some(Held { row: Row::new(id, RowKind(u16::MAX)), key: None, broken }));
         };
         let (mut row, mut broken) = (Row::new(id, kind), Vec::new());
         for (field, sealed) in sealed {
@@ -259,11 +229,7 @@ impl<S: LedgerStore> Shelf<S> {
                 None => broken.push(of_cell(id, field)),
             }
         }
-        Ok(Some(Held {
-            row,
-            key: Some(key),
-            broken,
-        }))
+        Ok(Some(Held { row, key: Some(key), broken }))
     }
 
     /// Sealed cells of a row by field; `None` where the store itself calls one damaged.
@@ -329,11 +295,7 @@ impl<S: LedgerStore> Shelf<S> {
                 key
             }
         };
-        for cell in held
-            .row
-            .cells()
-            .filter(|cell| whole || changed.contains(&cell.field))
-        {
+        for cell in held.row.cells().filter(|cell| whole || changed.contains(&cell.field)) {
             let plain = Zeroizing::new(codec::encode(cell)?);
             let purpose = Purpose::Cell(id, kind, cell.field);
             let sealed =
@@ -345,10 +307,7 @@ impl<S: LedgerStore> Shelf<S> {
 
     /// What erases a row: its key, its fields, and the mark that keeps it away.
     pub(crate) fn erase_ops(row: RowId) -> Vec<Op> {
-        let mut ops = vec![
-            remove(of_row(KEY, row)),
-            put(of_row(ERASED, row), Vec::new()),
-        ];
+        let mut ops = vec![remove(of_row(KEY, row)), put(of_row(ERASED, row), Vec::new())];
         ops.extend((0..FIELDS).map(|field| remove(of_cell(row, field))));
         ops
     }

@@ -37,11 +37,7 @@ pub(super) fn node(seed: u8) -> Node {
 pub(super) fn on<S: LedgerStore>(store: S, key: VaultKey, seed: u8) -> Result<Node<S>, VaultError> {
     let mut rng = StdRng::seed_from_u64(u64::from(seed));
     let vault = Vault::open(store, key, &mut rng)?;
-    Ok(Node {
-        vault,
-        epoch: SigningKey::from_bytes(&[seed; 32]),
-        rng,
-    })
+    Ok(Node { vault, epoch: SigningKey::from_bytes(&[seed; 32]), rng })
 }
 
 pub(super) fn key(seed: u8) -> VaultKey {
@@ -62,11 +58,7 @@ pub(super) fn authorised_but(stranger: Option<u8>) -> impl Fn(&EpochId, &[u8], &
 }
 
 pub(super) fn edit(field: u16, value: impl AsRef<[u8]>, seen: Vec<WriteId>) -> Edit {
-    Edit {
-        field,
-        value: value.as_ref().to_vec(),
-        seen,
-    }
+    Edit { field, value: value.as_ref().to_vec(), seen }
 }
 
 impl<S: LedgerStore> Node<S> {
@@ -105,24 +97,12 @@ impl<S: LedgerStore> Node<S> {
     pub(super) fn texts(&self, row: RowId, field: u16) -> Vec<String> {
         let held = self.vault.read(row).unwrap();
         let field: Option<Field> = held.and_then(|row| row.field(field));
-        let values = field
-            .map(|field| field.values().to_vec())
-            .unwrap_or_default();
-        values
-            .into_iter()
-            .map(|value| String::from_utf8(value.bytes).unwrap())
-            .collect()
+        let values = field.map(|field| field.values().to_vec()).unwrap_or_default();
+        values.into_iter().map(|value| String::from_utf8(value.bytes).unwrap()).collect()
     }
 
     pub(super) fn hear(&mut self, message: RowMessage) -> Handled {
-        self.vault
-            .handle(
-                NodeKind::Admin,
-                message,
-                &authorised_but(None),
-                &mut self.rng,
-            )
-            .unwrap()
+        self.vault.handle(NodeKind::Admin, message, &authorised_but(None), &mut self.rng).unwrap()
     }
 
     /// Hears messages as they cross a wire.
@@ -190,8 +170,7 @@ fn two_operators_on_one_node_do_not_overwrite_each_other_unseen() {
     let mut desk = node(OURS);
     desk.set(row(1), 1, "rouge");
     let seen = desk.seen(row(1), 1);
-    desk.write(row(1), vec![edit(1, "bleu", seen.clone())])
-        .unwrap();
+    desk.write(row(1), vec![edit(1, "bleu", seen.clone())]).unwrap();
     desk.write(row(1), vec![edit(1, "vert", seen)]).unwrap();
     assert_eq!(desk.texts(row(1), 1).len(), 2);
 }
@@ -203,30 +182,15 @@ fn what_a_row_does_not_take_is_refused_and_changes_nothing() {
     let before = desk.vault.digest();
     let long = vec![7; super::write::MOST_VALUE + 1];
     for (edits, why) in [
-        (
-            vec![edit(2, "x", vec![]), edit(3, long, vec![])],
-            VaultRefusal::ValueTooLong,
-        ),
+        (vec![edit(2, "x", vec![]), edit(3, long, vec![])], VaultRefusal::ValueTooLong),
         (vec![edit(64, "x", vec![])], VaultRefusal::Field),
-        (
-            vec![edit(2, "x", vec![]), edit(2, "y", vec![])],
-            VaultRefusal::Field,
-        ),
-        (
-            vec![edit(1, "x", vec![WriteId([1; 16]); 17])],
-            VaultRefusal::Unsettled,
-        ),
+        (vec![edit(2, "x", vec![]), edit(2, "y", vec![])], VaultRefusal::Field),
+        (vec![edit(1, "x", vec![WriteId([1; 16]); 17])], VaultRefusal::Unsettled),
     ] {
         assert_eq!(refusal(desk.write(row(1), edits)), Some(why));
     }
     let other_kind = desk.by(|vault, author, rng| {
-        vault.write(
-            row(1),
-            RowKind::ACCOUNT,
-            vec![edit(2, "x", vec![])],
-            author,
-            rng,
-        )
+        vault.write(row(1), RowKind::ACCOUNT, vec![edit(2, "x", vec![])], author, rng)
     });
     assert_eq!(refusal(other_kind), Some(VaultRefusal::OtherKind));
     assert_eq!(desk.vault.digest(), before);
@@ -249,9 +213,7 @@ fn a_full_vault_takes_no_new_row_and_still_takes_edits() {
     desk.set(row(1), 1, "rouge");
     let standing = *desk.vault.index.get(&row(1)).unwrap();
     for number in desk.vault.len() as u128..super::MOST_ROWS as u128 {
-        desk.vault
-            .index
-            .insert(RowId(number.to_le_bytes()), standing);
+        desk.vault.index.insert(RowId(number.to_le_bytes()), standing);
     }
     let new = vec![edit(1, "x", vec![])];
     assert_eq!(refusal(desk.write(row(2), new)), Some(VaultRefusal::Full));
@@ -275,16 +237,9 @@ fn a_restored_vault_tells_nothing_until_it_has_caught_up() {
     assert_eq!(refusal(desk.vault.read(row(1))), Some(VaultRefusal::Shut));
     assert_eq!(refusal(desk.vault.accounts()), Some(VaultRefusal::Shut));
     assert_eq!(desk.vault.rows_of(RowKind::NOTE).count(), 0);
-    assert_eq!(
-        refusal(desk.write(row(1), vec![])),
-        Some(VaultRefusal::Shut)
-    );
+    assert_eq!(refusal(desk.write(row(1), vec![])), Some(VaultRefusal::Shut));
     assert_eq!(desk.vault.begin_round(), None);
-    for message in [
-        RowMessage::Want(vec![row(1)]),
-        RowMessage::Digest([0; 32]),
-        heard.clone(),
-    ] {
+    for message in [RowMessage::Want(vec![row(1)]), RowMessage::Digest([0; 32]), heard.clone()] {
         let handled = desk.hear(message);
         assert!(handled.replies.is_empty());
         assert_eq!(handled.skipped.unwelcome, 1);

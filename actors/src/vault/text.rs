@@ -35,9 +35,7 @@ pub struct SealedText {
 /// Never the text.
 impl fmt::Debug for SealedText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SealedText")
-            .field("row", &self.row)
-            .finish_non_exhaustive()
+        f.debug_struct("SealedText").field("row", &self.row).finish_non_exhaustive()
     }
 }
 
@@ -118,10 +116,7 @@ impl Texts {
         self.expire(now);
         let excess = (self.stays.len() + 1).saturating_sub(MOST_TEXTS);
         self.stays.drain(..excess);
-        self.stays.push(Stay {
-            text,
-            until_boot_ms: now.boot_ms.saturating_add(stay_ms),
-        });
+        self.stays.push(Stay { text, until_boot_ms: now.boot_ms.saturating_add(stay_ms) });
         Ok(())
     }
 
@@ -153,38 +148,22 @@ impl Texts {
 mod tests {
     use super::*;
 
-    const NOW: Moment = Moment {
-        boot_ms: 1_000,
-        wall_ms: 1_800_000_000_000,
-        trusted: true,
-    };
+    const NOW: Moment = Moment { boot_ms: 1_000, wall_ms: 1_800_000_000_000, trusted: true };
 
     fn text(row: u8, text: &str, lasts_ms: i64) -> SealedText {
         let expires_ms = NOW.wall_ms + lasts_ms;
-        SealedText {
-            row: RowId([row; 16]),
-            text: text.into(),
-            expires_ms,
-        }
+        SealedText { row: RowId([row; 16]), text: text.into(), expires_ms }
     }
 
     fn later(ms: u64) -> Moment {
-        Moment {
-            boot_ms: NOW.boot_ms + ms,
-            ..NOW
-        }
+        Moment { boot_ms: NOW.boot_ms + ms, ..NOW }
     }
 
     #[test]
     fn a_text_is_shown_until_it_expires() {
         let mut texts = Texts::default();
-        texts
-            .take(NodeKind::Admin, text(1, "Fermeture à 18 h", 5_000), NOW)
-            .unwrap();
-        assert_eq!(
-            texts.get(RowId([1; 16]), later(4_999)),
-            Some("Fermeture à 18 h")
-        );
+        texts.take(NodeKind::Admin, text(1, "Fermeture à 18 h", 5_000), NOW).unwrap();
+        assert_eq!(texts.get(RowId([1; 16]), later(4_999)), Some("Fermeture à 18 h"));
         assert_eq!(texts.get(RowId([1; 16]), later(5_000)), None);
         assert_eq!(texts.next_end(), Some(6_000));
         texts.expire(later(5_000));
@@ -202,10 +181,7 @@ mod tests {
     fn what_a_screen_cannot_show_is_refused() {
         let mut texts = Texts::default();
         let (longest, longer) = ("é".repeat(LONGEST_TEXT), "é".repeat(LONGEST_TEXT + 1));
-        assert_eq!(
-            texts.take(NodeKind::Admin, text(1, &longest, 5_000), NOW),
-            Ok(())
-        );
+        assert_eq!(texts.take(NodeKind::Admin, text(1, &longest, 5_000), NOW), Ok(()));
         for bad in ["", " \n ", "a\u{7}b", "a\u{1b}[2J", longer.as_str()] {
             let refused = texts.take(NodeKind::Admin, text(1, bad, 5_000), NOW);
             assert_eq!(refused, Err(TextRefusal::Malformed), "{bad:?}");
@@ -218,9 +194,7 @@ mod tests {
     fn sixteen_texts_stay_and_the_oldest_goes() {
         let mut texts = Texts::default();
         for row in 0..20 {
-            texts
-                .take(NodeKind::Admin, text(row, "Bonjour", 5_000), NOW)
-                .unwrap();
+            texts.take(NodeKind::Admin, text(row, "Bonjour", 5_000), NOW).unwrap();
         }
         assert_eq!(texts.stays.len(), MOST_TEXTS);
         assert_eq!(texts.get(RowId([3; 16]), NOW), None);
@@ -233,20 +207,11 @@ mod tests {
     fn a_wrong_wall_clock_neither_loses_a_text_nor_keeps_it_for_ever() {
         let mut texts = Texts::default();
         for wall_ms in [0, i64::MIN, i64::MAX] {
-            let lost = Moment {
-                wall_ms,
-                trusted: false,
-                ..NOW
-            };
-            texts
-                .take(NodeKind::Admin, text(1, "Bonjour", 5_000), lost)
-                .unwrap();
+            let lost = Moment { wall_ms, trusted: false, ..NOW };
+            texts.take(NodeKind::Admin, text(1, "Bonjour", 5_000), lost).unwrap();
             assert_eq!(texts.next_end(), Some(NOW.boot_ms + STAY_UNTIMED_MS));
         }
-        let for_ever = SealedText {
-            expires_ms: i64::MAX,
-            ..text(1, "Bonjour", 0)
-        };
+        let for_ever = SealedText { expires_ms: i64::MAX, ..text(1, "Bonjour", 0) };
         texts.take(NodeKind::Admin, for_ever, NOW).unwrap();
         assert_eq!(texts.next_end(), Some(NOW.boot_ms + LONGEST_STAY_MS));
     }

@@ -18,10 +18,7 @@ pub(crate) struct Tree {
 
 impl Default for Tree {
     fn default() -> Self {
-        Tree {
-            buckets: vec![[0; 32]; BUCKETS],
-            touched: BTreeSet::new(),
-        }
+        Tree { buckets: vec![[0; 32]; BUCKETS], touched: BTreeSet::new() }
     }
 }
 

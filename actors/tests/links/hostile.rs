@@ -32,12 +32,7 @@ fn framed(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn hello() -> Hello {
-    Hello {
-        versions: VERSIONS,
-        site: SITE,
-        instance: [1; 8],
-        greeting: b"salut".to_vec(),
-    }
+    Hello { versions: VERSIONS, site: SITE, instance: [1; 8], greeting: b"salut".to_vec() }
 }
 
 /// A stream that begins with these bytes.
@@ -75,32 +70,20 @@ async fn garbage_and_strangers_get_a_reason_and_no_byte() {
     cases.push([b"C".as_slice(), &framed(&longer)].concat());
     let mut cases: Vec<_> = cases.into_iter().map(|first| (first, MALFORMED)).collect();
     // A stranger of the right site with the right manners and a key of its own.
-    let unknown = Hello {
-        greeting: REFUSED.to_vec(),
-        ..hello()
-    };
-    cases.push((
-        [b"C".as_slice(), &framed(&unknown.encode())].concat(),
-        NOT_MEMBER,
-    ));
+    let unknown = Hello { greeting: REFUSED.to_vec(), ..hello() };
+    cases.push(([b"C".as_slice(), &framed(&unknown.encode())].concat(), NOT_MEMBER));
     for (first, code) in cases {
         let (_endpoint, connection) = raw(62, &node).await;
         let (_send, mut recv) = stream(&connection, &first).await;
         assert_eq!(close_code(&connection).await, code);
         let mut byte = [0];
-        assert!(
-            recv.read(&mut byte).await.is_err(),
-            "not a byte before the end"
-        );
+        assert!(recv.read(&mut byte).await.is_err(), "not a byte before the end");
         assert!(connection.accept_bi().await.is_err());
     }
     // A hello that breaks off is as bad.
     let (_endpoint, connection) = raw(62, &node).await;
-    let (mut send, _recv) = stream(
-        &connection,
-        &[b"C".as_slice(), &framed(&good)[..50]].concat(),
-    )
-    .await;
+    let (mut send, _recv) =
+        stream(&connection, &[b"C".as_slice(), &framed(&good)[..50]].concat()).await;
     send.finish().unwrap();
     assert_eq!(close_code(&connection).await, MALFORMED);
     assert_eq!(node.peers.links().await, []);
@@ -111,17 +94,10 @@ async fn by_hand(connection: &Connection) -> Vec<(SendStream, RecvStream)> {
     let first = [b"C".as_slice(), &framed(&hello().encode())].concat();
     let (send, mut recv) = stream(connection, &first).await;
     let mut length = [0; 4];
-    within("a hello", recv.read_exact(&mut length))
-        .await
-        .unwrap();
+    within("a hello", recv.read_exact(&mut length)).await.unwrap();
     let mut answer = vec![0; u32::from_le_bytes(length) as usize];
-    within("a hello", recv.read_exact(&mut answer))
-        .await
-        .unwrap();
-    assert_eq!(
-        Hello::decode(&answer, VERSIONS).unwrap().0.greeting,
-        b"bonjour"
-    );
+    within("a hello", recv.read_exact(&mut answer)).await.unwrap();
+    assert_eq!(Hello::decode(&answer, VERSIONS).unwrap().0.greeting, b"bonjour");
     let mut streams = vec![(send, recv)];
     for tag in [b"L", b"U", b"R", b"A"] {
         streams.push(stream(connection, tag).await);
@@ -132,10 +108,7 @@ async fn by_hand(connection: &Connection) -> Vec<(SendStream, RecvStream)> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bad_frame_closes_the_link_and_the_node_lives_on() {
     let mut node = Node::start(63).await;
-    let too_long = u32::try_from(Lane::Uses.max_frame() + 1)
-        .unwrap()
-        .to_le_bytes()
-        .to_vec();
+    let too_long = u32::try_from(Lane::Uses.max_frame() + 1).unwrap().to_le_bytes().to_vec();
     // On each stream: something before the breach, and whether the stream then ends.
     let breaches = [
         (2, too_long, false),
@@ -159,16 +132,10 @@ async fn a_bad_frame_closes_the_link_and_the_node_lives_on() {
         if ends {
             send.finish().unwrap();
         }
-        assert_eq!(
-            close_code(&connection).await,
-            MALFORMED,
-            "{number} {bytes:?}"
-        );
+        assert_eq!(close_code(&connection).await, MALFORMED, "{number} {bytes:?}");
         assert_eq!(node.down().await.0, peer);
-        until("the way to send is gone", async || {
-            outbound.send(Lane::Uses, vec![1]).is_err()
-        })
-        .await;
+        until("the way to send is gone", async || outbound.send(Lane::Uses, vec![1]).is_err())
+            .await;
     }
 }
 
@@ -191,18 +158,11 @@ async fn noise_on_the_port_is_counted_and_disturbs_no_link() {
         noise.send_to(&datagram, b.address).unwrap();
         a_to_b.send(Lane::Uses, vec![1]).unwrap_or_default();
     }
-    until("the noise is counted", async || {
-        b.endpoint.counts().strays >= 100
-    })
-    .await;
+    until("the noise is counted", async || b.endpoint.counts().strays >= 100).await;
     a_to_b.send(Lane::Ledger, b"still here".to_vec()).unwrap();
     loop {
         match b.event().await {
-            LinkEvent::Frame {
-                lane: Lane::Ledger,
-                bytes,
-                ..
-            } => {
+            LinkEvent::Frame { lane: Lane::Ledger, bytes, .. } => {
                 assert_eq!(bytes, b"still here");
                 break;
             }
@@ -220,17 +180,9 @@ async fn who_never_greets_is_closed_and_told_nothing() {
     let node = Node::start(67).await;
     let (_endpoint, connection) = raw(68, &node).await;
     // The stranger keeps the connection alive and waits for whatever comes.
-    let heard = tokio::time::timeout(DEADLINE, connection.accept_bi())
-        .await
-        .unwrap();
-    assert!(
-        matches!(heard, Err(ConnectionError::ApplicationClosed(_))),
-        "{heard:?}"
-    );
-    until("nothing is kept of it", async || {
-        node.endpoint.counts().open == 0
-    })
-    .await;
+    let heard = tokio::time::timeout(DEADLINE, connection.accept_bi()).await.unwrap();
+    assert!(matches!(heard, Err(ConnectionError::ApplicationClosed(_))), "{heard:?}");
+    until("nothing is kept of it", async || node.endpoint.counts().open == 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

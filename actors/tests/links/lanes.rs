@@ -20,9 +20,7 @@ async fn frames_pass_both_ways_on_every_lane_in_order() {
         for node in [&mut a, &mut b] {
             for expected in [vec![1], longest.clone(), vec![2, 2]] {
                 match node.event().await {
-                    LinkEvent::Frame {
-                        lane: on, bytes, ..
-                    } => {
+                    LinkEvent::Frame { lane: on, bytes, .. } => {
                         assert_eq!(on, lane);
                         assert!(bytes == expected);
                     }
@@ -55,26 +53,14 @@ async fn a_ledger_that_nobody_reads_does_not_hold_up_uses() {
     assert!(a_to_b.take_lagging());
     for number in 0..1000u32 {
         let frame = number.to_le_bytes().to_vec();
-        until("room on the uses lane", async || {
-            a_to_b.send(Lane::Uses, frame.clone()).is_ok()
-        })
-        .await;
+        until("room on the uses lane", async || a_to_b.send(Lane::Uses, frame.clone()).is_ok())
+            .await;
         match b.event().await {
-            LinkEvent::Frame {
-                lane: Lane::Uses,
-                bytes,
-                ..
-            } => assert_eq!(bytes, frame),
+            LinkEvent::Frame { lane: Lane::Uses, bytes, .. } => assert_eq!(bytes, frame),
             other => panic!("{other:?}"),
         }
     }
     // Once the frames are let go, the ledger flows again.
     kept.clear();
-    assert!(matches!(
-        b.event().await,
-        LinkEvent::Frame {
-            lane: Lane::Ledger,
-            ..
-        }
-    ));
+    assert!(matches!(b.event().await, LinkEvent::Frame { lane: Lane::Ledger, .. }));
 }

@@ -30,11 +30,7 @@ struct Screen {
 
 impl LiveCalls for Screen {
     fn showing(&self) -> String {
-        format!(
-            "écran {} nudged {}",
-            self.seed,
-            self.nudges.load(Ordering::Relaxed)
-        )
+        format!("écran {} nudged {}", self.seed, self.nudges.load(Ordering::Relaxed))
     }
 
     fn nudge(&self) {
@@ -69,10 +65,7 @@ fn a_member() {
     };
     let seed: u8 = seed.parse().unwrap();
     let listen: SocketAddr = std::env::var(LISTEN).unwrap().parse().unwrap();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(member(seed, listen));
     std::process::exit(0);
 }
@@ -94,15 +87,8 @@ async fn member(seed: u8, listen: SocketAddr) {
     let gateway = GatewaySettings {
         node: node_of(seed),
         site: SITE,
-        group: if seed % 2 == 1 {
-            Group::Admins
-        } else {
-            Group::Kiosks
-        },
-        calls: Arc::new(Screen {
-            seed,
-            nudges: AtomicU32::new(0),
-        }),
+        group: if seed % 2 == 1 { Group::Admins } else { Group::Kiosks },
+        calls: Arc::new(Screen { seed, nudges: AtomicU32::new(0) }),
         lanes,
         events: changes,
     };
@@ -139,11 +125,7 @@ async fn member(seed: u8, listen: SocketAddr) {
         match verb {
             "dial" => {
                 let address = about.parse().unwrap();
-                peers.hint(Hint {
-                    node: None,
-                    address,
-                    kind: PeerKind::Unknown,
-                });
+                peers.hint(Hint { node: None, address, kind: PeerKind::Unknown });
             }
             "showing" => {
                 let shown = gateway.showing(node_of(about.parse().unwrap())).await;

@@ -30,12 +30,7 @@ impl Drop for Member {
 impl Member {
     async fn start(seed: u8, listen: SocketAddr) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "member::a_member",
-                "--nocapture",
-                "--test-threads=1",
-            ])
+            .args(["--exact", "member::a_member", "--nocapture", "--test-threads=1"])
             .env(SEED, seed.to_string())
             .env(LISTEN, listen.to_string())
             .stdin(Stdio::piped())
@@ -46,12 +41,7 @@ impl Member {
         let output = child.stdout.take().unwrap();
         let output = pipe::Receiver::from_owned_fd(output.into()).unwrap();
         let output = BufReader::new(output).lines();
-        let mut member = Self {
-            child,
-            input,
-            output,
-            address: anywhere(),
-        };
+        let mut member = Self { child, input, output, address: anywhere() };
         member.address = member.hears("address ").await.parse().unwrap();
         member
     }
@@ -70,9 +60,8 @@ impl Member {
         within(beginning, async {
             loop {
                 let line = self.output.next_line().await.unwrap().unwrap();
-                if let Some(rest) = line
-                    .strip_prefix("> ")
-                    .and_then(|line| line.strip_prefix(beginning))
+                if let Some(rest) =
+                    line.strip_prefix("> ").and_then(|line| line.strip_prefix(beginning))
                 {
                     return rest.to_owned();
                 }
@@ -100,20 +89,11 @@ async fn members_see_call_lose_and_find_each_other() {
     assert_eq!(admin.asked("members all", "members ").await, "[] [2, 4]");
     // Groups are not relayed: the kiosks do not see each other through the admin node.
     assert_eq!(kiosk.asked("members all", "members ").await, "[1] []");
-    assert_eq!(
-        admin.asked("showing 2", "showing ").await,
-        r#"Ok("écran 2 nudged 0")"#
-    );
-    assert_eq!(
-        kiosk.asked("showing 1", "showing ").await,
-        r#"Ok("écran 1 nudged 0")"#
-    );
+    assert_eq!(admin.asked("showing 2", "showing ").await, r#"Ok("écran 2 nudged 0")"#);
+    assert_eq!(kiosk.asked("showing 1", "showing ").await, r#"Ok("écran 1 nudged 0")"#);
     assert_eq!(kiosk.asked("showing 4", "showing ").await, "Err(NotHere)");
     assert_eq!(admin.asked("nudge 2", "nudged ").await, "Ok(())");
-    assert_eq!(
-        admin.asked("showing 2", "showing ").await,
-        r#"Ok("écran 2 nudged 1")"#
-    );
+    assert_eq!(admin.asked("showing 2", "showing ").await, r#"Ok("écran 2 nudged 1")"#);
     assert_eq!(admin.asked("lock 2 forged", "locked ").await, "Ok(false)");
     assert_eq!(admin.asked("lock 2 signed", "locked ").await, "Ok(true)");
 
@@ -126,14 +106,8 @@ async fn members_see_call_lose_and_find_each_other() {
         kiosk = Member::start(2, address).await;
         assert_eq!(admin.hears("up ").await, "2");
         assert_eq!(kiosk.hears("up ").await, "1");
-        assert_eq!(
-            admin.asked("showing 2", "showing ").await,
-            r#"Ok("écran 2 nudged 0")"#
-        );
-        assert_eq!(
-            kiosk.asked("showing 1", "showing ").await,
-            r#"Ok("écran 1 nudged 0")"#
-        );
+        assert_eq!(admin.asked("showing 2", "showing ").await, r#"Ok("écran 2 nudged 0")"#);
+        assert_eq!(kiosk.asked("showing 1", "showing ").await, r#"Ok("écran 1 nudged 0")"#);
     }
 
     // Killed and back before anybody missed it: the new run tells the old links to let go.
@@ -149,10 +123,7 @@ async fn members_see_call_lose_and_find_each_other() {
         admin.told("unlink 2");
         assert_eq!(admin.hears("down ").await, "2");
         assert_eq!(admin.hears("up ").await, "2");
-        assert_eq!(
-            admin.asked("showing 2", "showing ").await,
-            r#"Ok("écran 2 nudged 0")"#
-        );
+        assert_eq!(admin.asked("showing 2", "showing ").await, r#"Ok("écran 2 nudged 0")"#);
     }
     assert_eq!(admin.asked("members all", "members ").await, "[] [2, 4]");
 }
@@ -162,14 +133,7 @@ fn listening(process: u32) -> Vec<u16> {
     let sockets: Vec<String> = std::fs::read_dir(format!("/proc/{process}/fd"))
         .unwrap()
         .filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok())
-        .filter_map(|to| {
-            Some(
-                to.to_str()?
-                    .strip_prefix("socket:[")?
-                    .strip_suffix(']')?
-                    .to_owned(),
-            )
-        })
+        .filter_map(|to| Some(to.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned()))
         .collect();
     let mut ports = Vec::new();
     for table in ["tcp", "tcp6"] {
@@ -203,20 +167,12 @@ async fn an_intruder_on_the_tcp_listener_gets_nothing() {
     let process = member.child.id();
     until("a listener", async || !listening(process).is_empty()).await;
     let ports = listening(process);
-    let [port] = ports[..] else {
-        panic!("{ports:?}")
-    };
+    let [port] = ports[..] else { panic!("{ports:?}") };
 
     // In clear: a TLS alert, and never ractor_cluster.
-    for sent in [
-        name_frame(),
-        vec![0; 64],
-        b"GET / HTTP/1.1\r\n\r\n".to_vec(),
-    ] {
+    for sent in [name_frame(), vec![0; 64], b"GET / HTTP/1.1\r\n\r\n".to_vec()] {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_secs(30)))
-            .unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         stream.write_all(&sent).unwrap();
         let mut alert = [0; 7];
         stream.read_exact(&mut alert).unwrap();
@@ -231,9 +187,7 @@ async fn an_intruder_on_the_tcp_listener_gets_nothing() {
     let (_, mut client) = actors::link::tls::configs(&key(7)).unwrap();
     client.alpn_protocols.clear();
     let connector = tokio_rustls::TlsConnector::from(Arc::new(client));
-    let stream = tokio::net::TcpStream::connect(("127.0.0.1", port))
-        .await
-        .unwrap();
+    let stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     let name = ServerName::try_from("poste.node").unwrap();
     match within("an end", connector.connect(name, stream)).await {
         Err(_) => {}

@@ -28,43 +28,28 @@ fn introduction(site: [u8; 32], greeting: &[u8]) -> Introduction {
 /// How a dial to `node` with this introduction ends.
 async fn end_of_dial(seed: u8, node: &Node, introduction: &Introduction) -> LinkEnd {
     let endpoint = Endpoint::bind(&key(seed), anywhere()).unwrap();
-    let proven = within("TLS", endpoint.dial(node.address, Some(node.id)))
-        .await
-        .unwrap();
-    within(
-        "the handshake",
-        Link::establish(proven, introduction, &Open),
-    )
-    .await
-    .unwrap_err()
+    let proven = within("TLS", endpoint.dial(node.address, Some(node.id))).await.unwrap();
+    within("the handshake", Link::establish(proven, introduction, &Open)).await.unwrap_err()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stranger_learns_the_reason_and_nothing_else_happens() {
     let mut node = Node::start(11).await;
-    let future = Introduction {
-        versions: (2, 9),
-        ..introduction(SITE, b"")
-    };
+    let future = Introduction { versions: (2, 9), ..introduction(SITE, b"") };
     let cases = [
         (future, CloseReason::VersionMismatch),
         (introduction([6; 32], b""), CloseReason::OtherSite),
         (introduction(SITE, REFUSED), CloseReason::NotMember),
     ];
     for (introduction, reason) in cases {
-        assert_eq!(
-            end_of_dial(12, &node, &introduction).await,
-            LinkEnd::Theirs(reason)
-        );
+        assert_eq!(end_of_dial(12, &node, &introduction).await, LinkEnd::Theirs(reason));
     }
     assert!(node.events.try_recv().is_err());
     assert_eq!(node.peers.links().await, []);
     let longest = introduction(SITE, &vec![9; actors::link::hello::MAX_GREETING]);
     let endpoint = Endpoint::bind(&key(12), anywhere()).unwrap();
     let proven = endpoint.dial(node.address, None).await.unwrap();
-    let link = within("a welcome", Link::establish(proven, &longest, &Open))
-        .await
-        .unwrap();
+    let link = within("a welcome", Link::establish(proven, &longest, &Open)).await.unwrap();
     assert_eq!(link.peer(), node.id);
     assert_eq!(node.up().await.0, node_of(12));
 }
@@ -73,9 +58,7 @@ async fn a_stranger_learns_the_reason_and_nothing_else_happens() {
 async fn a_dialler_leaves_whoever_is_not_the_node_it_sought() {
     let node = Node::start(13).await;
     let endpoint = Endpoint::bind(&key(14), anywhere()).unwrap();
-    let end = within("TLS", endpoint.dial(node.address, Some(node_of(15))))
-        .await
-        .unwrap_err();
+    let end = within("TLS", endpoint.dial(node.address, Some(node_of(15)))).await.unwrap_err();
     assert_eq!(end, LinkEnd::Ours(CloseReason::OtherNode));
 }
 
@@ -92,11 +75,7 @@ async fn two_nodes_that_dial_each_other_keep_one_connection() {
     for round in 0..5u8 {
         let (mut a, mut b) = (Node::start(20 + round).await, Node::start(30 + round).await);
         // Bare addresses: neither knows whom it dials, so neither lets the other go first.
-        let bare = |address| Hint {
-            node: None,
-            address,
-            kind: PeerKind::Unknown,
-        };
+        let bare = |address| Hint { node: None, address, kind: PeerKind::Unknown };
         a.peers.hint(bare(b.address));
         b.peers.hint(bare(a.address));
         let (_, mut a_to_b) = a.up().await;
@@ -130,16 +109,10 @@ async fn dialled_then_dialling(
     let endpoint = Endpoint::bind(&key(seed), anywhere()).unwrap();
     let address = endpoint.address().unwrap();
     let (id, kind) = (Some(node_of(seed)), PeerKind::Kiosk);
-    node.peers.hint(Hint {
-        node: id,
-        address,
-        kind,
-    });
+    node.peers.hint(Hint { node: id, address, kind });
     let arrival = within("a dial", endpoint.accept()).await.unwrap();
     let proven = within("TLS", arrival.prove()).await.unwrap();
-    let former = within("a link", Link::establish(proven, first, &Open))
-        .await
-        .unwrap();
+    let former = within("a link", Link::establish(proven, first, &Open)).await.unwrap();
     assert_eq!(node.up().await.0, node_of(seed));
     let proven = endpoint.dial(node.address, None).await.unwrap();
     let latter = within("an end", Link::establish(proven, second, &Open)).await;
@@ -154,11 +127,7 @@ async fn end_of(link: Link) -> LinkEnd {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_connections_the_one_dialled_by_the_lower_id_stays() {
-    let (low, high) = if node_of(81) < node_of(82) {
-        (81, 82)
-    } else {
-        (82, 81)
-    };
+    let (low, high) = if node_of(81) < node_of(82) { (81, 82) } else { (82, 81) };
     let ours = introduction(SITE, b"");
 
     let mut node = Node::start(low).await;
@@ -168,10 +137,7 @@ async fn of_two_connections_the_one_dialled_by_the_lower_id_stays() {
     let mut node = Node::start(high).await;
     let (former, latter) = dialled_then_dialling(low, &mut node, &ours, &ours).await;
     let _latter = latter.unwrap();
-    assert_eq!(
-        end_of(former).await,
-        LinkEnd::Theirs(CloseReason::Duplicate)
-    );
+    assert_eq!(end_of(former).await, LinkEnd::Theirs(CloseReason::Duplicate));
     let down = (node_of(low), LinkEnd::Ours(CloseReason::Duplicate));
     assert_eq!(node.down().await, down);
     assert_eq!(node.up().await.0, node_of(low));
@@ -179,19 +145,12 @@ async fn of_two_connections_the_one_dialled_by_the_lower_id_stays() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restarted_peer_replaces_its_former_self_whoever_dialled() {
-    let (low, high) = if node_of(83) < node_of(84) {
-        (83, 84)
-    } else {
-        (84, 83)
-    };
+    let (low, high) = if node_of(83) < node_of(84) { (83, 84) } else { (84, 83) };
     let (before, after) = (introduction(SITE, b""), introduction(SITE, b""));
     let mut node = Node::start(low).await;
     let (former, latter) = dialled_then_dialling(high, &mut node, &before, &after).await;
     let _latter = latter.unwrap();
-    assert_eq!(
-        end_of(former).await,
-        LinkEnd::Theirs(CloseReason::Duplicate)
-    );
+    assert_eq!(end_of(former).await, LinkEnd::Theirs(CloseReason::Duplicate));
     assert_eq!(node.up().await.0, node_of(high));
 }
 
@@ -202,10 +161,7 @@ async fn a_killed_link_actor_is_told_and_the_link_comes_back() {
     assert_eq!(cells.len(), 1);
     cells[0].1.kill();
     assert_eq!(a.down().await, (b.id, LinkEnd::Crashed));
-    assert_eq!(
-        b.down().await,
-        (a.id, LinkEnd::Theirs(CloseReason::Shutdown))
-    );
+    assert_eq!(b.down().await, (a.id, LinkEnd::Theirs(CloseReason::Shutdown)));
     let ((_, a_to_b), _) = (a.up().await, b.up().await);
     a_to_b.send(Lane::Ledger, vec![1]).unwrap();
     assert!(matches!(b.event().await, LinkEvent::Frame { .. }));
@@ -228,18 +184,12 @@ async fn a_node_that_is_closed_as_revoked_learns_so() {
     a.peers.forget(b.id);
     a.peers.close(b.id, CloseReason::Revoked);
     assert_eq!(a.down().await, (b.id, LinkEnd::Ours(CloseReason::Revoked)));
-    assert_eq!(
-        b.down().await,
-        (a.id, LinkEnd::Theirs(CloseReason::Revoked))
-    );
+    assert_eq!(b.down().await, (a.id, LinkEnd::Theirs(CloseReason::Revoked)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kiosk_keeps_no_more_links_to_kiosks_than_its_fan_out() {
-    let fan_out = FanOut {
-        admin: false,
-        max_kiosk_links: 2,
-    };
+    let fan_out = FanOut { admin: false, max_kiosk_links: 2 };
     let mut kiosk = Node::start_as(50, fan_out, b"bonjour").await;
     let mut others = Vec::new();
     for seed in 51..53 {
@@ -251,8 +201,6 @@ async fn a_kiosk_keeps_no_more_links_to_kiosks_than_its_fan_out() {
     kiosk.up().await;
     let endpoint = Endpoint::bind(&key(54), anywhere()).unwrap();
     let proven = endpoint.dial(kiosk.address, None).await.unwrap();
-    let refused = Link::establish(proven, &introduction(SITE, b""), &Open)
-        .await
-        .unwrap_err();
+    let refused = Link::establish(proven, &introduction(SITE, b""), &Open).await.unwrap_err();
     assert_eq!(refused, LinkEnd::Theirs(CloseReason::Overrun));
 }

@@ -93,32 +93,17 @@ impl Node {
         let (peers, _) = Peers::start(settings.clone(), None).await.unwrap();
         let address = endpoint.address().unwrap();
         let (id, _greeting) = (node_of(seed), greeting);
-        Self {
-            id,
-            endpoint,
-            address,
-            peers,
-            events,
-            settings,
-            _greeting,
-        }
+        Self { id, endpoint, address, peers, events, settings, _greeting }
     }
 
     /// Starts the peers actor again, as its supervisor would.
     pub(crate) async fn restart(&mut self) {
-        self.peers
-            .start_again(self.settings.clone(), None)
-            .await
-            .unwrap();
+        self.peers.start_again(self.settings.clone(), None).await.unwrap();
     }
 
     pub(crate) fn hint(&self, other: &Self) {
         let (node, address) = (Some(other.id), other.address);
-        self.peers.hint(Hint {
-            node,
-            address,
-            kind: PeerKind::Kiosk,
-        });
+        self.peers.hint(Hint { node, address, kind: PeerKind::Kiosk });
     }
 
     pub(crate) async fn event(&mut self) -> LinkEvent {

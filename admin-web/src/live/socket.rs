@@ -136,10 +136,7 @@ async fn run<D: ConsoleDesk>(web: &Web<D>, caller: Caller, socket: &mut WebSocke
 
 fn snapshot<D: ConsoleDesk>(web: &Web<D>, caller: &Caller, view: &LiveView) -> LiveMessage {
     let snapshot = view.snapshot(caller.view());
-    LiveMessage::Snapshot(LiveSnapshot {
-        stamp: web.stamp(),
-        ..snapshot
-    })
+    LiveMessage::Snapshot(LiveSnapshot { stamp: web.stamp(), ..snapshot })
 }
 
 /// Writes a message; waits for a slow client, but not for ever.

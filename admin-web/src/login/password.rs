@@ -26,10 +26,7 @@ pub(crate) struct Checks {
 
 impl Default for Checks {
     fn default() -> Self {
-        Checks {
-            running: Semaphore::new(AT_ONCE),
-            waiting: Semaphore::new(WAITING),
-        }
+        Checks { running: Semaphore::new(AT_ONCE), waiting: Semaphore::new(WAITING) }
     }
 }
 
@@ -38,9 +35,7 @@ impl Checks {
     pub(crate) async fn check(&self, password: String, phc: String) -> Result<bool, Busy> {
         let _place = self.waiting.try_acquire().map_err(|_full| Busy)?;
         let _turn = self.running.acquire().await.map_err(|_closed| Busy)?;
-        tokio::task::spawn_blocking(move || matches(&password, &phc))
-            .await
-            .map_err(|_ended| Busy)
+        tokio::task::spawn_blocking(move || matches(&password, &phc)).await.map_err(|_ended| Busy)
     }
 }
 
@@ -58,9 +53,7 @@ fn matches(password: &str, phc: &str) -> bool {
         tracing::warn!("an account's password hash asks for more than is allowed: not checked");
         return false;
     }
-    Argon2::default()
-        .verify_password(password.as_bytes(), &hash)
-        .is_ok()
+    Argon2::default().verify_password(password.as_bytes(), &hash).is_ok()
 }
 
 #[cfg(test)]
@@ -107,11 +100,7 @@ mod tests {
     #[tokio::test]
     async fn more_than_can_wait_are_turned_away() {
         let checks = Checks::default();
-        let _all = checks
-            .waiting
-            .acquire_many(u32::try_from(WAITING).unwrap())
-            .await
-            .unwrap();
+        let _all = checks.waiting.acquire_many(u32::try_from(WAITING).unwrap()).await.unwrap();
         assert_eq!(checks.check("x".to_owned(), cheap()).await, Err(Busy));
     }
 }

@@ -91,10 +91,7 @@ impl Claims {
         if text.len() > LONGEST_TEXT {
             return None;
         }
-        let (payload, signature) = text
-            .strip_prefix(PREFIX)?
-            .strip_prefix('.')?
-            .split_once('.')?;
+        let (payload, signature) = text.strip_prefix(PREFIX)?.strip_prefix('.')?.split_once('.')?;
         let payload = BASE64URL_NOPAD.decode(payload.as_bytes()).ok()?;
         let signature = BASE64URL_NOPAD.decode(signature.as_bytes()).ok()?;
         let signature = Signature(signature.try_into().ok()?);
@@ -102,13 +99,7 @@ impl Claims {
         // The node is looked up before its signature is believed, and nothing is read from the
         // claims but the key until then.
         let admitted = desk.admin_nodes().contains(&claims.node);
-        if !admitted
-            || !verifies(
-                &claims.node.0,
-                &[kind.domain_string(), &payload],
-                &signature,
-            )
-        {
+        if !admitted || !verifies(&claims.node.0, &[kind.domain_string(), &payload], &signature) {
             return None;
         }
         let now = desk.now_ms();
@@ -124,10 +115,7 @@ impl Claims {
     pub(crate) fn account(&self, account: Option<Account>) -> Option<Account> {
         let account = account.filter(|account| account.operator == self.operator)?;
         let fresh = self.from_ms >= account.password_changed_ms;
-        fresh.then(|| Account {
-            role: account.role.min(self.role),
-            ..account
-        })
+        fresh.then(|| Account { role: account.role.min(self.role), ..account })
     }
 }
 

@@ -30,10 +30,7 @@ fn a_login_ends_when_idle_and_activity_alone_keeps_it() {
     // Looking without activity does not keep it.
     assert!(logins.find(&secret(1), false, start + IDLE).is_some());
     assert!(logins.find(&secret(1), false, half + IDLE).is_none());
-    assert!(
-        logins.find(&secret(1), true, start).is_none(),
-        "it is gone for good"
-    );
+    assert!(logins.find(&secret(1), true, start).is_none(), "it is gone for good");
 }
 
 #[test]
@@ -52,22 +49,14 @@ fn a_login_ends_after_its_longest_time_however_active() {
 fn the_table_is_bounded_and_the_idlest_makes_room() {
     let (mut logins, start) = (Logins::default(), Instant::now());
     for n in 0..u32::try_from(MOST).unwrap() {
-        logins.enter(
-            &secret(n),
-            account(),
-            LONGEST,
-            start + Duration::from_millis(u64::from(n)),
-        );
+        logins.enter(&secret(n), account(), LONGEST, start + Duration::from_millis(u64::from(n)));
     }
     let later = start + Duration::from_secs(60);
     assert!(logins.find(&secret(0), true, later).is_some());
     logins.enter(&secret(u32::MAX), account(), LONGEST, later);
     assert_eq!(logins.by_hash.len(), MOST);
     assert!(logins.find(&secret(0), true, later).is_some());
-    assert!(
-        logins.find(&secret(1), true, later).is_none(),
-        "the idlest was kept"
-    );
+    assert!(logins.find(&secret(1), true, later).is_none(), "the idlest was kept");
     assert!(logins.find(&secret(u32::MAX), true, later).is_some());
 }
 
@@ -76,19 +65,13 @@ fn a_changed_password_or_a_lost_account_ends_the_login_and_a_role_comes_through(
     let (mut logins, start) = (Logins::default(), Instant::now());
     let login = logins.enter(&secret(1), account(), LONGEST, start);
     assert!(!login.stale(start) && login.stale(start + RECHECK));
-    let lowered = Account {
-        role: OperatorRole::Viewer,
-        ..account()
-    };
+    let lowered = Account { role: OperatorRole::Viewer, ..account() };
     assert!(logins.renew(&secret(1), Some(lowered), start + RECHECK));
     let login = logins.find(&secret(1), false, start + RECHECK).unwrap();
     assert_eq!(login.account.role, OperatorRole::Viewer);
     assert!(!login.stale(start + RECHECK));
 
-    let changed = Account {
-        password_changed_ms: 8,
-        ..account()
-    };
+    let changed = Account { password_changed_ms: 8, ..account() };
     assert!(!logins.renew(&secret(1), Some(changed), start + RECHECK));
     assert!(logins.find(&secret(1), false, start + RECHECK).is_none());
     logins.enter(&secret(2), account(), LONGEST, start);

@@ -45,30 +45,21 @@ struct Table<K> {
 
 impl<K: Hash + Eq + Copy> Table<K> {
     fn wait(&self, key: K, now: Instant) -> Duration {
-        self.tries
-            .get(&key)
-            .map_or(Duration::ZERO, |tries| tries.wait(self.free, now))
+        self.tries.get(&key).map_or(Duration::ZERO, |tries| tries.wait(self.free, now))
     }
 
     fn count(&mut self, key: K, now: Instant) {
         if self.tries.len() >= MOST && !self.tries.contains_key(&key) {
-            self.tries
-                .retain(|_, tries| now.saturating_duration_since(tries.last) < FORGET);
+            self.tries.retain(|_, tries| now.saturating_duration_since(tries.last) < FORGET);
         }
         if self.tries.len() >= MOST
             && !self.tries.contains_key(&key)
-            && let Some(oldest) = self
-                .tries
-                .iter()
-                .min_by_key(|(_, tries)| tries.last)
-                .map(|(key, _)| *key)
+            && let Some(oldest) =
+                self.tries.iter().min_by_key(|(_, tries)| tries.last).map(|(key, _)| *key)
         {
             self.tries.remove(&oldest);
         }
-        let tries = self.tries.entry(key).or_insert(Tries {
-            wrong: 0,
-            last: now,
-        });
+        let tries = self.tries.entry(key).or_insert(Tries { wrong: 0, last: now });
         if now.saturating_duration_since(tries.last) >= FORGET {
             tries.wrong = 0;
         }
@@ -92,14 +83,8 @@ pub(crate) struct Throttle {
 impl Default for Throttle {
     fn default() -> Self {
         Throttle {
-            logins: Table {
-                tries: HashMap::new(),
-                free: FREE_FOR_LOGIN,
-            },
-            addresses: Table {
-                tries: HashMap::new(),
-                free: FREE_FOR_ADDRESS,
-            },
+            logins: Table { tries: HashMap::new(), free: FREE_FOR_LOGIN },
+            addresses: Table { tries: HashMap::new(), free: FREE_FOR_ADDRESS },
         }
     }
 }
@@ -126,10 +111,7 @@ impl Throttle {
         now: Instant,
     ) -> Result<(), Duration> {
         let (login, address) = (key(login), network(address));
-        let wait = self
-            .logins
-            .wait(login, now)
-            .max(self.addresses.wait(address, now));
+        let wait = self.logins.wait(login, now).max(self.addresses.wait(address, now));
         if !wait.is_zero() {
             return Err(wait);
         }

@@ -39,12 +39,6 @@ fn what_could_break_a_header_is_no_origin() {
 
 #[test]
 fn the_websocket_of_an_origin_keeps_host_and_port() {
-    assert_eq!(
-        Origin::parse("https://a:1").unwrap().websocket(),
-        "wss://a:1"
-    );
-    assert_eq!(
-        Origin::parse("http://http.a").unwrap().websocket(),
-        "ws://http.a"
-    );
+    assert_eq!(Origin::parse("https://a:1").unwrap().websocket(), "wss://a:1");
+    assert_eq!(Origin::parse("http://http.a").unwrap().websocket(), "ws://http.a");
 }

@@ -32,27 +32,16 @@ pub(super) struct About {
 
 impl About {
     pub(super) fn of(command: &'static str) -> Self {
-        About {
-            command,
-            session: None,
-            kiosk: None,
-            seconds: None,
-        }
+        About { command, session: None, kiosk: None, seconds: None }
     }
 }
 
 fn about_session(command: &'static str, session: HexId) -> About {
-    About {
-        session: Some(session),
-        ..About::of(command)
-    }
+    About { session: Some(session), ..About::of(command) }
 }
 
 fn about_kiosk(command: &'static str, kiosk: HexId) -> About {
-    About {
-        kiosk: Some(kiosk),
-        ..About::of(command)
-    }
+    About { kiosk: Some(kiosk), ..About::of(command) }
 }
 
 /// Where an accepted command is. The same request made again writes nothing: then it is where the
@@ -65,10 +54,7 @@ pub(super) fn deliveries<D: ConsoleDesk>(
 ) -> Vec<DeliveryView> {
     if accepted.entries.is_empty() {
         let view = Arc::clone(&web.desk.view().borrow());
-        let same = view
-            .deliveries
-            .iter()
-            .filter(|delivery| delivery.request == request);
+        let same = view.deliveries.iter().filter(|delivery| delivery.request == request);
         return same.cloned().collect();
     }
     accepted
@@ -100,11 +86,7 @@ async fn submit<D: ConsoleDesk>(
         .await
         .map_err(|not_done| Denied::from(not_done).of(request))?;
     let deliveries = deliveries(web, request, about, &accepted);
-    Ok(CommandReply {
-        stamp: web.stamp(),
-        request,
-        deliveries,
-    })
+    Ok(CommandReply { stamp: web.stamp(), request, deliveries })
 }
 
 pub(super) fn out_of_bounds(request: HexId) -> Failure {
@@ -127,14 +109,8 @@ pub(super) async fn extend<D: ConsoleDesk>(
     let caller = web.caller(asked, HOST, true).await?;
     let ExtendInput { request, seconds } = parse(body)?;
     let seconds = i32::try_from(seconds).map_err(|_| out_of_bounds(request))?;
-    let command = Command::Extend {
-        session: SessionId(session.0),
-        seconds,
-    };
-    let about = About {
-        seconds: Some(seconds),
-        ..about_session("extend", session)
-    };
+    let command = Command::Extend { session: SessionId(session.0), seconds };
+    let about = About { seconds: Some(seconds), ..about_session("extend", session) };
     submit(web, &caller, request, about, command).await
 }
 
@@ -146,17 +122,8 @@ pub(super) async fn pause<D: ConsoleDesk>(
 ) -> Result<CommandReply, Failure> {
     let caller = web.caller(asked, HOST, true).await?;
     let PlainInput { request } = parse(body)?;
-    let command = Command::Pause {
-        session: SessionId(session.0),
-    };
-    submit(
-        web,
-        &caller,
-        request,
-        about_session("pause", session),
-        command,
-    )
-    .await
+    let command = Command::Pause { session: SessionId(session.0) };
+    submit(web, &caller, request, about_session("pause", session), command).await
 }
 
 pub(super) async fn resume<D: ConsoleDesk>(
@@ -167,17 +134,8 @@ pub(super) async fn resume<D: ConsoleDesk>(
 ) -> Result<CommandReply, Failure> {
     let caller = web.caller(asked, HOST, true).await?;
     let PlainInput { request } = parse(body)?;
-    let command = Command::Resume {
-        session: SessionId(session.0),
-    };
-    submit(
-        web,
-        &caller,
-        request,
-        about_session("resume", session),
-        command,
-    )
-    .await
+    let command = Command::Resume { session: SessionId(session.0) };
+    submit(web, &caller, request, about_session("resume", session), command).await
 }
 
 pub(super) async fn close<D: ConsoleDesk>(
@@ -188,19 +146,8 @@ pub(super) async fn close<D: ConsoleDesk>(
 ) -> Result<CommandReply, Failure> {
     let caller = web.caller(asked, HOST, true).await?;
     let CloseInput { request, keep_rest } = parse(body)?;
-    let command = Command::Close {
-        session: SessionId(session.0),
-        keep_rest,
-        note: None,
-    };
-    submit(
-        web,
-        &caller,
-        request,
-        about_session("close", session),
-        command,
-    )
-    .await
+    let command = Command::Close { session: SessionId(session.0), keep_rest, note: None };
+    submit(web, &caller, request, about_session("close", session), command).await
 }
 
 pub(super) async fn withdraw<D: ConsoleDesk>(
@@ -211,17 +158,8 @@ pub(super) async fn withdraw<D: ConsoleDesk>(
 ) -> Result<CommandReply, Failure> {
     let caller = web.caller(asked, HOST, true).await?;
     let PlainInput { request } = parse(body)?;
-    let command = Command::Withdraw {
-        session: SessionId(session.0),
-    };
-    submit(
-        web,
-        &caller,
-        request,
-        about_session("withdraw", session),
-        command,
-    )
-    .await
+    let command = Command::Withdraw { session: SessionId(session.0) };
+    submit(web, &caller, request, about_session("withdraw", session), command).await
 }
 
 pub(super) async fn name_kiosk<D: ConsoleDesk>(
@@ -231,24 +169,9 @@ pub(super) async fn name_kiosk<D: ConsoleDesk>(
     body: Body,
 ) -> Result<CommandReply, Failure> {
     let caller = web.caller(asked, ADMIN, true).await?;
-    let KioskNameInput {
-        request,
-        name,
-        room,
-    } = parse(body)?;
-    let command = Command::NameKiosk {
-        kiosk: KioskId(kiosk.0),
-        name,
-        room: RoomId(room.0),
-    };
-    submit(
-        web,
-        &caller,
-        request,
-        about_kiosk("name_kiosk", kiosk),
-        command,
-    )
-    .await
+    let KioskNameInput { request, name, room } = parse(body)?;
+    let command = Command::NameKiosk { kiosk: KioskId(kiosk.0), name, room: RoomId(room.0) };
+    submit(web, &caller, request, about_kiosk("name_kiosk", kiosk), command).await
 }
 
 pub(super) async fn kiosk_service<D: ConsoleDesk>(
@@ -258,23 +181,9 @@ pub(super) async fn kiosk_service<D: ConsoleDesk>(
     body: Body,
 ) -> Result<CommandReply, Failure> {
     let caller = web.caller(asked, HOST, true).await?;
-    let KioskServiceInput {
-        request,
-        in_service,
-    } = parse(body)?;
-    let command = Command::DescribeKiosk {
-        kiosk: KioskId(kiosk.0),
-        in_service,
-        note: None,
-    };
-    submit(
-        web,
-        &caller,
-        request,
-        about_kiosk("describe_kiosk", kiosk),
-        command,
-    )
-    .await
+    let KioskServiceInput { request, in_service } = parse(body)?;
+    let command = Command::DescribeKiosk { kiosk: KioskId(kiosk.0), in_service, note: None };
+    submit(web, &caller, request, about_kiosk("describe_kiosk", kiosk), command).await
 }
 
 pub(super) async fn name_room<D: ConsoleDesk>(
@@ -284,16 +193,8 @@ pub(super) async fn name_room<D: ConsoleDesk>(
     body: Body,
 ) -> Result<CommandReply, Failure> {
     let caller = web.caller(asked, ADMIN, true).await?;
-    let RoomInput {
-        request,
-        name,
-        order,
-    } = parse(body)?;
-    let command = Command::NameRoom {
-        room: RoomId(room.0),
-        name,
-        order,
-    };
+    let RoomInput { request, name, order } = parse(body)?;
+    let command = Command::NameRoom { room: RoomId(room.0), name, order };
     submit(web, &caller, request, About::of("name_room"), command).await
 }
 
@@ -314,9 +215,5 @@ pub(super) async fn message<D: ConsoleDesk>(
         .await
         .map_err(|not_done| Denied::from(not_done).of(request))?;
     let deliveries = deliveries(web, request, about_kiosk("send_message", kiosk), &accepted);
-    Ok(CommandReply {
-        stamp: web.stamp(),
-        request,
-        deliveries,
-    })
+    Ok(CommandReply { stamp: web.stamp(), request, deliveries })
 }

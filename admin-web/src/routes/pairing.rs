@@ -28,30 +28,16 @@ pub(super) async fn confirm<D: ConsoleDesk>(
     body: Body,
 ) -> Result<CommandReply, Failure> {
     let caller = web.caller(asked, ADMIN, true).await?;
-    let PairingConfirmInput {
-        request,
-        digits,
-        kiosk,
-    } = parse(body)?;
+    let PairingConfirmInput { request, digits, kiosk } = parse(body)?;
     let digits = six(&digits)?;
     let kiosk = kiosk.map(|kiosk| KioskId(kiosk.0));
     let accepted = web
         .desk
-        .confirm_pairing(
-            caller.by(),
-            RequestId(request.0),
-            NodeId(node.0),
-            digits,
-            kiosk,
-        )
+        .confirm_pairing(caller.by(), RequestId(request.0), NodeId(node.0), digits, kiosk)
         .await
         .map_err(|not_done| Denied::from(not_done).of(request))?;
     let deliveries = deliveries(web, request, About::of("pair_node"), &accepted);
-    Ok(CommandReply {
-        stamp: web.stamp(),
-        request,
-        deliveries,
-    })
+    Ok(CommandReply { stamp: web.stamp(), request, deliveries })
 }
 
 pub(super) async fn refuse<D: ConsoleDesk>(
@@ -62,9 +48,7 @@ pub(super) async fn refuse<D: ConsoleDesk>(
 ) -> Result<PairingsReply, Failure> {
     let caller = web.caller(asked, ADMIN, true).await?;
     let PairingRefuseInput { digits } = parse(body)?;
-    web.desk
-        .refuse_pairing(caller.by(), NodeId(node.0), six(&digits)?)
-        .map_err(Denied::from)?;
+    web.desk.refuse_pairing(caller.by(), NodeId(node.0), six(&digits)?).map_err(Denied::from)?;
     Ok(waiting(web))
 }
 

@@ -66,10 +66,7 @@ pub(crate) async fn floor<D: ConsoleDesk>(
 ) -> Result<LiveSnapshot, Failure> {
     let caller = web.caller(asked, VIEWER, true).await?;
     let view = web.desk.view().borrow().clone();
-    Ok(LiveSnapshot {
-        stamp: web.stamp(),
-        ..view.snapshot(caller.view())
-    })
+    Ok(LiveSnapshot { stamp: web.stamp(), ..view.snapshot(caller.view()) })
 }
 
 pub(crate) async fn nodes<D: ConsoleDesk>(
@@ -78,11 +75,7 @@ pub(crate) async fn nodes<D: ConsoleDesk>(
 ) -> Result<NodesReply, Failure> {
     web.caller(asked, VIEWER, true).await?;
     let view = web.desk.view().borrow().clone();
-    Ok(NodesReply {
-        stamp: web.stamp(),
-        fingerprint: view.fingerprint,
-        nodes: view.nodes.clone(),
-    })
+    Ok(NodesReply { stamp: web.stamp(), fingerprint: view.fingerprint, nodes: view.nodes.clone() })
 }
 
 pub(crate) async fn sessions<D: ConsoleDesk>(
@@ -100,27 +93,15 @@ pub(crate) async fn sessions<D: ConsoleDesk>(
     let mut sessions: Vec<&SessionView> = view
         .sessions()
         .filter(|session| filter.state.is_none_or(|state| session.state == state))
-        .filter(|session| {
-            filter
-                .kiosk
-                .is_none_or(|kiosk| session.kiosk == Some(kiosk))
-        })
+        .filter(|session| filter.kiosk.is_none_or(|kiosk| session.kiosk == Some(kiosk)))
         .filter(|session| filter.after.is_none_or(|after| session.id > after))
         .collect();
     sessions.sort_unstable_by_key(|session| session.id);
     let more = sessions.len() > usize::from(limit);
     sessions.truncate(usize::from(limit));
     let sessions: Vec<SessionView> = sessions.into_iter().cloned().collect();
-    let next = if more {
-        sessions.last().map(|session| session.id)
-    } else {
-        None
-    };
-    Ok(SessionsReply {
-        stamp: web.stamp(),
-        sessions,
-        next,
-    })
+    let next = if more { sessions.last().map(|session| session.id) } else { None };
+    Ok(SessionsReply { stamp: web.stamp(), sessions, next })
 }
 
 /// Reads the query strictly: an unknown or repeated field is refused.
@@ -157,10 +138,7 @@ pub(crate) async fn session<D: ConsoleDesk>(
     let view = web.desk.view().borrow().clone();
     let session = view.sessions().find(|session| session.id == id);
     let session = session.cloned().ok_or(Denied::NotFound)?;
-    Ok(SessionReply {
-        stamp: web.stamp(),
-        session,
-    })
+    Ok(SessionReply { stamp: web.stamp(), session })
 }
 
 pub(crate) async fn deliveries<D: ConsoleDesk>(
@@ -170,19 +148,12 @@ pub(crate) async fn deliveries<D: ConsoleDesk>(
 ) -> Result<DeliveriesReply, Failure> {
     web.caller(asked, VIEWER, true).await?;
     let view = web.desk.view().borrow().clone();
-    let deliveries: Vec<_> = view
-        .deliveries
-        .iter()
-        .filter(|delivery| delivery.request == request)
-        .cloned()
-        .collect();
+    let deliveries: Vec<_> =
+        view.deliveries.iter().filter(|delivery| delivery.request == request).cloned().collect();
     if deliveries.is_empty() {
         return Err(Denied::NotFound.of(request));
     }
-    Ok(DeliveriesReply {
-        stamp: web.stamp(),
-        deliveries,
-    })
+    Ok(DeliveriesReply { stamp: web.stamp(), deliveries })
 }
 
 /// Opens the live stream, if there is a place for one more.

@@ -81,11 +81,7 @@ pub(super) async fn login<D: ConsoleDesk>(
     lock(&web.shared.throttle)
         .begin(&login, asked.remote, Instant::now())
         .map_err(Denied::TooManyTries)?;
-    let check = web
-        .desk
-        .password_check(&login)
-        .await
-        .map_err(Denied::from)?;
+    let check = web.desk.password_check(&login).await.map_err(Denied::from)?;
     let right = web
         .shared
         .checks
@@ -113,18 +109,11 @@ pub(super) async fn resume<D: ConsoleDesk>(
     if claims.node == web.desk.node() {
         return Err(Denied::WrongTicket.into());
     }
-    let account = web
-        .desk
-        .account(claims.operator)
-        .await
-        .map_err(Denied::from)?;
+    let account = web.desk.account(claims.operator).await.map_err(Denied::from)?;
     let account = claims.account(account).ok_or(Denied::WrongTicket)?;
     let now_ms = web.desk.now_ms();
     let left = claims.login_until_ms.saturating_sub(now_ms);
-    let left = u64::try_from(left)
-        .ok()
-        .filter(|left| *left > 0)
-        .ok_or(Denied::WrongTicket)?;
+    let left = u64::try_from(left).ok().filter(|left| *left > 0).ok_or(Denied::WrongTicket)?;
     if !lock(&web.shared.used_tickets).spend(&claims, now_ms) {
         return Err(Denied::WrongTicket.into());
     }
@@ -160,10 +149,7 @@ pub(super) async fn logout<D: ConsoleDesk>(
     web.require_own_page(asked)?;
     no_body(body)?;
     web.leave_old(asked);
-    Ok((
-        DoneReply { stamp: web.stamp() },
-        web.cookie_text("", "; Max-Age=0")?,
-    ))
+    Ok((DoneReply { stamp: web.stamp() }, web.cookie_text("", "; Max-Age=0")?))
 }
 
 pub(super) async fn ticket<D: ConsoleDesk>(
@@ -189,11 +175,7 @@ pub(super) async fn ticket<D: ConsoleDesk>(
     };
     let ticket = claims.sign(Kind::Ticket, &web.desk).ok_or(Denied::Broken)?;
     let valid_s = u32::try_from(lasts_ms / 1000).unwrap_or(0);
-    Ok(TicketReply {
-        stamp: web.stamp(),
-        ticket,
-        valid_s,
-    })
+    Ok(TicketReply { stamp: web.stamp(), ticket, valid_s })
 }
 
 pub(super) async fn token<D: ConsoleDesk>(
@@ -227,10 +209,5 @@ pub(super) async fn token<D: ConsoleDesk>(
         login_until_ms: expires_ms,
     };
     let token = claims.sign(Kind::Bearer, &web.desk).ok_or(Denied::Broken)?;
-    Ok(TokenReply {
-        stamp: web.stamp(),
-        token,
-        role,
-        expires_ms,
-    })
+    Ok(TokenReply { stamp: web.stamp(), token, role, expires_ms })
 }

@@ -103,13 +103,7 @@ mod tests {
 
     #[test]
     fn wrong_lengths_capitals_and_other_letters_are_refused() {
-        for text in [
-            "",
-            "ab",
-            &"AB".repeat(16),
-            &"zz".repeat(16),
-            &"ab".repeat(17),
-        ] {
+        for text in ["", "ab", &"AB".repeat(16), &"zz".repeat(16), &"ab".repeat(17)] {
             assert!(text.parse::<HexId>().is_err(), "{text} was taken");
         }
         assert!("ab".repeat(16).parse::<HexKey>().is_err());

@@ -66,11 +66,7 @@ fn view(tiles: Vec<Tile>, sessions: Vec<SessionOnFloor>) -> LiveView {
         tiles,
         sessions,
         nodes: vec![
-            node(
-                5,
-                domain::authority::NodeKind::Kiosk,
-                Some(KioskId([7; 16])),
-            ),
+            node(5, domain::authority::NodeKind::Kiosk, Some(KioskId([7; 16]))),
             node(2, domain::authority::NodeKind::Admin, None),
             node(1, domain::authority::NodeKind::Admin, None),
         ],
@@ -84,11 +80,7 @@ fn view(tiles: Vec<Tile>, sessions: Vec<SessionOnFloor>) -> LiveView {
     ]);
     let labels = BTreeMap::from([(RowId([4; 16]), "M. Payet".to_owned())]);
     let around = Around {
-        stamp: Stamp {
-            as_of_ms: NOW_MS,
-            node: HexKey(HERE.0),
-            behind_ms: 0,
-        },
+        stamp: Stamp { as_of_ms: NOW_MS, node: HexKey(HERE.0), behind_ms: 0 },
         fingerprint: [3; 32],
         links: &links,
         labels: &labels,
@@ -139,17 +131,9 @@ fn only_codes_that_still_open_are_live() {
 
 #[test]
 fn a_kiosk_is_reachable_by_a_link_and_two_machines_alarm() {
-    let view = view(
-        vec![
-            tile(1, None, &[8]),
-            tile(2, None, &[5, 6]),
-            tile(3, None, &[]),
-        ],
-        Vec::new(),
-    );
-    let [away, double, nobody] = &view.tiles[..] else {
-        panic!("three tiles")
-    };
+    let view =
+        view(vec![tile(1, None, &[8]), tile(2, None, &[5, 6]), tile(3, None, &[])], Vec::new());
+    let [away, double, nobody] = &view.tiles[..] else { panic!("three tiles") };
     assert!(!away.reachable);
     assert_eq!(away.seen_ms, Some(NOW_MS - 60_000));
     assert!(double.reachable);
@@ -167,33 +151,15 @@ fn a_kiosk_out_of_service_says_so_unless_somebody_sits_there() {
     unnamed.named = false;
     let view = view(vec![closed, taken, unnamed], Vec::new());
     let states: Vec<_> = view.tiles.iter().map(|tile| tile.state).collect();
-    assert_eq!(
-        states,
-        [
-            KioskState::OutOfService,
-            KioskState::Paused,
-            KioskState::Free
-        ]
-    );
+    assert_eq!(states, [KioskState::OutOfService, KioskState::Paused, KioskState::Free]);
     assert_eq!(view.tiles[2].alarms[0].code, "not_named");
 }
 
 #[test]
 fn admin_nodes_come_first_and_this_one_before_all() {
     let view = view(vec![tile(7, None, &[5])], Vec::new());
-    let order: Vec<_> = view
-        .nodes
-        .iter()
-        .map(|node| (node.node.0[0], node.kind))
-        .collect();
-    assert_eq!(
-        order,
-        [
-            (1, NodeKind::Admin),
-            (2, NodeKind::Admin),
-            (5, NodeKind::Kiosk)
-        ]
-    );
+    let order: Vec<_> = view.nodes.iter().map(|node| (node.node.0[0], node.kind)).collect();
+    assert_eq!(order, [(1, NodeKind::Admin), (2, NodeKind::Admin), (5, NodeKind::Kiosk)]);
     assert_eq!(view.nodes[2].name, "Poste 7");
     assert!(view.nodes[0].here && view.nodes[0].linked);
 }

@@ -16,10 +16,7 @@ async fn plain_http_stays_on_loopback() {
     let mut beyond = config(true);
     beyond.listen = "0.0.0.0:0".parse().unwrap();
     let refused = Console::bind(beyond, MemoryDesk::new(1), watch::channel(false).1).await;
-    assert!(matches!(
-        refused.err(),
-        Some(ConsoleError::PlainBeyondLoopback(_))
-    ));
+    assert!(matches!(refused.err(), Some(ConsoleError::PlainBeyondLoopback(_))));
 }
 
 #[tokio::test]
@@ -38,10 +35,7 @@ async fn a_page_that_is_no_address_is_refused() {
         let mut wrong = config(true);
         wrong.pages = vec![page.to_owned()];
         let refused = Console::bind(wrong, MemoryDesk::new(1), watch::channel(false).1).await;
-        assert!(
-            matches!(refused.err(), Some(ConsoleError::Page(_, "http"))),
-            "{page}"
-        );
+        assert!(matches!(refused.err(), Some(ConsoleError::Page(_, "http"))), "{page}");
     }
 }
 
@@ -68,10 +62,7 @@ async fn one_connection_too_many_is_closed_and_the_place_comes_back() {
         if stream.write_all(request.as_bytes()).await.is_ok() && stream.read_u8().await.is_ok() {
             break;
         }
-        assert!(
-            std::time::Instant::now() < deadline,
-            "the places never came back"
-        );
+        assert!(std::time::Instant::now() < deadline, "the places never came back");
     }
 }
 
@@ -83,10 +74,7 @@ async fn a_head_that_never_ends_is_let_go() {
     let mut stream = TcpStream::connect(console.address).await.unwrap();
     stream.write_all(b"GET / HTTP/1.1\r\nHost: ").await.unwrap();
     let mut rest = Vec::new();
-    timeout(DEADLINE, stream.read_to_end(&mut rest))
-        .await
-        .expect("closed in time")
-        .unwrap();
+    timeout(DEADLINE, stream.read_to_end(&mut rest)).await.expect("closed in time").unwrap();
     assert!(!rest.starts_with(b"HTTP/1.1 200"));
 }
 
@@ -97,28 +85,18 @@ async fn a_connection_that_is_old_is_ended() {
     let console = run(short, MemoryDesk::new(1)).await;
     let mut stream = TcpStream::connect(console.address).await.unwrap();
     let mut rest = Vec::new();
-    timeout(DEADLINE, stream.read_to_end(&mut rest))
-        .await
-        .expect("closed in time")
-        .unwrap();
+    timeout(DEADLINE, stream.read_to_end(&mut rest)).await.expect("closed in time").unwrap();
 }
 
 #[tokio::test]
 async fn garbage_is_no_request() {
     let console = plain().await;
-    for garbage in [
-        &b"\x16\x03\x01\x02\x00"[..],
-        b"\0\0\0\0\r\n\r\n",
-        b"GET\r\n\r\n",
-    ] {
+    for garbage in [&b"\x16\x03\x01\x02\x00"[..], b"\0\0\0\0\r\n\r\n", b"GET\r\n\r\n"] {
         let mut stream = TcpStream::connect(console.address).await.unwrap();
         stream.write_all(garbage).await.unwrap();
         stream.shutdown().await.unwrap();
         let mut rest = Vec::new();
-        timeout(DEADLINE, stream.read_to_end(&mut rest))
-            .await
-            .expect("closed in time")
-            .unwrap();
+        timeout(DEADLINE, stream.read_to_end(&mut rest)).await.expect("closed in time").unwrap();
         assert!(!rest.starts_with(b"HTTP/1.1 2"));
     }
     let huge = format!(
@@ -131,10 +109,7 @@ async fn garbage_is_no_request() {
     // The server may close while it is still being written to.
     let (_, read) = tokio::join!(writing.write_all(huge.as_bytes()), async {
         let mut first = [0; 12];
-        timeout(DEADLINE, reading.read_exact(&mut first))
-            .await
-            .unwrap()
-            .map(|_| first)
+        timeout(DEADLINE, reading.read_exact(&mut first)).await.unwrap().map(|_| first)
     });
     assert!(read.is_err() || read.is_ok_and(|first| first.starts_with(b"HTTP/1.1 4")));
 }

@@ -39,12 +39,7 @@ pub(crate) async fn run(config: ConsoleConfig, desk: MemoryDesk) -> Running {
     let console = Console::bind(config, desk.clone(), stopped).await.unwrap();
     let address = console.address();
     let task = tokio::spawn(console.run());
-    Running {
-        address,
-        desk,
-        stop,
-        task,
-    }
+    Running { address, desk, stop, task }
 }
 
 pub(crate) async fn plain() -> Running {
@@ -76,12 +71,7 @@ impl Reply {
 
     /// The cookie that it sets, as the browser sends it back.
     pub(crate) fn cookie(&self) -> String {
-        self.header("set-cookie")
-            .unwrap()
-            .split(';')
-            .next()
-            .unwrap()
-            .to_owned()
+        self.header("set-cookie").unwrap().split(';').next().unwrap().to_owned()
     }
 }
 
@@ -90,25 +80,15 @@ pub(crate) async fn exchange(address: SocketAddr, bytes: &[u8]) -> Reply {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(bytes).await.unwrap();
     let mut all = Vec::new();
-    timeout(DEADLINE, stream.read_to_end(&mut all))
-        .await
-        .unwrap()
-        .unwrap();
+    timeout(DEADLINE, stream.read_to_end(&mut all)).await.unwrap().unwrap();
     read(&all)
 }
 
 fn read(all: &[u8]) -> Reply {
-    let end = all
-        .windows(4)
-        .position(|four| four == b"\r\n\r\n")
-        .expect("a head");
+    let end = all.windows(4).position(|four| four == b"\r\n\r\n").expect("a head");
     let head = String::from_utf8(all[..end].to_vec()).unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    Reply {
-        status,
-        head,
-        body: all[end + 4..].to_vec(),
-    }
+    Reply { status, head, body: all[end + 4..].to_vec() }
 }
 
 impl Running {
@@ -148,13 +128,7 @@ impl Running {
     /// As the page posts.
     pub(crate) async fn post(&self, path: &str, cookie: &str, body: &str) -> Reply {
         let origin = self.origin();
-        self.ask(
-            "POST",
-            path,
-            &[("Cookie", cookie), ("Origin", &origin)],
-            body.as_bytes(),
-        )
-        .await
+        self.ask("POST", path, &[("Cookie", cookie), ("Origin", &origin)], body.as_bytes()).await
     }
 
     pub(crate) async fn try_login(&self, login: &str, password: &str) -> Reply {
@@ -187,18 +161,12 @@ impl Running {
             head.push(byte);
         }
         let reply = read(&head);
-        if reply.status == 101 {
-            Ok(Stream { socket })
-        } else {
-            Err(reply)
-        }
+        if reply.status == 101 { Ok(Stream { socket }) } else { Err(reply) }
     }
 
     pub(crate) async fn live_as(&self, cookie: &str) -> Stream {
         let origin = self.origin();
-        self.live(&[("Cookie", cookie), ("Origin", &origin)])
-            .await
-            .unwrap()
+        self.live(&[("Cookie", cookie), ("Origin", &origin)]).await.unwrap()
     }
 }
 
@@ -225,10 +193,7 @@ impl Stream {
     }
 
     pub(crate) async fn next(&mut self) -> Frame {
-        timeout(DEADLINE, self.frame())
-            .await
-            .expect("a frame in time")
-            .unwrap_or(Frame::End)
+        timeout(DEADLINE, self.frame()).await.expect("a frame in time").unwrap_or(Frame::End)
     }
 
     async fn frame(&mut self) -> std::io::Result<Frame> {
@@ -244,9 +209,7 @@ impl Stream {
             match kind {
                 1 => return Ok(Frame::Text(serde_json::from_slice(&payload).unwrap())),
                 8 => {
-                    let code = payload
-                        .first_chunk()
-                        .map_or(0, |code| u16::from_be_bytes(*code));
+                    let code = payload.first_chunk().map_or(0, |code| u16::from_be_bytes(*code));
                     return Ok(Frame::Close(code));
                 }
                 _ => {}

@@ -43,10 +43,7 @@ async fn the_same_request_again_is_told_where_the_first_one_is() {
     };
     console.desk.change(|view| view.deliveries.push(delivery));
     let again = console.post(&extend(), &cookie, &body).await.json();
-    assert_eq!(
-        again["deliveries"][0]["entry"],
-        first["deliveries"][0]["entry"]
-    );
+    assert_eq!(again["deliveries"][0]["entry"], first["deliveries"][0]["entry"]);
     assert_eq!(again["deliveries"][0]["stage"]["is"], "replicated");
     assert_eq!(console.desk.submitted.lock().unwrap().len(), 1);
 }
@@ -55,42 +52,22 @@ async fn the_same_request_again_is_told_where_the_first_one_is() {
 async fn an_enormous_or_negative_figure_is_refused_by_the_rules_with_a_code() {
     let console = plain().await;
     let cookie = console.login("animateur").await;
-    for seconds in [
-        "1000000",
-        "-1000000",
-        "0",
-        "9223372036854775807",
-        "-9223372036854775808",
-    ] {
+    for seconds in ["1000000", "-1000000", "0", "9223372036854775807", "-9223372036854775808"] {
         let body = format!("{{\"request\":\"{REQUEST}\",\"seconds\":{seconds}}}");
         let reply = console.post(&extend(), &cookie, &body).await;
-        assert_eq!(
-            (reply.status, reply.error().as_str()),
-            (422, "out_of_bounds"),
-            "{seconds}"
-        );
+        assert_eq!((reply.status, reply.error().as_str()), (422, "out_of_bounds"), "{seconds}");
         assert_eq!(reply.json()["request"], REQUEST);
-        assert_eq!(
-            reply.json()["message_fr"],
-            "Valeur hors des limites permises."
-        );
+        assert_eq!(reply.json()["message_fr"], "Valeur hors des limites permises.");
     }
     for (path, body) in [
         ("/api/v1/codes", "\"seconds\":-1"),
-        (
-            "/api/v1/codes",
-            "\"seconds\":60,\"valid_s\":9223372036854775807",
-        ),
+        ("/api/v1/codes", "\"seconds\":60,\"valid_s\":9223372036854775807"),
         ("/api/v1/codes/batch", "\"seconds\":60,\"count\":0"),
         ("/api/v1/codes/batch", "\"seconds\":60,\"count\":201"),
     ] {
         let body = format!("{{\"request\":\"{REQUEST}\",{body}}}");
         let reply = console.post(path, &cookie, &body).await;
-        assert_eq!(
-            (reply.status, reply.error().as_str()),
-            (422, "out_of_bounds"),
-            "{body}"
-        );
+        assert_eq!((reply.status, reply.error().as_str()), (422, "out_of_bounds"), "{body}");
     }
     assert!(console.desk.submitted.lock().unwrap().is_empty());
 }
@@ -116,18 +93,11 @@ async fn malformed_bodies_are_refused_and_change_nothing() {
         &"[".repeat(10_000),
     ] {
         let reply = console.post(&extend(), &cookie, body).await;
-        assert_eq!(
-            (reply.status, reply.error().as_str()),
-            (400, "malformed"),
-            "{body}"
-        );
+        assert_eq!((reply.status, reply.error().as_str()), (400, "malformed"), "{body}");
     }
     let origin = console.origin();
-    let headers = [
-        ("Cookie", cookie.as_str()),
-        ("Origin", &origin),
-        ("Content-Type", "text/plain"),
-    ];
+    let headers =
+        [("Cookie", cookie.as_str()), ("Origin", &origin), ("Content-Type", "text/plain")];
     let reply = console.ask("POST", &extend(), &headers, b"{}").await;
     assert_eq!((reply.status, reply.error().as_str()), (415, "not_json"));
     assert!(console.desk.submitted.lock().unwrap().is_empty());
@@ -169,10 +139,7 @@ async fn codes_are_issued_one_by_one_and_as_a_sheet() {
     let both = format!(
         "{{\"request\":\"{REQUEST}\",\"seconds\":60,\"kiosk\":\"{REQUEST}\",\"room\":\"{REQUEST}\"}}"
     );
-    assert_eq!(
-        console.post("/api/v1/codes", &cookie, &both).await.status,
-        400
-    );
+    assert_eq!(console.post("/api/v1/codes", &cookie, &both).await.status, 400);
 }
 
 #[tokio::test]
@@ -184,11 +151,7 @@ async fn a_message_is_some_readable_text_and_not_too_much() {
     for text in ["", "   ", "\u{1b}[2J", "a\u{0}b", &long] {
         let body = serde_json::json!({ "request": REQUEST, "text": text }).to_string();
         let reply = console.post(&path, &cookie, &body).await;
-        assert_eq!(
-            (reply.status, reply.error().as_str()),
-            (422, "out_of_bounds"),
-            "{text:?}"
-        );
+        assert_eq!((reply.status, reply.error().as_str()), (422, "out_of_bounds"), "{text:?}");
     }
     let text = "é".repeat(500);
     let body = serde_json::json!({ "request": REQUEST, "text": text }).to_string();
@@ -200,40 +163,16 @@ async fn a_message_is_some_readable_text_and_not_too_much() {
 async fn sessions_are_listed_by_a_strict_query() {
     let console = plain().await;
     let cookie = console.login("lecture").await;
-    let list = console
-        .get("/api/v1/sessions?state=running&limit=10", &cookie)
-        .await;
-    assert_eq!(
-        list.json()["sessions"].as_array().unwrap().len(),
-        1,
-        "{list:?}"
-    );
-    let none = console
-        .get("/api/v1/sessions?state=withdrawn", &cookie)
-        .await;
+    let list = console.get("/api/v1/sessions?state=running&limit=10", &cookie).await;
+    assert_eq!(list.json()["sessions"].as_array().unwrap().len(), 1, "{list:?}");
+    let none = console.get("/api/v1/sessions?state=withdrawn", &cookie).await;
     assert!(none.json()["sessions"].as_array().unwrap().is_empty());
-    for query in [
-        "limit=0",
-        "limit=501",
-        "limit=x",
-        "state=open",
-        "foo=1",
-        "limit=1&limit=2",
-    ] {
-        let reply = console
-            .get(&format!("/api/v1/sessions?{query}"), &cookie)
-            .await;
+    for query in ["limit=0", "limit=501", "limit=x", "state=open", "foo=1", "limit=1&limit=2"] {
+        let reply = console.get(&format!("/api/v1/sessions?{query}"), &cookie).await;
         assert_eq!(reply.status, 400, "{query}");
     }
-    let one = console
-        .get(&format!("/api/v1/sessions/{}", "05".repeat(16)), &cookie)
-        .await;
+    let one = console.get(&format!("/api/v1/sessions/{}", "05".repeat(16)), &cookie).await;
     assert_eq!(one.json()["session"]["remaining_ms"], 1_800_000);
-    let missing = console
-        .get(&format!("/api/v1/sessions/{}", "06".repeat(16)), &cookie)
-        .await;
-    assert_eq!(
-        (missing.status, missing.error().as_str()),
-        (404, "not_found")
-    );
+    let missing = console.get(&format!("/api/v1/sessions/{}", "06".repeat(16)), &cookie).await;
+    assert_eq!((missing.status, missing.error().as_str()), (404, "not_found"));
 }

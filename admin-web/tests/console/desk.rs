@@ -51,22 +51,13 @@ impl std::ops::Deref for MemoryDesk {
 
 fn account(id: u8, name: &str, role: OperatorRole) -> Account {
     let operator = OperatorId([id; 16]);
-    Account {
-        operator,
-        name: name.to_owned(),
-        role,
-        password_changed_ms: NOW_MS - 1_000_000,
-    }
+    Account { operator, name: name.to_owned(), role, password_changed_ms: NOW_MS - 1_000_000 }
 }
 
 pub(crate) fn session(remaining_ms: u64, at_ms: i64, running: bool) -> SessionView {
     SessionView {
         id: HexId(SESSION),
-        state: if running {
-            SessionState::Running
-        } else {
-            SessionState::Paused
-        },
+        state: if running { SessionState::Running } else { SessionState::Paused },
         intended: None,
         kiosk: Some(HexId(KIOSK)),
         bound_kiosk: None,
@@ -91,11 +82,7 @@ pub(crate) fn tile(name: &str, kiosk: [u8; 16], session: Option<SessionView>) ->
         name: name.to_owned(),
         named: true,
         room: Some(HexId([9; 16])),
-        state: if session.is_some() {
-            KioskState::Running
-        } else {
-            KioskState::Free
-        },
+        state: if session.is_some() { KioskState::Running } else { KioskState::Free },
         session,
         nodes: vec![HexKey([8; 32])],
         reachable: true,
@@ -108,13 +95,7 @@ pub(crate) fn tile(name: &str, kiosk: [u8; 16], session: Option<SessionView>) ->
 /// The hash as the vault makes it, so that what it makes is what the console can check.
 fn phc() -> String {
     static PHC: OnceLock<String> = OnceLock::new();
-    PHC.get_or_init(|| {
-        PasswordHash::of(PASSWORD, [3; 16])
-            .unwrap()
-            .as_str()
-            .to_owned()
-    })
-    .clone()
+    PHC.get_or_init(|| PasswordHash::of(PASSWORD, [3; 16]).unwrap().as_str().to_owned()).clone()
 }
 
 impl MemoryDesk {
@@ -127,31 +108,17 @@ impl MemoryDesk {
             ("admin", account(3, "Ary", OperatorRole::Admin)),
         ];
         let view = LiveView {
-            stamp: Stamp {
-                as_of_ms: NOW_MS,
-                node: HexKey(node.0),
-                behind_ms: 0,
-            },
+            stamp: Stamp { as_of_ms: NOW_MS, node: HexKey(node.0), behind_ms: 0 },
             made: std::time::Instant::now(),
             site_name: "Médiathèque".to_owned(),
             default_seconds: 3600,
-            rooms: vec![RoomView {
-                id: HexId([9; 16]),
-                name: "Salle multimédia".to_owned(),
-            }],
-            tiles: vec![tile(
-                "Poste 1",
-                KIOSK,
-                Some(session(1_800_000, NOW_MS, true)),
-            )],
+            rooms: vec![RoomView { id: HexId([9; 16]), name: "Salle multimédia".to_owned() }],
+            tiles: vec![tile("Poste 1", KIOSK, Some(session(1_800_000, NOW_MS, true)))],
             resting: Vec::new(),
             deliveries: Vec::new(),
             admins: vec![AdminView {
                 node: HexKey([2; 32]),
-                pages: vec![
-                    "https://127.0.0.2:8443".to_owned(),
-                    "https://x;y z".to_owned(),
-                ],
+                pages: vec!["https://127.0.0.2:8443".to_owned(), "https://x;y z".to_owned()],
                 here: false,
                 linked: true,
             }],
@@ -163,10 +130,7 @@ impl MemoryDesk {
             admins: Mutex::new(vec![node]),
             now_ms: AtomicI64::new(NOW_MS),
             accounts: Mutex::new(
-                accounts
-                    .into_iter()
-                    .map(|(login, account)| (login.to_owned(), account))
-                    .collect(),
+                accounts.into_iter().map(|(login, account)| (login.to_owned(), account)).collect(),
             ),
             phc: phc(),
             carried_out: Mutex::default(),
@@ -183,19 +147,14 @@ impl MemoryDesk {
 
     fn leave(&self, node: NodeId, digits: Digits) -> Result<Waiting, NotDone> {
         let mut pairings = self.pairings.lock().unwrap();
-        let found = pairings
-            .iter()
-            .position(|one| (one.node, one.digits) == (node, digits));
+        let found = pairings.iter().position(|one| (one.node, one.digits) == (node, digits));
         let found = found.ok_or(NotDone::Refused(Refusal::UnknownNode))?;
         Ok(pairings.remove(found))
     }
 
     fn accepted(&self) -> Accepted {
         Accepted {
-            entries: vec![EntryId {
-                epoch: EpochId([4; 32]),
-                seq: 1,
-            }],
+            entries: vec![EntryId { epoch: EpochId([4; 32]), seq: 1 }],
             at_ms: self.now_ms(),
         }
     }
@@ -235,10 +194,7 @@ impl ConsoleDesk for MemoryDesk {
         }
         if !self.carried_out.lock().unwrap().insert(request) {
             let again = self.accepted();
-            return Ok(Accepted {
-                entries: Vec::new(),
-                ..again
-            });
+            return Ok(Accepted { entries: Vec::new(), ..again });
         }
         self.submitted.lock().unwrap().push((by, command));
         Ok(self.accepted())
@@ -252,10 +208,7 @@ impl ConsoleDesk for MemoryDesk {
     ) -> Result<Issued, NotDone> {
         let codes =
             (0..order.count).map(|n| (SessionId([n as u8; 16]), Some("K7QM-2XPD".to_owned())));
-        Ok(Issued {
-            accepted: self.accepted(),
-            codes: codes.collect(),
-        })
+        Ok(Issued { accepted: self.accepted(), codes: codes.collect() })
     }
 
     async fn message(
@@ -283,8 +236,7 @@ impl ConsoleDesk for MemoryDesk {
     ) -> Result<Accepted, NotDone> {
         let one = self.leave(node, digits)?;
         let kiosk = kiosk.unwrap_or(one.request.kiosk);
-        self.submit(by, request, Command::PairNode { node, kiosk })
-            .await
+        self.submit(by, request, Command::PairNode { node, kiosk }).await
     }
 
     fn refuse_pairing(&self, _by: By, node: NodeId, digits: Digits) -> Result<(), NotDone> {
@@ -293,17 +245,11 @@ impl ConsoleDesk for MemoryDesk {
 
     async fn password_check(&self, login: &str) -> Result<PasswordCheck, NotDone> {
         let account = self.accounts.lock().unwrap().get(login).cloned();
-        Ok(PasswordCheck {
-            phc: self.phc.clone(),
-            account,
-        })
+        Ok(PasswordCheck { phc: self.phc.clone(), account })
     }
 
     async fn account(&self, operator: OperatorId) -> Result<Option<Account>, NotDone> {
         let accounts = self.accounts.lock().unwrap();
-        Ok(accounts
-            .values()
-            .find(|account| account.operator == operator)
-            .cloned())
+        Ok(accounts.values().find(|account| account.operator == operator).cloned())
     }
 }

@@ -14,20 +14,12 @@ async fn a_stream_begins_with_everything_and_goes_on_with_what_changed() {
     assert_eq!(snapshot["tiles"].as_array().unwrap().len(), 1);
     assert_eq!(snapshot["operator"]["role"], "host");
 
-    console
-        .desk
-        .change(|view| view.tiles.push(tile("Poste 2", [8; 16], None)));
+    console.desk.change(|view| view.tiles.push(tile("Poste 2", [8; 16], None)));
     let update = stream.message("update").await;
-    assert_eq!(
-        update["tiles"].as_array().unwrap().len(),
-        1,
-        "only what changed: {update}"
-    );
+    assert_eq!(update["tiles"].as_array().unwrap().len(), 1, "only what changed: {update}");
     assert_eq!(update["tiles"][0]["name"], "Poste 2");
 
-    console
-        .desk
-        .change(|view| view.tiles.retain(|tile| tile.kiosk.0 != KIOSK));
+    console.desk.change(|view| view.tiles.retain(|tile| tile.kiosk.0 != KIOSK));
     let update = stream.message("update").await;
     assert_eq!(update["tiles_gone"][0], "07".repeat(16));
     assert_eq!(update["tiles"].as_array().unwrap().len(), 0);
@@ -43,9 +35,7 @@ async fn a_countdown_that_runs_straight_is_not_sent_again() {
     console.desk.change(|view| {
         view.tiles[0].session = Some(session(1_795_000, NOW_MS + 5_000, true));
     });
-    let Frame::Text(heartbeat) = stream.next().await else {
-        panic!("no frame")
-    };
+    let Frame::Text(heartbeat) = stream.next().await else { panic!("no frame") };
     assert_eq!(heartbeat["type"], "heartbeat");
     console.desk.change(|view| {
         view.tiles[0].session = Some(session(2_690_000, NOW_MS + 10_000, true));
@@ -58,10 +48,7 @@ async fn a_countdown_that_runs_straight_is_not_sent_again() {
 async fn a_stream_says_the_time_on_the_clock_of_its_countdowns() {
     let console = plain().await;
     // This machine's wall clock is a day off the site's.
-    console
-        .desk
-        .now_ms
-        .store(NOW_MS + 86_400_000, std::sync::atomic::Ordering::Relaxed);
+    console.desk.now_ms.store(NOW_MS + 86_400_000, std::sync::atomic::Ordering::Relaxed);
     let cookie = console.login("animateur").await;
     let mut stream = console.live_as(&cookie).await;
     let snapshot = stream.message("snapshot").await;
@@ -84,13 +71,7 @@ async fn drifts_too_small_to_be_sent_do_not_add_up() {
     console.desk.change(|view| {
         view.tiles[0].session = Some(session(1_798_600, NOW_MS + 2_000, true));
     });
-    assert_eq!(
-        stream.message("update").await["tiles"]
-            .as_array()
-            .unwrap()
-            .len(),
-        1
-    );
+    assert_eq!(stream.message("update").await["tiles"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -104,17 +85,12 @@ async fn a_client_that_reads_nothing_skips_what_it_missed() {
         console.desk.change(|view| view.tiles[0].name = name);
         tokio::task::yield_now().await;
     }
-    console
-        .desk
-        .change(|view| view.tiles[0].name = "last".to_owned());
+    console.desk.change(|view| view.tiles[0].name = "last".to_owned());
     let mut updates = 0;
     while stream.message("update").await["tiles"][0]["name"] != "last" {
         updates += 1;
     }
-    assert!(
-        updates < 500,
-        "{updates} updates for 2,000 changes: a backlog"
-    );
+    assert!(updates < 500, "{updates} updates for 2,000 changes: a backlog");
 }
 
 #[tokio::test]
@@ -133,20 +109,10 @@ async fn an_operator_whose_account_goes_is_signed_out_of_the_stream() {
 async fn a_role_that_was_lowered_counts_within_seconds() {
     let console = plain().await;
     let cookie = console.login("admin").await;
-    console
-        .desk
-        .accounts
-        .lock()
-        .unwrap()
-        .get_mut("admin")
-        .unwrap()
-        .role = OperatorRole::Viewer;
+    console.desk.accounts.lock().unwrap().get_mut("admin").unwrap().role = OperatorRole::Viewer;
     let deadline = std::time::Instant::now() + crate::browser::DEADLINE;
     while console.get("/api/v1/login", &cookie).await.json()["operator"]["role"] != "viewer" {
-        assert!(
-            std::time::Instant::now() < deadline,
-            "the role never came down"
-        );
+        assert!(std::time::Instant::now() < deadline, "the role never came down");
     }
 }
 
@@ -154,11 +120,9 @@ async fn a_role_that_was_lowered_counts_within_seconds() {
 async fn what_is_no_message_of_the_stream_closes_it() {
     let console = plain().await;
     let cookie = console.login("animateur").await;
-    for text in [
-        "hello",
-        "{\"type\":\"heartbeat\"}",
-        "{\"type\":\"heartbeat\",\"active\":true,\"x\":1}",
-    ] {
+    for text in
+        ["hello", "{\"type\":\"heartbeat\"}", "{\"type\":\"heartbeat\",\"active\":true,\"x\":1}"]
+    {
         let mut stream = console.live_as(&cookie).await;
         stream.message("snapshot").await;
         stream.send(text).await;
@@ -166,9 +130,7 @@ async fn what_is_no_message_of_the_stream_closes_it() {
     }
     let mut stream = console.live_as(&cookie).await;
     stream.message("snapshot").await;
-    stream
-        .send("{\"type\":\"heartbeat\",\"active\":true}")
-        .await;
+    stream.send("{\"type\":\"heartbeat\",\"active\":true}").await;
     stream.message("heartbeat").await;
 }
 
@@ -187,10 +149,7 @@ async fn there_are_only_so_many_streams() {
     drop(first);
     let deadline = std::time::Instant::now() + crate::browser::DEADLINE;
     while console.live(&headers).await.is_err() {
-        assert!(
-            std::time::Instant::now() < deadline,
-            "the place was never given back"
-        );
+        assert!(std::time::Instant::now() < deadline, "the place was never given back");
     }
 }
 
@@ -202,8 +161,5 @@ async fn stopping_closes_streams_and_ends_the_console() {
     stream.message("snapshot").await;
     console.stop.send(true).unwrap();
     assert_eq!(stream.next().await, Frame::Close(1001));
-    tokio::time::timeout(crate::browser::DEADLINE, console.task)
-        .await
-        .unwrap()
-        .unwrap();
+    tokio::time::timeout(crate::browser::DEADLINE, console.task).await.unwrap().unwrap();
 }

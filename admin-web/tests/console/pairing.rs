@@ -15,11 +15,7 @@ fn waiting() -> Waiting {
     Waiting {
         node: NodeId(NODE),
         digits: "042137".parse().unwrap(),
-        request: Request {
-            kiosk: KioskId(OWN),
-            machine: [3; 32],
-            release: [0, 1, 0],
-        },
+        request: Request { kiosk: KioskId(OWN), machine: [3; 32], release: [0, 1, 0] },
         since_ms: NOW_MS,
     }
 }

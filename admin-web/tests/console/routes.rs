@@ -26,24 +26,15 @@ async fn every_documented_route_is_there_and_closed_to_strangers() {
                 ("Sec-WebSocket-Version", "13"),
                 ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
             ];
-            let headers = if path.ends_with("/live") {
-                &headers[..]
-            } else {
-                &headers[..1]
-            };
-            let reply = console
-                .ask(&method.to_uppercase(), &path, headers, b"")
-                .await;
+            let headers = if path.ends_with("/live") { &headers[..] } else { &headers[..1] };
+            let reply = console.ask(&method.to_uppercase(), &path, headers, b"").await;
             match path.as_str() {
                 // Leaving needs no login: there may be none any more.
                 "/api/v1/logout" => assert_eq!(reply.status, 200),
                 _ if open => assert!(matches!(reply.status, 200 | 400), "{path}: {reply:?}"),
                 _ => assert_eq!(reply.status, 401, "{method} {path}: {reply:?}"),
             }
-            assert!(
-                reply.json()["as_of_ms"].is_i64(),
-                "{path} does not say how old it is"
-            );
+            assert!(reply.json()["as_of_ms"].is_i64(), "{path} does not say how old it is");
         }
     }
 }

@@ -3,13 +3,7 @@ use std::net::Ipv4Addr;
 use super::*;
 
 fn announcement() -> Announcement {
-    Announcement {
-        site: [0xA5; 32],
-        node: [0x0F; 32],
-        kind: Kind::Kiosk,
-        version: 7,
-        port: 4_433,
-    }
+    Announcement { site: [0xA5; 32], node: [0x0F; 32], kind: Kind::Kiosk, version: 7, port: 4_433 }
 }
 
 #[test]
@@ -20,18 +14,9 @@ fn what_is_announced_is_read_back() {
     assert_eq!(record.get_hostname(), format!("{name}.local."));
     assert_eq!(record.get_port(), 4_433);
     let described = describe(record.get_properties()).unwrap();
-    let wanted = Described {
-        site: [0xA5; 32],
-        node: [0x0F; 32],
-        kind: Kind::Kiosk,
-        version: 7,
-    };
+    let wanted = Described { site: [0xA5; 32], node: [0x0F; 32], kind: Kind::Kiosk, version: 7 };
     assert_eq!(described, wanted);
-    let admin = Announcement {
-        kind: Kind::Admin,
-        version: u16::MAX,
-        ..announcement()
-    };
+    let admin = Announcement { kind: Kind::Admin, version: u16::MAX, ..announcement() };
     let described = describe(super::record(&admin).unwrap().get_properties()).unwrap();
     assert_eq!((described.kind, described.version), (Kind::Admin, u16::MAX));
 }
@@ -62,16 +47,7 @@ fn garbage_in_the_txt_record_describes_nobody() {
     for kind in ["", "Admin", "admin ", "administrator", "kiosk\0"] {
         assert_eq!(parse(&id, &id, kind, "1"), None, "{kind:?}");
     }
-    for version in [
-        "",
-        "-1",
-        "+1",
-        "65536",
-        "1.0",
-        " 1",
-        "0x1",
-        "99999999999999999999999",
-    ] {
+    for version in ["", "-1", "+1", "65536", "1.0", " 1", "0x1", "99999999999999999999999"] {
         assert_eq!(parse(&id, &id, "admin", version), None, "{version:?}");
     }
 }
@@ -98,20 +74,11 @@ fn a_missing_or_unreadable_key_describes_nobody() {
 #[test]
 fn addresses_that_nobody_can_dial_are_left_out() {
     let at = |ip: &str, port| dialable(&ScopedIp::from(ip.parse::<IpAddr>().unwrap()), port);
-    assert_eq!(
-        at("127.0.0.1", 5),
-        Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 5)))
-    );
+    assert_eq!(at("127.0.0.1", 5), Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 5))));
     assert!(at("192.168.1.9", 5).is_some());
     assert!(at("2001:db8::1", 5).is_some());
     assert!(at("fe80::1", 5).is_some());
-    for nowhere in [
-        "0.0.0.0",
-        "255.255.255.255",
-        "224.0.0.251",
-        "::",
-        "ff02::fb",
-    ] {
+    for nowhere in ["0.0.0.0", "255.255.255.255", "224.0.0.251", "::", "ff02::fb"] {
         assert_eq!(at(nowhere, 5), None, "{nowhere}");
     }
     assert_eq!(at("127.0.0.1", 0), None);

@@ -15,29 +15,14 @@ fn at(text: &str) -> SocketAddr {
 }
 
 fn answer(name: &str, node: [u8; 32], addresses: &[&str]) -> Answer {
-    let described = Described {
-        site: SITE,
-        node,
-        kind: Kind::Kiosk,
-        version: 1,
-    };
+    let described = Described { site: SITE, node, kind: Kind::Kiosk, version: 1 };
     let addresses = addresses.iter().copied().map(at).collect();
-    Answer {
-        name: name.to_owned(),
-        described: Some(described),
-        addresses,
-    }
+    Answer { name: name.to_owned(), described: Some(described), addresses }
 }
 
 fn seen(node: [u8; 32], addresses: &[&str]) -> Hint {
     let addresses = addresses.iter().copied().map(at).collect();
-    Hint::Seen {
-        node,
-        site: SITE,
-        kind: Kind::Kiosk,
-        version: 1,
-        addresses,
-    }
+    Hint::Seen { node, site: SITE, kind: Kind::Kiosk, version: 1, addresses }
 }
 
 #[test]
@@ -73,24 +58,15 @@ fn a_changed_version_is_seen() {
     let mut table = table();
     table.answered(answer("a", NODE, &["10.0.0.1:5"]));
     let mut newer = answer("a", NODE, &["10.0.0.1:5"]);
-    newer.described = newer.described.map(|described| Described {
-        version: 2,
-        ..described
-    });
+    newer.described = newer.described.map(|described| Described { version: 2, ..described });
     let hints = table.answered(newer);
-    assert!(
-        matches!(&hints[..], [Hint::Seen { version: 2, .. }]),
-        "{hints:?}"
-    );
+    assert!(matches!(&hints[..], [Hint::Seen { version: 2, .. }]), "{hints:?}");
 }
 
 #[test]
 fn an_answer_that_says_nothing_readable_keeps_what_was_known() {
     let mut table = table();
-    let mute = |addresses| Answer {
-        described: None,
-        ..answer("a", NODE, addresses)
-    };
+    let mute = |addresses| Answer { described: None, ..answer("a", NODE, addresses) };
     assert_eq!(table.answered(mute(&["10.0.0.1:5"])), []);
     table.answered(answer("a", NODE, &["10.0.0.1:5"]));
     let hints = table.answered(mute(&["10.0.0.2:5"]));
@@ -130,10 +106,7 @@ fn a_name_that_passes_to_another_node_ends_the_first() {
     let mut table = table();
     table.answered(answer("a", NODE, &["10.0.0.1:5"]));
     let hints = table.answered(answer("a", OTHER, &["10.0.0.9:5"]));
-    assert_eq!(
-        hints,
-        [Hint::Gone { node: NODE }, seen(OTHER, &["10.0.0.9:5"])]
-    );
+    assert_eq!(hints, [Hint::Gone { node: NODE }, seen(OTHER, &["10.0.0.9:5"])]);
 }
 
 #[test]
@@ -171,16 +144,10 @@ fn a_flood_of_names_drops_the_oldest() {
     let mut gone = Vec::new();
     for n in 0..3_000 {
         let hints = table.answered(answer(&n.to_string(), node(n), &["10.0.0.1:5"]));
-        gone.extend(
-            hints
-                .into_iter()
-                .filter(|hint| matches!(hint, Hint::Gone { .. })),
-        );
+        gone.extend(hints.into_iter().filter(|hint| matches!(hint, Hint::Gone { .. })));
         assert!(table.names.len() <= NAMES_MAX);
     }
-    let wanted: Vec<_> = (0..3_000 - 1_024)
-        .map(|n| Hint::Gone { node: node(n) })
-        .collect();
+    let wanted: Vec<_> = (0..3_000 - 1_024).map(|n| Hint::Gone { node: node(n) }).collect();
     assert_eq!(gone, wanted);
 }
 
@@ -191,9 +158,7 @@ fn a_flood_of_addresses_is_cut() {
         table.answered(answer("a", NODE, &[&format!("10.0.0.{n}:5")]));
     }
     let hints = table.answered(answer("a (2)", NODE, &["9.0.0.1:5"]));
-    let [Hint::Seen { addresses, .. }] = &hints[..] else {
-        panic!("{hints:?}")
-    };
+    let [Hint::Seen { addresses, .. }] = &hints[..] else { panic!("{hints:?}") };
     assert_eq!(addresses.len(), ADDRESSES_MAX);
     assert!(addresses.contains(&at("9.0.0.1:5")));
 }

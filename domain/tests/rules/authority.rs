@@ -33,24 +33,12 @@ fn asks(world: &mut World, kiosk: KioskId, token: &Token) -> Machine {
 fn revoke(world: &mut World, by_admin: &Machine, node: NodeId, cut: &[Cut]) {
     let intent = RequestId(world.draw16());
     for (part, cut) in in_parts(intent, cut, 1) {
-        world.write(
-            by_admin.epoch,
-            NodeRevoked {
-                node,
-                part,
-                cut,
-                by: by(ADMIN),
-            },
-        );
+        world.write(by_admin.epoch, NodeRevoked { node, part, cut, by: by(ADMIN) });
     }
 }
 
 fn cut(epoch: EpochId, height: u64) -> Cut {
-    Cut {
-        epoch,
-        height,
-        head: [0; 32],
-    }
+    Cut { epoch, height, head: [0; 32] }
 }
 
 // ── Admission ───────────────────────────────────────────────────────────────
@@ -104,19 +92,9 @@ fn a_node_that_came_with_a_token_belongs_once_a_member_countersigned() {
         assert_eq!(member(&world, machine.node), None);
         let node = machine.node;
         let stranger = world.kiosk_machine(kiosk);
-        world.write(
-            stranger.epoch,
-            NodeCountersigned {
-                node,
-                token: token.id,
-                kiosk,
-            },
-        );
+        world.write(stranger.epoch, NodeCountersigned { node, token: token.id, kiosk });
         assert_eq!(member(&world, node), None, "nobody's signature");
-        let signed = world
-            .site()
-            .countersign(&node, &token.id, &kiosk, at(0))
-            .unwrap();
+        let signed = world.site().countersign(&node, &token.id, &kiosk, at(0)).unwrap();
         world.write(signer.epoch, signed);
         assert_eq!(member(&world, node), Some(kiosk));
     }
@@ -128,20 +106,11 @@ fn a_token_admits_nobody_outside_of_its_scope() {
     let (ours, others) = (kiosks[0].kiosk, kiosks[1].kiosk);
     let token = world.token(&admin, Scope::Kiosk(ours));
     let machine = asks(&mut world, others, &token);
-    let refused = world
-        .site()
-        .countersign(&machine.node, &token.id, &others, at(0));
+    let refused = world.site().countersign(&machine.node, &token.id, &others, at(0));
     assert_eq!(refused, Err(Refusal::WrongPlace));
     // And no countersignature, however it came about, makes up for it.
     let node = machine.node;
-    world.write(
-        admin.epoch,
-        NodeCountersigned {
-            node,
-            token: token.id,
-            kiosk: others,
-        },
-    );
+    world.write(admin.epoch, NodeCountersigned { node, token: token.id, kiosk: others });
     assert_eq!(member(&world, node), None);
 }
 
@@ -149,26 +118,13 @@ fn a_token_admits_nobody_outside_of_its_scope() {
 fn a_rooms_token_is_not_countersigned_for_a_kiosk_of_another_room() {
     let (mut world, [admin, _], kiosks) = World::with_kiosks(1);
     let elsewhere = RoomId([8; 16]);
-    let room = Command::NameRoom {
-        room: elsewhere,
-        name: "Espace jeunesse".into(),
-        order: 2,
-    };
+    let room = Command::NameRoom { room: elsewhere, name: "Espace jeunesse".into(), order: 2 };
     world.command(&admin, ADMIN, room).unwrap();
     let token = world.token(&admin, Scope::Room(elsewhere));
-    let countersign = |world: &World, kiosk| {
-        world
-            .site()
-            .countersign(&NodeId([1; 32]), &token.id, &kiosk, at(0))
-    };
-    assert_eq!(
-        countersign(&world, kiosks[0].kiosk),
-        Err(Refusal::WrongPlace)
-    );
-    assert!(
-        countersign(&world, KioskId([9; 16])).is_ok(),
-        "no room yet: staff name it later"
-    );
+    let countersign =
+        |world: &World, kiosk| world.site().countersign(&NodeId([1; 32]), &token.id, &kiosk, at(0));
+    assert_eq!(countersign(&world, kiosks[0].kiosk), Err(Refusal::WrongPlace));
+    assert!(countersign(&world, KioskId([9; 16])).is_ok(), "no room yet: staff name it later");
 }
 
 #[test]
@@ -176,32 +132,14 @@ fn a_token_is_countersigned_until_it_expires_or_is_revoked() {
     let (mut world, [admin, _], kiosks) = World::with_kiosks(1);
     let kiosk = kiosks[0].kiosk;
     let token = world.token(&admin, Scope::Room(world.room));
-    let late = Moment {
-        boot_ms: 0,
-        wall_ms: NOW_MS + 2 * 3_600_000,
-        trusted: true,
-    };
-    let countersign = |world: &World, now| {
-        world
-            .site()
-            .countersign(&NodeId([1; 32]), &token.id, &kiosk, now)
-    };
+    let late = Moment { boot_ms: 0, wall_ms: NOW_MS + 2 * 3_600_000, trusted: true };
+    let countersign =
+        |world: &World, now| world.site().countersign(&NodeId([1; 32]), &token.id, &kiosk, now);
     assert!(countersign(&world, at(0)).is_ok());
     assert_eq!(countersign(&world, late), Err(Refusal::TokenExpired));
-    assert!(
-        countersign(
-            &world,
-            Moment {
-                trusted: false,
-                ..late
-            }
-        )
-        .is_ok()
-    );
+    assert!(countersign(&world, Moment { trusted: false, ..late }).is_ok());
     let token_id = token.id;
-    world
-        .command(&admin, ADMIN, Command::RevokeToken { token: token_id })
-        .unwrap();
+    world.command(&admin, ADMIN, Command::RevokeToken { token: token_id }).unwrap();
     assert_eq!(countersign(&world, at(0)), Err(Refusal::UnknownToken));
     let again = world.command(&admin, ADMIN, Command::RevokeToken { token: token_id });
     assert_eq!(again, Err(Refusal::UnknownToken));
@@ -214,17 +152,8 @@ fn a_node_admitted_before_its_token_was_revoked_stays() {
     let token = world.token(&admin, Scope::Kiosk(kiosk));
     let machine = asks(&mut world, kiosk, &token);
     let node = machine.node;
-    world.write(
-        admin.epoch,
-        NodeCountersigned {
-            node,
-            token: token.id,
-            kiosk,
-        },
-    );
-    world
-        .command(&admin, ADMIN, Command::RevokeToken { token: token.id })
-        .unwrap();
+    world.write(admin.epoch, NodeCountersigned { node, token: token.id, kiosk });
+    world.command(&admin, ADMIN, Command::RevokeToken { token: token.id }).unwrap();
     assert_eq!(member(&world, node), Some(kiosk));
 }
 
@@ -233,48 +162,19 @@ fn tokens_are_an_administrators_and_an_admin_nodes() {
     let (mut world, [admin, _], kiosks) = World::with_kiosks(1);
     let token = |byte| TokenId([byte; 32]);
     let scope = Scope::Room(world.room);
-    let issued = |byte, role| TokenIssued {
-        token: token(byte),
-        scope,
-        expires_ms: NOW_MS,
-        by: by(role),
-    };
+    let issued =
+        |byte, role| TokenIssued { token: token(byte), scope, expires_ms: NOW_MS, by: by(role) };
     world.write(admin.epoch, issued(1, HOST));
     world.write(kiosks[0].epoch, issued(2, ADMIN));
     world.write(admin.epoch, issued(3, ADMIN));
     let stands = |world: &World, byte| {
-        world
-            .site()
-            .chain()
-            .token(&token(byte), world.site().standing())
-            .is_some()
+        world.site().chain().token(&token(byte), world.site().standing()).is_some()
     };
-    assert_eq!(
-        [1, 2, 3].map(|byte| stands(&world, byte)),
-        [false, false, true]
-    );
-    world.write(
-        admin.epoch,
-        TokenRevoked {
-            token: token(3),
-            by: by(HOST),
-        },
-    );
-    world.write(
-        kiosks[0].epoch,
-        TokenRevoked {
-            token: token(3),
-            by: by(ADMIN),
-        },
-    );
+    assert_eq!([1, 2, 3].map(|byte| stands(&world, byte)), [false, false, true]);
+    world.write(admin.epoch, TokenRevoked { token: token(3), by: by(HOST) });
+    world.write(kiosks[0].epoch, TokenRevoked { token: token(3), by: by(ADMIN) });
     assert!(stands(&world, 3));
-    world.write(
-        admin.epoch,
-        TokenRevoked {
-            token: token(3),
-            by: by(ADMIN),
-        },
-    );
+    world.write(admin.epoch, TokenRevoked { token: token(3), by: by(ADMIN) });
     assert!(!stands(&world, 3));
 }
 
@@ -283,44 +183,13 @@ fn nodes_that_vouch_for_each_other_and_nobody_else_belong_to_nothing() {
     let (mut world, [admin, _], _) = World::with_kiosks(0);
     let kiosk = KioskId([6; 16]);
     let token = world.token(&admin, Scope::Kiosk(kiosk));
-    let (one, two) = (
-        asks(&mut world, kiosk, &token),
-        asks(&mut world, kiosk, &token),
-    );
-    world.write(
-        one.epoch,
-        NodeCountersigned {
-            node: two.node,
-            token: token.id,
-            kiosk,
-        },
-    );
-    world.write(
-        two.epoch,
-        NodeCountersigned {
-            node: one.node,
-            token: token.id,
-            kiosk,
-        },
-    );
-    world.write(
-        one.epoch,
-        NodeCountersigned {
-            node: one.node,
-            token: token.id,
-            kiosk,
-        },
-    );
+    let (one, two) = (asks(&mut world, kiosk, &token), asks(&mut world, kiosk, &token));
+    world.write(one.epoch, NodeCountersigned { node: two.node, token: token.id, kiosk });
+    world.write(two.epoch, NodeCountersigned { node: one.node, token: token.id, kiosk });
+    world.write(one.epoch, NodeCountersigned { node: one.node, token: token.id, kiosk });
     assert_eq!(member(&world, one.node), None);
     assert_eq!(member(&world, two.node), None);
-    world.write(
-        admin.epoch,
-        NodeCountersigned {
-            node: two.node,
-            token: token.id,
-            kiosk,
-        },
-    );
+    world.write(admin.epoch, NodeCountersigned { node: two.node, token: token.id, kiosk });
     assert_eq!(member(&world, one.node), Some(kiosk), "through the other");
 }
 
@@ -332,11 +201,7 @@ fn a_node_cannot_be_moved_by_whoever_holds_a_token() {
     let victim = asks(&mut world, KioskId([6; 16]), &token);
     let node = victim.node;
     let token_id = token.id;
-    let signed = NodeCountersigned {
-        node,
-        token: token_id,
-        kiosk: victim.kiosk,
-    };
+    let signed = NodeCountersigned { node, token: token_id, kiosk: victim.kiosk };
     world.write(liar.epoch, signed);
     assert_eq!(member(&world, node), Some(victim.kiosk));
     // The same member, and the same good token, for a kiosk of a lower name.
@@ -356,43 +221,16 @@ fn an_epoch_belongs_to_the_node_that_vouched_for_it_at_its_beginning() {
     let good = world.certificate(&forged);
     let known = |world: &World| world.site().node_of(&forged.epoch).is_some();
 
-    let bad = BootCertificate {
-        signature: Signature([1; 64]),
-        ..good.clone()
-    };
-    world.write_at(
-        EntryId {
-            epoch: forged.epoch,
-            seq: 0,
-        },
-        bad,
-    );
+    let bad = BootCertificate { signature: Signature([1; 64]), ..good.clone() };
+    world.write_at(EntryId { epoch: forged.epoch, seq: 0 }, bad);
     assert!(!known(&world), "another's signature");
 
     let mut world = World::with_kiosks(1).0;
-    world.write_at(
-        EntryId {
-            epoch: forged.epoch,
-            seq: 1,
-        },
-        good.clone(),
-    );
+    world.write_at(EntryId { epoch: forged.epoch, seq: 1 }, good.clone());
     assert!(!known(&world), "not the first entry");
-    world.write_at(
-        EntryId {
-            epoch: EpochId([9; 32]),
-            seq: 0,
-        },
-        good.clone(),
-    );
+    world.write_at(EntryId { epoch: EpochId([9; 32]), seq: 0 }, good.clone());
     assert!(!known(&world), "in another's log");
-    world.write_at(
-        EntryId {
-            epoch: forged.epoch,
-            seq: 0,
-        },
-        good,
-    );
+    world.write_at(EntryId { epoch: forged.epoch, seq: 0 }, good);
     assert!(known(&world));
 }
 
@@ -402,14 +240,7 @@ fn an_admin_node_is_no_kiosk_whoever_pairs_it() {
     let (node, kiosk) = (other.node, KioskId([3; 16]));
     let refused = world.command(&admin, ADMIN, Command::PairNode { node, kiosk });
     assert_eq!(refused, Err(Refusal::Exists));
-    world.write(
-        admin.epoch,
-        NodePaired {
-            node,
-            kiosk,
-            by: by(ADMIN),
-        },
-    );
+    world.write(admin.epoch, NodePaired { node, kiosk, by: by(ADMIN) });
     let standing = world.site().standing();
     assert_eq!(standing.members[&node].kind, NodeKind::Admin);
     assert_eq!(standing.nodes_of(kiosk).count(), 0);
@@ -429,36 +260,17 @@ fn what_a_revoked_node_wrote_beyond_the_cut_is_without_effect() {
     world.read(ended(within.session, kiosks[0].epoch, 1, 60_000));
     world.read(ended(beyond.session, kiosks[0].epoch, 1, 60_000));
 
-    revoke(
-        &mut world,
-        &admin,
-        kiosks[0].node,
-        &[cut(kiosks[0].epoch, height)],
-    );
+    revoke(&mut world, &admin, kiosks[0].node, &[cut(kiosks[0].epoch, height)]);
     assert!(!world.site().standing().is_member(&kiosks[0].node));
-    assert!(
-        matches!(world.state(within.session), State::Open { .. }),
-        "its end is beyond"
-    );
+    assert!(matches!(world.state(within.session), State::Open { .. }), "its end is beyond");
     assert_eq!(world.state(beyond.session), State::Issued);
-    assert_eq!(
-        world.left_ms(within.session),
-        540_000,
-        "opened within: its use counts"
-    );
-    assert_eq!(
-        world.left_ms(beyond.session),
-        600_000,
-        "never opened: its use does not"
-    );
+    assert_eq!(world.left_ms(within.session), 540_000, "opened within: its use counts");
+    assert_eq!(world.left_ms(beyond.session), 600_000, "never opened: its use does not");
 
     world.read(ended(within.session, kiosks[0].epoch, 2, 90_000));
     assert_eq!(world.left_ms(within.session), 510_000, "late use of it too");
     world.end(&kiosks[0], within.session, Cause::Staff);
-    assert!(
-        matches!(world.state(within.session), State::Open { .. }),
-        "it goes on writing"
-    );
+    assert!(matches!(world.state(within.session), State::Open { .. }), "it goes on writing");
 }
 
 #[test]
@@ -489,42 +301,20 @@ fn a_revocation_bites_on_links_at_once_and_on_entries_when_it_is_complete() {
     let pieces = in_parts(RequestId([1; 16]), &whole, 1);
     let write = |world: &mut World, by_admin: &Machine, at: usize| {
         let (part, cut) = pieces[at].clone();
-        world.write(
-            by_admin.epoch,
-            NodeRevoked {
-                node,
-                part,
-                cut,
-                by: by(ADMIN),
-            },
-        );
+        world.write(by_admin.epoch, NodeRevoked { node, part, cut, by: by(ADMIN) });
     };
     write(&mut world, &admin, 0);
     assert!(!world.site().standing().is_member(&node));
     assert!(matches!(world.state(code.session), State::Open { .. }));
     // The desk that began has died; another begins anew.
     let cut = world.cut_here(node);
-    let again = Command::RevokeNode {
-        node,
-        cut: cut.clone(),
-    };
+    let again = Command::RevokeNode { node, cut: cut.clone() };
     assert_eq!(world.command(&other, ADMIN, again).unwrap().len(), 1);
-    assert!(
-        matches!(world.state(code.session), State::Open { .. }),
-        "all of it was within"
-    );
+    assert!(matches!(world.state(code.session), State::Open { .. }), "all of it was within");
     let third = Command::RevokeNode { node, cut };
-    assert_eq!(
-        world.command(&other, ADMIN, third),
-        Ok(vec![]),
-        "it is done"
-    );
+    assert_eq!(world.command(&other, ADMIN, third), Ok(vec![]), "it is done");
     write(&mut world, &admin, 1);
-    assert_eq!(
-        world.state(code.session),
-        State::Issued,
-        "the lower cut holds"
-    );
+    assert_eq!(world.state(code.session), State::Issued, "the lower cut holds");
 }
 
 #[test]
@@ -552,24 +342,8 @@ fn a_piece_of_another_admins_making_does_not_undo_a_revocation() {
     let by = by(ADMIN);
     let below = |world: &World| world.site().standing().epochs[&epoch].below;
     for writer in [&one, &other] {
-        world.write(
-            writer.epoch,
-            NodeRevoked {
-                node,
-                part,
-                cut: cut.clone(),
-                by,
-            },
-        );
-        world.write(
-            writer.epoch,
-            NodeRevoked {
-                node,
-                part,
-                cut: Vec::new(),
-                by,
-            },
-        );
+        world.write(writer.epoch, NodeRevoked { node, part, cut: cut.clone(), by });
+        world.write(writer.epoch, NodeRevoked { node, part, cut: Vec::new(), by });
         assert_eq!(below(&world), 0);
     }
 }
@@ -580,45 +354,16 @@ fn only_an_administrator_on_an_admin_node_revokes() {
     let node = kiosks[0].node;
     let (part, cut) = in_parts(RequestId([1; 16]), &[], 1).remove(0);
     let before = world.site().standing().clone();
-    for (epoch, role) in [
-        (kiosks[1].epoch, ADMIN),
-        (kiosks[0].epoch, ADMIN),
-        (admin.epoch, HOST),
-    ] {
+    for (epoch, role) in [(kiosks[1].epoch, ADMIN), (kiosks[0].epoch, ADMIN), (admin.epoch, HOST)] {
         let cut = cut.clone();
-        world.write(
-            epoch,
-            NodeRevoked {
-                node,
-                part,
-                cut,
-                by: by(role),
-            },
-        );
+        world.write(epoch, NodeRevoked { node, part, cut, by: by(role) });
         assert_eq!(world.site().standing(), &before);
     }
     let admin_node = admin.node;
-    let command = Command::RevokeNode {
-        node: admin_node,
-        cut: Vec::new(),
-    };
-    assert_eq!(
-        world.command(&admin, ADMIN, command),
-        Err(Refusal::Authority)
-    );
-    world.write(
-        admin.epoch,
-        NodeRevoked {
-            node: admin_node,
-            part,
-            cut,
-            by: by(ADMIN),
-        },
-    );
-    assert!(
-        world.site().standing().is_member(&admin_node),
-        "the site key alone unmakes it"
-    );
+    let command = Command::RevokeNode { node: admin_node, cut: Vec::new() };
+    assert_eq!(world.command(&admin, ADMIN, command), Err(Refusal::Authority));
+    world.write(admin.epoch, NodeRevoked { node: admin_node, part, cut, by: by(ADMIN) });
+    assert!(world.site().standing().is_member(&admin_node), "the site key alone unmakes it");
 }
 
 #[test]
@@ -629,23 +374,9 @@ fn what_drew_its_authority_from_beyond_a_cut_falls_with_it() {
     // A token, a countersignature, a pairing and a code, all of the bad admin's last day.
     let token = world.token(&bad, Scope::Kiosk(kiosk));
     let machine = asks(&mut world, kiosk, &token);
-    world.write(
-        bad.epoch,
-        NodeCountersigned {
-            node: machine.node,
-            token: token.id,
-            kiosk,
-        },
-    );
+    world.write(bad.epoch, NodeCountersigned { node: machine.node, token: token.id, kiosk });
     let paired = world.kiosk_machine(KioskId([7; 16]));
-    world.write(
-        bad.epoch,
-        NodePaired {
-            node: paired.node,
-            kiosk: paired.kiosk,
-            by: by(ADMIN),
-        },
-    );
+    world.write(bad.epoch, NodePaired { node: paired.node, kiosk: paired.kiosk, by: by(ADMIN) });
     let code = world.issue(&admin, 600);
     world.open(&machine, &code).unwrap();
     world.extend(&bad, code.session, 60);
@@ -679,10 +410,7 @@ fn a_revocation_by_an_admin_who_was_cut_before_it_never_was() {
 #[test]
 fn admins_whom_the_site_key_revoked_in_each_others_logs_are_both_revoked() {
     let (mut world, [one, other], _) = World::with_kiosks(0);
-    let cuts = [
-        (other.node, cut(other.epoch, 1)),
-        (one.node, cut(one.epoch, 1)),
-    ];
+    let cuts = [(other.node, cut(other.epoch, 1)), (one.node, cut(one.epoch, 1))];
     for ((node, cut), carrier) in cuts.into_iter().zip([&one, &other]) {
         for piece in world.admin_revocation(node, &[cut]) {
             world.write(carrier.epoch, piece);
@@ -709,11 +437,8 @@ fn a_fork_cuts_its_epoch_from_the_lowest_proof_on() {
         message: domain::id::RowId([u8::try_from(seq).unwrap(); 16]),
         kiosk: KioskId([1; 16]),
     };
-    let states = |world: &World| {
-        codes
-            .each_ref()
-            .map(|code| world.state(code.session) == State::Issued)
-    };
+    let states =
+        |world: &World| codes.each_ref().map(|code| world.state(code.session) == State::Issued);
     world.write_at(entries[2], other(1));
     assert_eq!(states(&world), [false, false, true]);
     world.write_at(entries[1], other(2));
@@ -722,20 +447,9 @@ fn a_fork_cuts_its_epoch_from_the_lowest_proof_on() {
     world.write_at(entries[2], other(3));
     world.open(&kiosks[0], &codes[2]).unwrap();
     assert_eq!(states(&world), [false, true, true]);
-    assert_eq!(
-        world.left_ms(codes[0].session),
-        540_000,
-        "registers of use excepted"
-    );
+    assert_eq!(world.left_ms(codes[0].session), 540_000, "registers of use excepted");
     assert!(world.site().standing().is_member(&kiosks[0].node));
-    assert!(
-        world
-            .site()
-            .floor(at(0))
-            .nodes
-            .iter()
-            .any(|node| node.forked)
-    );
+    assert!(world.site().floor(at(0)).nodes.iter().any(|node| node.forked));
     // The next start is a new epoch, and good.
     world.boot(&mut kiosks[0]);
     world.open(&kiosks[0], &codes[1]).unwrap();
@@ -762,17 +476,8 @@ fn entries_wait_for_the_authority_of_their_author() {
     let mut late = World::with_kiosks(0).1[1].clone();
     late.epoch = EpochId([8; 32]);
     let session = SessionId([1; 16]);
-    let withdrawn = domain::fact::Withdrawn {
-        session,
-        by: by(HOST),
-    };
-    world.write_at(
-        EntryId {
-            epoch: late.epoch,
-            seq: 1,
-        },
-        withdrawn,
-    );
+    let withdrawn = domain::fact::Withdrawn { session, by: by(HOST) };
+    world.write_at(EntryId { epoch: late.epoch, seq: 1 }, withdrawn);
     let code = {
         let code = world.issue(&admin, 60);
         domain::fact::CodeIssued {
@@ -791,12 +496,6 @@ fn entries_wait_for_the_authority_of_their_author() {
     world.write(admin.epoch, code);
     assert_eq!(world.state(session), State::Issued);
     let certificate = world.certificate(&late);
-    world.write_at(
-        EntryId {
-            epoch: late.epoch,
-            seq: 0,
-        },
-        Fact::from(certificate),
-    );
+    world.write_at(EntryId { epoch: late.epoch, seq: 0 }, Fact::from(certificate));
     assert_eq!(world.state(session), State::Withdrawn);
 }

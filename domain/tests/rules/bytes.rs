@@ -141,14 +141,8 @@ fn a_boundless_length_is_refused_before_it_is_believed() {
     ];
     for length in lengths {
         assert_eq!(codec::decode::<Vec<u8>>(length), Err(CodecError::Malformed));
-        assert_eq!(
-            codec::decode::<Vec<Cut>>(length),
-            Err(CodecError::Malformed)
-        );
-        assert_eq!(
-            codec::decode::<Vec<EntryId>>(length),
-            Err(CodecError::Malformed)
-        );
+        assert_eq!(codec::decode::<Vec<Cut>>(length), Err(CodecError::Malformed));
+        assert_eq!(codec::decode::<Vec<EntryId>>(length), Err(CodecError::Malformed));
         assert_eq!(codec::decode::<String>(length), Err(CodecError::Malformed));
         // Inside a fact: a message's kiosk is fixed bytes, a closing's `replaces` is not.
         let mut closed = fact(22, 1, true).encode().unwrap();
@@ -163,10 +157,7 @@ fn a_value_beyond_the_limit_is_not_read() {
     let just_fits = codec::encode(&vec![7_u8; codec::LIMIT - 16]).unwrap();
     assert!(codec::decode::<Vec<u8>>(&just_fits).is_ok());
     let too_large = codec::encode(&vec![7_u8; codec::LIMIT + 1]).unwrap();
-    assert_eq!(
-        codec::decode::<Vec<u8>>(&too_large),
-        Err(CodecError::Malformed)
-    );
+    assert_eq!(codec::decode::<Vec<u8>>(&too_large), Err(CodecError::Malformed));
 }
 
 #[test]
@@ -184,10 +175,7 @@ fn a_reading_is_read_back_as_it_was_written() {
         };
         let bytes = codec::encode(&reading).unwrap();
         assert_eq!(codec::decode(&bytes), Ok(reading));
-        assert_eq!(
-            codec::decode::<Reading>(&bytes[1..]),
-            Err(CodecError::Malformed)
-        );
+        assert_eq!(codec::decode::<Reading>(&bytes[1..]), Err(CodecError::Malformed));
     }
 }
 
@@ -198,13 +186,7 @@ fn an_identifier_is_read_from_its_text_and_from_no_other() {
     assert_eq!(text, "a7".repeat(16));
     assert_eq!(text.parse(), Ok(kiosk));
     assert_eq!(text.to_uppercase().parse(), Ok(kiosk));
-    for wrong in [
-        "",
-        "a7",
-        &"a7".repeat(17),
-        &"g7".repeat(16),
-        &"é".repeat(16),
-    ] {
+    for wrong in ["", "a7", &"a7".repeat(17), &"g7".repeat(16), &"é".repeat(16)] {
         assert!(wrong.parse::<KioskId>().is_err(), "{wrong}");
     }
 }

@@ -38,8 +38,5 @@ impl Chance {
 
 /// Bytes that `label` and `n` always give.
 pub(crate) fn bytes_of(label: &str, n: u64) -> [u8; 32] {
-    Sha256::new_with_prefix(label.as_bytes())
-        .chain_update(n.to_le_bytes())
-        .finalize()
-        .into()
+    Sha256::new_with_prefix(label.as_bytes()).chain_update(n.to_le_bytes()).finalize().into()
 }

@@ -81,11 +81,7 @@ fn converges(acts: &[Act], seed: u64) -> Result<(), TestCaseError> {
     let kiosks = course.kiosks.clone();
     for mirror in course.mirrors() {
         mirror.take_together(&arrivals);
-        alike(
-            &mirror.sight(&kiosks, at(7_000)),
-            &told,
-            "a node of the site",
-        )?;
+        alike(&mirror.sight(&kiosks, at(7_000)), &told, "a node of the site")?;
     }
     Ok(())
 }
@@ -165,9 +161,6 @@ fn the_histories_are_rich() {
         "three openings",
         "token revoked",
     ] {
-        assert!(
-            tally.contains_key(wanted),
-            "no history holds: {wanted} {tally:#?}"
-        );
+        assert!(tally.contains_key(wanted), "no history holds: {wanted} {tally:#?}");
     }
 }

@@ -213,9 +213,8 @@ impl Course {
     }
 
     fn of_kind(&self, kind: NodeKind, draw: u8) -> usize {
-        let found: Vec<_> = (0..self.parties.len())
-            .filter(|&p| self.parties[p].machine.kind == kind)
-            .collect();
+        let found: Vec<_> =
+            (0..self.parties.len()).filter(|&p| self.parties[p].machine.kind == kind).collect();
         *pick(&found, draw)
     }
 
@@ -255,25 +254,15 @@ impl Course {
     }
 
     fn meet(&mut self, from: usize, to: usize) {
-        let arrivals = self.parties[from]
-            .mirror
-            .unknown_to(&self.parties[to].mirror);
+        let arrivals = self.parties[from].mirror.unknown_to(&self.parties[to].mirror);
         self.parties[to].mirror.take_together(&arrivals);
     }
 
     fn act(&mut self, act: &Act) {
         let [a, b, c, d] = act.draws;
         // Much happens to few, so that it meets.
-        let admin = if a < 160 {
-            usize::from(a % 2)
-        } else {
-            self.of_kind(NodeKind::Admin, a)
-        };
-        let kiosk = if b < 200 {
-            2 + usize::from(b % 3)
-        } else {
-            self.of_kind(NodeKind::Kiosk, b)
-        };
+        let admin = if a < 160 { usize::from(a % 2) } else { self.of_kind(NodeKind::Admin, a) };
+        let kiosk = if b < 200 { 2 + usize::from(b % 3) } else { self.of_kind(NodeKind::Kiosk, b) };
         let few = if c < 200 { 3 } else { self.codes.len() };
         let code = self.codes[usize::from(c) % few.min(self.codes.len())].clone();
         let session = code.session;
@@ -289,15 +278,7 @@ impl Course {
             What::ExtendRaw => {
                 let (seconds, request) = (i32::from(b) - 100, RequestId([d % 4; 16]));
                 let by = by(HOST);
-                self.say(
-                    admin,
-                    SessionExtended {
-                        session,
-                        seconds,
-                        request,
-                        by,
-                    },
-                );
+                self.say(admin, SessionExtended { session, seconds, request, by });
             }
             What::Withdraw if d.is_multiple_of(2) => {}
             What::Withdraw => self.ask(admin, HOST, Command::Withdraw { session }, 0),
@@ -306,16 +287,8 @@ impl Course {
             What::Order => {
                 let note = None;
                 let command = match d % 4 {
-                    0 => Command::Close {
-                        session,
-                        keep_rest: false,
-                        note,
-                    },
-                    1 => Command::Close {
-                        session,
-                        keep_rest: true,
-                        note,
-                    },
+                    0 => Command::Close { session, keep_rest: false, note },
+                    1 => Command::Close { session, keep_rest: true, note },
                     2 => Command::Pause { session },
                     _ => Command::Resume { session },
                 };
@@ -344,10 +317,8 @@ impl Course {
                 }
             }
             What::Meet => {
-                let (from, to) = (
-                    usize::from(a) % self.parties.len(),
-                    usize::from(b) % self.parties.len(),
-                );
+                let (from, to) =
+                    (usize::from(a) % self.parties.len(), usize::from(b) % self.parties.len());
                 self.meet(from, to);
             }
             What::MeetAll => {
@@ -371,10 +342,7 @@ impl Course {
                     return;
                 };
                 let command = Command::AcknowledgeMessage { message };
-                let asked = Asked {
-                    request: RequestId([0; 16]),
-                    command,
-                };
+                let asked = Asked { request: RequestId([0; 16]), command };
                 if let Ok(facts) = site.decide(&asked, machine.author(), at(0)) {
                     facts.into_iter().for_each(|fact| {
                         self.say(kiosk, fact);
@@ -401,10 +369,7 @@ impl Course {
                 // Mostly late in the log, as a machine does that woke from a snapshot.
                 let height = self.world.height(epoch);
                 let seq = height.saturating_sub(1 + u64::from(d % 3));
-                let fact = RowErased {
-                    row: RowId([c; 16]),
-                    by: by(HOST),
-                };
+                let fact = RowErased { row: RowId([c; 16]), by: by(HOST) };
                 self.say_at(who, EntryId { epoch, seq }, fact);
                 self.count("fork");
             }
@@ -422,17 +387,12 @@ impl Course {
                 Some(State::Issued) => "ends issued",
                 Some(State::Open { .. }) => "ends open",
                 Some(State::Paused { .. }) => "ends paused",
-                Some(State::Closed {
-                    cause: Cause::Staff,
-                    ..
-                }) => "ends closed by staff",
+                Some(State::Closed { cause: Cause::Staff, .. }) => "ends closed by staff",
                 Some(State::Closed { .. }) => "ends closed",
                 Some(State::Withdrawn) => "ends withdrawn",
                 None => "ends unknown",
             });
-            let opened = session
-                .steps()
-                .filter(|(_, s)| matches!(s.kind, StepKind::Opened { .. }));
+            let opened = session.steps().filter(|(_, s)| matches!(s.kind, StepKind::Opened { .. }));
             if opened.count() > 2 {
                 found.push("three openings");
             }
@@ -442,12 +402,7 @@ impl Course {
             if session.excess_ms(node_of) > 0 {
                 found.push("excess");
             }
-            if session
-                .cells()
-                .filter(|cell| cell.reading.ahead_ms > 0)
-                .count()
-                > 3
-            {
+            if session.cells().filter(|cell| cell.reading.ahead_ms > 0).count() > 3 {
                 found.push("four epochs without an end");
             }
             if session.pending_order().is_some() {

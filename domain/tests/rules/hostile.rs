@@ -26,18 +26,12 @@ fn a_stranger_changes_nothing_that_is_shown() {
     let (mut world, _, kiosks, code) = opened();
     let stranger = world.admin_machine();
     let kiosks: Vec<_> = kiosks.iter().map(|machine| machine.kiosk).collect();
-    let before = world
-        .view
-        .sight(&kiosks, at(0))
-        .difference(&world.view.sight(&kiosks, at(0)));
+    let before = world.view.sight(&kiosks, at(0)).difference(&world.view.sight(&kiosks, at(0)));
     assert_eq!(before, None);
     let shown = |world: &World| {
         (
             world.site().floor(at(0)),
-            kiosks
-                .iter()
-                .map(|k| world.site().screen(*k, at(0)))
-                .collect::<Vec<_>>(),
+            kiosks.iter().map(|k| world.site().screen(*k, at(0))).collect::<Vec<_>>(),
         )
     };
     let before = shown(&world);
@@ -45,20 +39,8 @@ fn a_stranger_changes_nothing_that_is_shown() {
         world.write(stranger.epoch, fact(kind, 3, false));
     }
     let session = code.session;
-    world.write(
-        stranger.epoch,
-        domain::fact::Withdrawn {
-            session,
-            by: by(ADMIN),
-        },
-    );
-    world.write(
-        EpochId([3; 32]),
-        domain::fact::Withdrawn {
-            session,
-            by: by(ADMIN),
-        },
-    );
+    world.write(stranger.epoch, domain::fact::Withdrawn { session, by: by(ADMIN) });
+    world.write(EpochId([3; 32]), domain::fact::Withdrawn { session, by: by(ADMIN) });
     assert_eq!(shown(&world), before);
 }
 
@@ -66,10 +48,7 @@ fn a_stranger_changes_nothing_that_is_shown() {
 fn a_kiosk_writes_no_operators_fact() {
     let (mut world, _, kiosks, code) = opened();
     let kiosk = &kiosks[0];
-    let (state, granted) = (
-        world.state(code.session),
-        world.session(code.session).granted_ms(),
-    );
+    let (state, granted) = (world.state(code.session), world.session(code.session).granted_ms());
     let before = world.site().floor(at(0));
     for kind in 1..=LAST_KIND {
         for mut lie in [fact(kind, 3, false), fact(kind, 4, false)] {
@@ -100,56 +79,17 @@ fn a_kiosk_that_never_opened_a_session_has_no_say_in_it() {
             for replaces in [Vec::new(), world.session(session).head_ids()] {
                 let (kiosk, cause) = (victim, Cause::Staff);
                 let r = || replaces.clone();
-                world.write(
-                    liar.epoch,
-                    SessionPaused {
-                        session,
-                        kiosk,
-                        replaces: r(),
-                    },
-                );
-                world.write(
-                    liar.epoch,
-                    SessionResumed {
-                        session,
-                        kiosk,
-                        replaces: r(),
-                    },
-                );
-                world.write(
-                    liar.epoch,
-                    SessionClosed {
-                        session,
-                        kiosk,
-                        cause,
-                        replaces: r(),
-                    },
-                );
+                world.write(liar.epoch, SessionPaused { session, kiosk, replaces: r() });
+                world.write(liar.epoch, SessionResumed { session, kiosk, replaces: r() });
+                world.write(liar.epoch, SessionClosed { session, kiosk, cause, replaces: r() });
             }
         }
         // A ring that leans on itself alone.
         let seq = world.height(liar.epoch);
-        let next = |more: u64| EntryId {
-            epoch: liar.epoch,
-            seq: seq + more,
-        };
+        let next = |more: u64| EntryId { epoch: liar.epoch, seq: seq + more };
         let kiosk = liar.kiosk;
-        world.write(
-            liar.epoch,
-            SessionPaused {
-                session,
-                kiosk,
-                replaces: vec![next(1)],
-            },
-        );
-        world.write(
-            liar.epoch,
-            SessionResumed {
-                session,
-                kiosk,
-                replaces: vec![next(0)],
-            },
-        );
+        world.write(liar.epoch, SessionPaused { session, kiosk, replaces: vec![next(1)] });
+        world.write(liar.epoch, SessionResumed { session, kiosk, replaces: vec![next(0)] });
         world.read(ended(session, liar.epoch, 1, 600_000));
         assert!(!world.session(session).stands_on(kiosk));
     }
@@ -177,10 +117,7 @@ fn a_kiosk_does_not_read_another_kiosks_messages() {
     world.write(kiosks[1].epoch, MessageAcknowledged { message, kiosk });
     let kiosk = kiosks[1].kiosk;
     world.write(kiosks[1].epoch, MessageAcknowledged { message, kiosk });
-    assert_eq!(
-        world.site().screen(kiosks[0].kiosk, at(0)).messages,
-        [message]
-    );
+    assert_eq!(world.site().screen(kiosks[0].kiosk, at(0)).messages, [message]);
 }
 
 /// As many registers as anybody cares to make up: those of the kiosk that runs the session count.
@@ -196,11 +133,7 @@ fn made_up_readings_crowd_nobody_out() {
     }
     let kept: usize = mirror.site.session(&code.session).unwrap().cells().count();
     assert!(kept <= 5_000, "{kept}");
-    assert!(
-        !mirror
-            .site
-            .read(running(code.session, EpochId([1; 32]), 1, 1), at(0))
-    );
+    assert!(!mirror.site.read(running(code.session, EpochId([1; 32]), 1, 1), at(0)));
     assert_eq!(mirror.site.fingerprint().unwrap(), world.fingerprint());
     world.view = mirror;
     for _ in 0..600 {
@@ -217,14 +150,7 @@ fn a_thousand_lies_about_one_session_are_survived() {
     let before = world.state(session);
     for _ in 0..1_000 {
         let replaces = world.session(session).head_ids();
-        world.write(
-            kiosks[1].epoch,
-            SessionPaused {
-                session,
-                kiosk,
-                replaces,
-            },
-        );
+        world.write(kiosks[1].epoch, SessionPaused { session, kiosk, replaces });
     }
     assert_eq!(world.state(session), before);
     world.close(&admin, session, true);
@@ -244,9 +170,7 @@ fn an_order_reaches_the_session_however_often_it_was_opened() {
     assert!(world.session(code.session).freed());
     for machine in &kiosks {
         for _ in 0..8 {
-            let fact = world
-                .site()
-                .closed(machine.kiosk, code.session, Cause::Freed);
+            let fact = world.site().closed(machine.kiosk, code.session, Cause::Freed);
             assert!(fact.encode().unwrap().len() <= MOST_BODY);
             world.write(machine.epoch, fact);
         }
@@ -271,10 +195,7 @@ fn openings_that_replace_each_other_leave_one_that_stands() {
     let (mut world, [admin, _], kiosks) = World::with_kiosks(1);
     let code = world.issue(&admin, 600);
     let seq = world.height(kiosks[0].epoch);
-    let next = |more: u64| EntryId {
-        epoch: kiosks[0].epoch,
-        seq: seq + more,
-    };
+    let next = |more: u64| EntryId { epoch: kiosks[0].epoch, seq: seq + more };
     let ring: Vec<SessionOpened> = vec![
         world.opening(&kiosks[0], &code, 1, vec![next(1)]),
         world.opening(&kiosks[0], &code, 2, vec![next(0)]),
@@ -291,15 +212,9 @@ fn openings_that_replace_each_other_leave_one_that_stands() {
 
 fn batch(world: &mut World, count: usize) -> (Vec<Code>, Vec<(SessionId, CodeKey)>) {
     let codes: Vec<_> = (0..count)
-        .map(|_| Code {
-            session: SessionId(world.draw16()),
-            key: world.draw_key(),
-        })
+        .map(|_| Code { session: SessionId(world.draw16()), key: world.draw_key() })
         .collect();
-    let pairs = codes
-        .iter()
-        .map(|code| (code.session, code.public()))
-        .collect();
+    let pairs = codes.iter().map(|code| (code.session, code.public())).collect();
     (codes, pairs)
 }
 
@@ -308,14 +223,9 @@ fn a_batch_is_issued_whole_and_repeated_once() {
     let (mut world, [admin, other], kiosks) = World::with_kiosks(1);
     let (codes, pairs) = batch(&mut world, 40);
     let terms = World::terms(300);
-    let command = Command::IssueCodes {
-        codes: pairs.clone(),
-        terms: terms.clone(),
-    };
+    let command = Command::IssueCodes { codes: pairs.clone(), terms: terms.clone() };
     let request = RequestId([4; 16]);
-    let entries = world
-        .request(&admin, HOST, request, command.clone())
-        .unwrap();
+    let entries = world.request(&admin, HOST, request, command.clone()).unwrap();
     assert_eq!(entries.len(), 3);
     assert_eq!(world.site().sessions().count(), 40);
     assert_eq!(world.request(&other, HOST, request, command), Ok(vec![]));
@@ -325,37 +235,19 @@ fn a_batch_is_issued_whole_and_repeated_once() {
     for (id, fact) in world.view.known.iter().filter(|(id, _)| **id != entries[1]) {
         cold.take(&Arrival::Entry(*id, fact.clone()));
     }
-    assert_eq!(
-        cold.site.sessions().count(),
-        0,
-        "nothing of it before all of it"
-    );
+    assert_eq!(cold.site.sessions().count(), 0, "nothing of it before all of it");
 
     let partly = [pairs[0], batch(&mut world, 1).1[0]];
-    let command = Command::IssueCodes {
-        codes: partly.to_vec(),
-        terms: terms.clone(),
-    };
+    let command = Command::IssueCodes { codes: partly.to_vec(), terms: terms.clone() };
     assert_eq!(world.command(&admin, HOST, command), Err(Refusal::Exists));
     let twice = batch(&mut world, 1).1;
-    let command = Command::IssueCodes {
-        codes: [twice.clone(), twice].concat(),
-        terms: terms.clone(),
-    };
-    assert_eq!(
-        world.command(&admin, HOST, command),
-        Err(Refusal::OutOfBounds)
-    );
+    let command =
+        Command::IssueCodes { codes: [twice.clone(), twice].concat(), terms: terms.clone() };
+    assert_eq!(world.command(&admin, HOST, command), Err(Refusal::OutOfBounds));
     for count in [0, MOST_CODES + 1] {
         let (_, codes) = batch(&mut world, count);
-        let command = Command::IssueCodes {
-            codes,
-            terms: terms.clone(),
-        };
-        assert_eq!(
-            world.command(&admin, HOST, command),
-            Err(Refusal::OutOfBounds)
-        );
+        let command = Command::IssueCodes { codes, terms: terms.clone() };
+        assert_eq!(world.command(&admin, HOST, command), Err(Refusal::OutOfBounds));
     }
 }
 
@@ -390,10 +282,7 @@ fn a_batch_that_is_not_what_its_root_says_issues_nothing() {
 fn the_largest_intents_fit_their_entries() {
     let (mut world, [admin, _], _) = World::with_kiosks(0);
     let (_, codes) = batch(&mut world, MOST_CODES);
-    let command = Command::IssueCodes {
-        codes,
-        terms: World::terms(300),
-    };
+    let command = Command::IssueCodes { codes, terms: World::terms(300) };
     for id in world.command(&admin, HOST, command).unwrap() {
         assert!(world.view.known[&id].encode().unwrap().len() <= MOST_BODY);
     }
@@ -401,50 +290,26 @@ fn the_largest_intents_fit_their_entries() {
 
     let cut = |count: u64| -> Vec<Cut> {
         let epochs = (0..count).map(|n| EpochId(crate::chance::bytes_of("epoch", n)));
-        epochs
-            .map(|epoch| Cut {
-                epoch,
-                height: u64::MAX,
-                head: [7; 32],
-            })
-            .collect()
+        epochs.map(|epoch| Cut { epoch, height: u64::MAX, head: [7; 32] }).collect()
     };
     let pieces = cut_parts(RequestId([1; 16]), &cut(640)).unwrap();
     assert_eq!(pieces.len(), 64);
     for (part, cut) in pieces {
         let (node, signature) = (admin.node, domain::id::Signature([1; 64]));
-        let revoked = domain::fact::AdminRevoked {
-            node,
-            part,
-            cut,
-            signature,
-        };
+        let revoked = domain::fact::AdminRevoked { node, part, cut, signature };
         assert!(Fact::from(revoked).encode().unwrap().len() <= MOST_BODY);
     }
-    assert_eq!(
-        cut_parts(RequestId([1; 16]), &cut(641)),
-        Err(Refusal::OutOfBounds)
-    );
+    assert_eq!(cut_parts(RequestId([1; 16]), &cut(641)), Err(Refusal::OutOfBounds));
 }
 
 #[test]
 fn an_erased_row_stays_erased() {
     let (mut world, [admin, _], kiosks, _) = opened();
     let row = RowId([1; 16]);
-    world.write(
-        kiosks[0].epoch,
-        domain::fact::RowErased { row, by: by(ADMIN) },
-    );
-    assert!(
-        !world.site().erased().contains(&row),
-        "not a kiosk's to say"
-    );
-    world
-        .command(&admin, HOST, Command::EraseRow { row })
-        .unwrap();
-    world
-        .command(&admin, HOST, Command::EraseRow { row })
-        .unwrap();
+    world.write(kiosks[0].epoch, domain::fact::RowErased { row, by: by(ADMIN) });
+    assert!(!world.site().erased().contains(&row), "not a kiosk's to say");
+    world.command(&admin, HOST, Command::EraseRow { row }).unwrap();
+    world.command(&admin, HOST, Command::EraseRow { row }).unwrap();
     assert!(world.site().erased().contains(&row));
 }
 

@@ -25,22 +25,12 @@ fn opened() -> (World, [Machine; 2], Vec<Machine>, Code) {
 }
 
 fn open_on(machine: &Machine) -> State {
-    State::Open {
-        kiosk: machine.kiosk,
-        node: machine.node,
-    }
+    State::Open { kiosk: machine.kiosk, node: machine.node }
 }
 
 fn pause(world: &mut World, on: &Machine, session: SessionId) -> EntryId {
     let replaces = world.session(session).head_ids_on(on.kiosk);
-    world.write(
-        on.epoch,
-        SessionPaused {
-            session,
-            kiosk: on.kiosk,
-            replaces,
-        },
-    )
+    world.write(on.epoch, SessionPaused { session, kiosk: on.kiosk, replaces })
 }
 
 fn may_open(world: &World, on: &Machine, code: &Code, now: Moment) -> Result<(), Refusal> {
@@ -57,10 +47,7 @@ fn a_code_opens_its_session_on_a_kiosk_once() {
     assert_eq!(world.state(code.session), open_on(&kiosks[0]));
     assert_eq!(world.open(&kiosks[0], &code), Err(Refusal::KioskInUse));
     let name = world.site().kiosk_name(&kiosks[0].kiosk);
-    assert_eq!(
-        world.open(&kiosks[1], &code),
-        Err(Refusal::OpenElsewhere { kiosk: name })
-    );
+    assert_eq!(world.open(&kiosks[1], &code), Err(Refusal::OpenElsewhere { kiosk: name }));
 }
 
 #[test]
@@ -69,32 +56,17 @@ fn an_opening_without_the_code_changes_nothing() {
     let other = world.issue(&admins[0], 600);
     let good = world.opening(&kiosks[0], &code, 1, Vec::new());
     let mut forged = Vec::new();
-    forged.push(domain::fact::SessionOpened {
-        proof: Signature([0; 64]),
-        ..good.clone()
-    });
-    forged.push(domain::fact::SessionOpened {
-        opening: 2,
-        ..good.clone()
-    });
-    let wrong = Code {
-        session: code.session,
-        key: other.key,
-    };
+    forged.push(domain::fact::SessionOpened { proof: Signature([0; 64]), ..good.clone() });
+    forged.push(domain::fact::SessionOpened { opening: 2, ..good.clone() });
+    let wrong = Code { session: code.session, key: other.key };
     forged.push(world.opening(&kiosks[0], &wrong, 1, Vec::new()));
     // Another kiosk's proof, as it stands in the ledger for all to see.
     let elsewhere = world.opening(&kiosks[1], &code, 1, Vec::new());
-    forged.push(domain::fact::SessionOpened {
-        proof: elsewhere.proof,
-        ..good.clone()
-    });
+    forged.push(domain::fact::SessionOpened { proof: elsewhere.proof, ..good.clone() });
     for fact in forged {
         world.write(kiosks[0].epoch, fact);
         assert_eq!(world.state(code.session), State::Issued);
-        assert_eq!(
-            world.site().session_on(kiosks[0].kiosk).map(|(id, _)| id),
-            None
-        );
+        assert_eq!(world.site().session_on(kiosks[0].kiosk).map(|(id, _)| id), None);
     }
     world.write(kiosks[0].epoch, good);
     assert_eq!(world.state(code.session), open_on(&kiosks[0]));
@@ -111,18 +83,10 @@ fn an_opening_for_another_kiosk_or_node_changes_nothing() {
 #[test]
 fn a_code_opens_where_and_while_its_terms_say() {
     let (mut world, [admin, _], kiosks) = World::with_kiosks(2);
-    let terms = |place| Terms {
-        place,
-        ..World::terms(600)
-    };
-    let here = world
-        .issue_on(&admin, terms(Place::Kiosk(kiosks[0].kiosk)))
-        .unwrap();
+    let terms = |place| Terms { place, ..World::terms(600) };
+    let here = world.issue_on(&admin, terms(Place::Kiosk(kiosks[0].kiosk))).unwrap();
     assert_eq!(may_open(&world, &kiosks[0], &here, at(0)), Ok(()));
-    assert_eq!(
-        may_open(&world, &kiosks[1], &here, at(0)),
-        Err(Refusal::WrongPlace)
-    );
+    assert_eq!(may_open(&world, &kiosks[1], &here, at(0)), Err(Refusal::WrongPlace));
     let room = world.room;
     let in_room = world.issue_on(&admin, terms(Place::Room(room))).unwrap();
     assert_eq!(may_open(&world, &kiosks[1], &in_room, at(0)), Ok(()));
@@ -131,26 +95,13 @@ fn a_code_opens_where_and_while_its_terms_say() {
     let unknown = world.issue_on(&admin, terms(Place::Kiosk(KioskId([8; 16]))));
     assert_eq!(unknown.err(), Some(Refusal::UnknownKiosk));
 
-    let wall = |wall_ms, trusted| Moment {
-        boot_ms: 0,
-        wall_ms,
-        trusted,
-    };
+    let wall = |wall_ms, trusted| Moment { boot_ms: 0, wall_ms, trusted };
     let early = wall(NOW_MS - 2 * 3_600_000, true);
     let late = wall(NOW_MS + 2 * 3_600_000, true);
-    assert_eq!(
-        may_open(&world, &kiosks[0], &here, early),
-        Err(Refusal::CodeNotYetValid)
-    );
-    assert_eq!(
-        may_open(&world, &kiosks[0], &here, late),
-        Err(Refusal::CodeExpired)
-    );
+    assert_eq!(may_open(&world, &kiosks[0], &here, early), Err(Refusal::CodeNotYetValid));
+    assert_eq!(may_open(&world, &kiosks[0], &here, late), Err(Refusal::CodeExpired));
     for untrusted in [0, i64::MAX, i64::MIN] {
-        assert_eq!(
-            may_open(&world, &kiosks[0], &here, wall(untrusted, false)),
-            Ok(())
-        );
+        assert_eq!(may_open(&world, &kiosks[0], &here, wall(untrusted, false)), Ok(()));
     }
 }
 
@@ -162,16 +113,9 @@ fn a_kiosk_that_is_alone_opens_what_the_site_allows() {
         (IsolationPolicy::Finish, Err(Refusal::Isolated)),
         (IsolationPolicy::Lock, Err(Refusal::Isolated)),
     ] {
-        let settings = Settings {
-            isolation,
-            ..Settings::default()
-        };
-        world
-            .command(&admin, ADMIN, Command::ChangeSettings { settings })
-            .unwrap();
-        let alone = world
-            .site()
-            .may_open(kiosks[0].kiosk, code.session, true, at(0));
+        let settings = Settings { isolation, ..Settings::default() };
+        world.command(&admin, ADMIN, Command::ChangeSettings { settings }).unwrap();
+        let alone = world.site().may_open(kiosks[0].kiosk, code.session, true, at(0));
         assert_eq!(alone, allowed, "{isolation:?}");
         assert_eq!(may_open(&world, &kiosks[0], &code, at(0)), Ok(()));
     }
@@ -183,11 +127,7 @@ fn a_kiosk_in_use_or_out_of_service_opens_nothing() {
     let second = world.issue(&admin, 600);
     assert_eq!(world.open(&kiosks[0], &second), Err(Refusal::KioskInUse));
     let kiosk = kiosks[1].kiosk;
-    let describe = |in_service| Command::DescribeKiosk {
-        kiosk,
-        in_service,
-        note: None,
-    };
+    let describe = |in_service| Command::DescribeKiosk { kiosk, in_service, note: None };
     world.command(&admin, HOST, describe(false)).unwrap();
     assert_eq!(world.open(&kiosks[1], &second), Err(Refusal::OutOfService));
     assert_eq!(world.site().screen(kiosk, at(0)).face, Face::OutOfService);
@@ -200,10 +140,7 @@ fn two_sessions_of_one_code_are_listed_and_the_lowest_opens() {
     let (mut world, [one, other], _) = World::with_kiosks(1);
     let first = world.issue(&one, 600);
     assert_eq!(world.site().collisions().count(), 0);
-    let second = Code {
-        session: SessionId(world.draw16()),
-        key: first.key.clone(),
-    };
+    let second = Code { session: SessionId(world.draw16()), key: first.key.clone() };
     let command = Command::IssueCode {
         session: second.session,
         key: second.public(),
@@ -242,11 +179,7 @@ fn of_two_openings_that_did_not_see_each_other_the_lower_hash_keeps_the_session(
         (domain::fact::fact_hash(&id, &body), id)
     });
     assert_eq!(winner, hashes.iter().min().unwrap().1);
-    let loser = kiosks[..2]
-        .iter()
-        .find(|k| k.kiosk != step.kiosk)
-        .unwrap()
-        .clone();
+    let loser = kiosks[..2].iter().find(|k| k.kiosk != step.kiosk).unwrap().clone();
     assert!(world.session(code.session).stands_on(loser.kiosk));
     world.end(&loser, code.session, Cause::Displaced);
     assert!(world.session(code.session).double_openings().is_empty());
@@ -274,55 +207,24 @@ fn the_opening_that_had_seen_the_other_keeps_it_from_what_the_other_writes_later
         let there = world.session(session).head_ids_on(kiosk);
         world.close(&admin, session, true);
         world.open(&kiosks[1], &code).unwrap();
-        let paused = SessionPaused {
-            session,
-            kiosk,
-            replaces: there,
-        };
+        let paused = SessionPaused { session, kiosk, replaces: there };
         let paused = world.write(kiosks[0].epoch, paused);
         let replaces = vec![paused];
         match last {
             0 => {}
-            1 => drop(world.write(
-                kiosks[0].epoch,
-                SessionResumed {
-                    session,
-                    kiosk,
-                    replaces,
-                },
-            )),
+            1 => drop(world.write(kiosks[0].epoch, SessionResumed { session, kiosk, replaces })),
             2 => {
                 let cause = Cause::Staff;
-                world.write(
-                    kiosks[0].epoch,
-                    SessionClosed {
-                        session,
-                        kiosk,
-                        cause,
-                        replaces,
-                    },
-                );
+                world.write(kiosks[0].epoch, SessionClosed { session, kiosk, cause, replaces });
             }
             _ => {
                 let cause = Cause::Left;
-                world.write(
-                    kiosks[0].epoch,
-                    SessionClosed {
-                        session,
-                        kiosk,
-                        cause,
-                        replaces,
-                    },
-                );
+                world.write(kiosks[0].epoch, SessionClosed { session, kiosk, cause, replaces });
             }
         }
         assert_eq!(world.state(session), open_on(&kiosks[1]), "{last}");
         let stands = world.session(session).stands_on(kiosk);
-        assert_eq!(
-            stands,
-            last < 2,
-            "and the first kiosk knows that it must end"
-        );
+        assert_eq!(stands, last < 2, "and the first kiosk knows that it must end");
     }
 }
 
@@ -349,10 +251,7 @@ fn two_openings_on_one_kiosk_are_no_double_opening() {
     }
     assert!(world.session(code.session).double_openings().is_empty());
     world.end(&kiosks[0], code.session, Cause::Left);
-    let closed = State::Closed {
-        kiosk: kiosks[0].kiosk,
-        cause: Cause::Left,
-    };
+    let closed = State::Closed { kiosk: kiosks[0].kiosk, cause: Cause::Left };
     assert_eq!(world.state(code.session), closed);
 }
 
@@ -364,39 +263,22 @@ fn withdrawn_outranks_closed_by_staff_which_outranks_paused_which_outranks_open(
     let admin = world.admin_machine();
     world.admit_admin(&admin, admin.node);
     let (_, held) = world.session(code.session).winner().unwrap();
-    let loser = kiosks[..2]
-        .iter()
-        .find(|k| k.kiosk != held.kiosk)
-        .unwrap()
-        .clone();
-    let keeper = kiosks[..2]
-        .iter()
-        .find(|k| k.kiosk == held.kiosk)
-        .unwrap()
-        .clone();
+    let loser = kiosks[..2].iter().find(|k| k.kiosk != held.kiosk).unwrap().clone();
+    let keeper = kiosks[..2].iter().find(|k| k.kiosk == held.kiosk).unwrap().clone();
     assert_eq!(world.state(code.session), open_on(&keeper));
 
     pause(&mut world, &loser, code.session);
-    let paused = State::Paused {
-        kiosk: loser.kiosk,
-        node: loser.node,
-    };
+    let paused = State::Paused { kiosk: loser.kiosk, node: loser.node };
     assert_eq!(world.state(code.session), paused);
 
     world.close(&admin, code.session, false);
     world.end(&keeper, code.session, Cause::Staff);
-    let closed = State::Closed {
-        kiosk: keeper.kiosk,
-        cause: Cause::Staff,
-    };
+    let closed = State::Closed { kiosk: keeper.kiosk, cause: Cause::Staff };
     assert_eq!(world.state(code.session), closed);
 
     world.withdraw(&admin, code.session);
     assert_eq!(world.state(code.session), State::Withdrawn);
-    assert_eq!(
-        may_open(&world, &keeper, &code, at(0)),
-        Err(Refusal::CodeWithdrawn)
-    );
+    assert_eq!(may_open(&world, &keeper, &code, at(0)), Err(Refusal::CodeWithdrawn));
 }
 
 #[test]
@@ -428,15 +310,8 @@ fn an_order_is_for_what_its_operator_saw() {
     world.end(&kiosks[0], code.session, Cause::Left);
     world.open(&kiosks[1], &code).unwrap();
     // The other desk, cut off, still sees it on the first kiosk.
-    let command = Command::Close {
-        session: code.session,
-        keep_rest: true,
-        note: None,
-    };
-    let asked = Asked {
-        request: RequestId([1; 16]),
-        command,
-    };
+    let command = Command::Close { session: code.session, keep_rest: true, note: None };
+    let asked = Asked { request: RequestId([1; 16]), command };
     let by = domain::decide::Author::Operator(crate::world::by(HOST));
     for fact in before.decide(&asked, by, at(0)).unwrap() {
         world.write(other.epoch, fact);
@@ -451,46 +326,17 @@ fn an_order_is_for_what_its_operator_saw() {
 fn a_pause_is_ordered_carried_out_and_taken_back() {
     let (mut world, [admin, _], kiosks, code) = opened();
     let session = code.session;
-    assert_eq!(
-        world.command(&admin, HOST, Command::Resume { session }),
-        Err(Refusal::NotNow)
-    );
-    world
-        .command(&admin, HOST, Command::Pause { session })
-        .unwrap();
-    assert_eq!(
-        world.session(session).pending_order(),
-        Some(OrderKind::Pause)
-    );
+    assert_eq!(world.command(&admin, HOST, Command::Resume { session }), Err(Refusal::NotNow));
+    world.command(&admin, HOST, Command::Pause { session }).unwrap();
+    assert_eq!(world.session(session).pending_order(), Some(OrderKind::Pause));
     pause(&mut world, &kiosks[0], session);
     assert_eq!(world.session(session).pending_order(), None);
     let face = world.site().screen(kiosks[0].kiosk, at(0)).face;
-    assert_eq!(
-        face,
-        Face::Paused {
-            session,
-            remaining_ms: 600_000
-        }
-    );
-    world
-        .command(&admin, HOST, Command::Resume { session })
-        .unwrap();
-    assert_eq!(
-        world.session(session).pending_order(),
-        Some(OrderKind::Resume)
-    );
-    let (kiosk, replaces) = (
-        kiosks[0].kiosk,
-        world.session(session).head_ids_on(kiosks[0].kiosk),
-    );
-    world.write(
-        kiosks[0].epoch,
-        SessionResumed {
-            session,
-            kiosk,
-            replaces,
-        },
-    );
+    assert_eq!(face, Face::Paused { session, remaining_ms: 600_000 });
+    world.command(&admin, HOST, Command::Resume { session }).unwrap();
+    assert_eq!(world.session(session).pending_order(), Some(OrderKind::Resume));
+    let (kiosk, replaces) = (kiosks[0].kiosk, world.session(session).head_ids_on(kiosks[0].kiosk));
+    world.write(kiosks[0].epoch, SessionResumed { session, kiosk, replaces });
     assert_eq!(world.state(session), open_on(&kiosks[0]));
     assert_eq!(world.session(session).pending_order(), None);
 }
@@ -499,9 +345,7 @@ fn a_pause_is_ordered_carried_out_and_taken_back() {
 fn a_close_for_good_outweighs_whatever_else_was_ordered() {
     let (mut world, [one, other], _, code) = opened();
     let session = code.session;
-    world
-        .command(&one, HOST, Command::Pause { session })
-        .unwrap();
+    world.command(&one, HOST, Command::Pause { session }).unwrap();
     world.close(&other, session, true);
     let order = world.session(session).pending_order();
     assert_eq!(order, Some(OrderKind::Close { keep_rest: true }));
@@ -524,16 +368,10 @@ fn a_session_that_its_patron_left_is_closed_by_staff_without_the_kiosk() {
     let (mut world, [admin, _], kiosks, code) = opened();
     world.end(&kiosks[0], code.session, Cause::Left);
     world.close(&admin, code.session, false);
-    let closed = State::Closed {
-        kiosk: kiosks[0].kiosk,
-        cause: Cause::Staff,
-    };
+    let closed = State::Closed { kiosk: kiosks[0].kiosk, cause: Cause::Staff };
     assert_eq!(world.state(code.session), closed);
     assert_eq!(world.open(&kiosks[1], &code), Err(Refusal::SessionClosed));
-    let more = Command::Extend {
-        session: code.session,
-        seconds: 60,
-    };
+    let more = Command::Extend { session: code.session, seconds: 60 };
     assert_eq!(world.command(&admin, HOST, more), Err(Refusal::NotNow));
 }
 
@@ -543,15 +381,9 @@ fn a_session_that_its_patron_left_is_closed_by_staff_without_the_kiosk() {
 fn what_needs_a_role_is_refused_without_it() {
     let (mut world, [admin, _], _, code) = opened();
     let session = code.session;
-    let host = Command::Extend {
-        session,
-        seconds: 60,
-    };
+    let host = Command::Extend { session, seconds: 60 };
     let settings = Settings::default();
-    assert_eq!(
-        world.command(&admin, OperatorRole::Viewer, host),
-        Err(Refusal::Role)
-    );
+    assert_eq!(world.command(&admin, OperatorRole::Viewer, host), Err(Refusal::Role));
     let change = Command::ChangeSettings { settings };
     assert_eq!(world.command(&admin, HOST, change), Err(Refusal::Role));
     let leave = Command::Leave { session };
@@ -563,27 +395,13 @@ fn a_kiosk_may_ask_for_nothing_of_an_operator() {
     let (world, _, kiosks, code) = opened();
     let session = code.session;
     for command in [
-        Command::Extend {
-            session,
-            seconds: 60,
-        },
+        Command::Extend { session, seconds: 60 },
         Command::Withdraw { session },
-        Command::Close {
-            session,
-            keep_rest: false,
-            note: None,
-        },
-        Command::ChangeSettings {
-            settings: Settings::default(),
-        },
-        Command::EraseRow {
-            row: domain::id::RowId([1; 16]),
-        },
+        Command::Close { session, keep_rest: false, note: None },
+        Command::ChangeSettings { settings: Settings::default() },
+        Command::EraseRow { row: domain::id::RowId([1; 16]) },
     ] {
-        let asked = Asked {
-            request: RequestId([1; 16]),
-            command,
-        };
+        let asked = Asked { request: RequestId([1; 16]), command };
         let refused = world.site().decide(&asked, kiosks[0].author(), at(0));
         assert_eq!(refused, Err(Refusal::Authority));
     }
@@ -592,25 +410,12 @@ fn a_kiosk_may_ask_for_nothing_of_an_operator() {
 #[test]
 fn a_patron_leaves_only_the_kiosk_where_the_session_stands() {
     let (world, _, kiosks, code) = opened();
-    let command = Command::Leave {
-        session: code.session,
-    };
-    let asked = Asked {
-        request: RequestId([1; 16]),
-        command,
-    };
+    let command = Command::Leave { session: code.session };
+    let asked = Asked { request: RequestId([1; 16]), command };
     let refused = world.site().decide(&asked, kiosks[1].author(), at(0));
     assert_eq!(refused, Err(Refusal::NotNow));
-    let left = world
-        .site()
-        .decide(&asked, kiosks[0].author(), at(0))
-        .unwrap();
-    assert_eq!(
-        left,
-        [world
-            .site()
-            .closed(kiosks[0].kiosk, code.session, Cause::Left)]
-    );
+    let left = world.site().decide(&asked, kiosks[0].author(), at(0)).unwrap();
+    assert_eq!(left, [world.site().closed(kiosks[0].kiosk, code.session, Cause::Left)]);
 }
 
 #[test]
@@ -620,16 +425,10 @@ fn a_message_is_unread_until_its_patron_reads_it() {
     let message = world.message(&admin, kiosk);
     assert_eq!(world.site().screen(kiosk, at(0)).messages, [message]);
     let command = Command::AcknowledgeMessage { message };
-    let asked = Asked {
-        request: RequestId([1; 16]),
-        command,
-    };
+    let asked = Asked { request: RequestId([1; 16]), command };
     let refused = world.site().decide(&asked, kiosks[1].author(), at(0));
     assert_eq!(refused, Err(Refusal::NotNow));
-    let read = world
-        .site()
-        .decide(&asked, kiosks[0].author(), at(0))
-        .unwrap();
+    let read = world.site().decide(&asked, kiosks[0].author(), at(0)).unwrap();
     world.write(kiosks[0].epoch, read[0].clone());
     assert_eq!(world.site().screen(kiosk, at(0)).messages, []);
 }
@@ -659,10 +458,7 @@ fn the_floor_lists_what_stands_on_no_kiosk_the_longest_valid_first() {
     let (mut world, [admin, _], kiosks) = World::with_kiosks(1);
     let mut issue = |minutes: i64| {
         let until_ms = NOW_MS + minutes * 60_000;
-        let terms = Terms {
-            until_ms,
-            ..World::terms(60)
-        };
+        let terms = Terms { until_ms, ..World::terms(60) };
         world.issue_on(&admin, terms).unwrap()
     };
     let [first, second, third] = [30, 90, 60].map(&mut issue);

@@ -1,10 +1,7 @@
 //! The rules, held to the laws of the ledger, of time and of identity.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
-#![allow(
-    clippy::wildcard_enum_match_arm,
-    reason = "tests pick what they are about"
-)]
+#![allow(clippy::wildcard_enum_match_arm, reason = "tests pick what they are about")]
 
 mod authority;
 mod bytes;

@@ -80,22 +80,12 @@ impl Mirror {
             if effects.iter().any(|e| e.refold) {
                 self.refolds += 1;
                 self.site.unfold();
-                next.extend(
-                    self.known
-                        .iter()
-                        .map(|(id, fact)| self.site.apply(*id, fact)),
-                );
+                next.extend(self.known.iter().map(|(id, fact)| self.site.apply(*id, fact)));
             } else {
                 for epoch in effects.iter().flat_map(|e| &e.reread) {
                     self.rereads += 1;
-                    let first = EntryId {
-                        epoch: *epoch,
-                        seq: 0,
-                    };
-                    let last = EntryId {
-                        epoch: *epoch,
-                        seq: u64::MAX,
-                    };
+                    let first = EntryId { epoch: *epoch, seq: 0 };
+                    let last = EntryId { epoch: *epoch, seq: u64::MAX };
                     let own = self.known.range(first..=last);
                     next.extend(own.map(|(id, fact)| self.site.apply(*id, fact)));
                 }
@@ -167,11 +157,7 @@ impl Sight {
             sessions.0.keys().chain(sessions.1.keys()).collect();
         let sessions = ids.into_iter().map(|id| {
             let told = |in_sight: &BTreeMap<SessionId, String>| format!("{:?}", in_sight.get(id));
-            (
-                format!("{id:?}"),
-                told(&self.sessions),
-                told(&other.sessions),
-            )
+            (format!("{id:?}"), told(&self.sessions), told(&other.sessions))
         });
         let rest = [
             ("standing", &self.standing, &other.standing),

@@ -63,10 +63,7 @@ impl Draw {
     }
 
     fn entry(&mut self) -> EntryId {
-        EntryId {
-            epoch: EpochId(self.id()),
-            seq: self.figure(u64::MAX),
-        }
+        EntryId { epoch: EpochId(self.id()), seq: self.figure(u64::MAX) }
     }
 
     fn entries(&mut self) -> Vec<EntryId> {
@@ -75,15 +72,8 @@ impl Draw {
     }
 
     fn by(&mut self) -> By {
-        let roles = [
-            OperatorRole::Viewer,
-            OperatorRole::Host,
-            OperatorRole::Admin,
-        ];
-        By {
-            operator: OperatorId(self.id()),
-            role: roles[self.chance.below(3)],
-        }
+        let roles = [OperatorRole::Viewer, OperatorRole::Host, OperatorRole::Admin];
+        By { operator: OperatorId(self.id()), role: roles[self.chance.below(3)] }
     }
 
     fn row(&mut self) -> Option<RowId> {
@@ -139,11 +129,8 @@ impl Draw {
     }
 
     fn settings(&mut self) -> Settings {
-        let policies = [
-            IsolationPolicy::AcceptKnown,
-            IsolationPolicy::Finish,
-            IsolationPolicy::Lock,
-        ];
+        let policies =
+            [IsolationPolicy::AcceptKnown, IsolationPolicy::Finish, IsolationPolicy::Lock];
         let warnings = u8::try_from(self.small(8)).unwrap();
         Settings {
             isolation: policies[self.chance.below(3)],
@@ -158,10 +145,7 @@ impl Draw {
 /// A fact of `kind`: drawn from `seed`, or the largest that the bounds allow.
 #[allow(clippy::too_many_lines, reason = "a line or two for each kind")]
 pub(crate) fn fact(kind: u16, seed: u64, most: bool) -> Fact {
-    let d = &mut Draw {
-        chance: Chance::new(seed * 64 + u64::from(kind)),
-        most,
-    };
+    let d = &mut Draw { chance: Chance::new(seed * 64 + u64::from(kind)), most };
     match kind {
         1 => SiteFounded {
             site: SiteId(d.id()),
@@ -175,11 +159,7 @@ pub(crate) fn fact(kind: u16, seed: u64, most: bool) -> Fact {
             signature: d.signature(),
         }
         .into(),
-        2 => AdminAdmitted {
-            node: NodeId(d.id()),
-            signature: d.signature(),
-        }
-        .into(),
+        2 => AdminAdmitted { node: NodeId(d.id()), signature: d.signature() }.into(),
         3 => AdminRevoked {
             node: NodeId(d.id()),
             part: d.part(),
@@ -201,11 +181,7 @@ pub(crate) fn fact(kind: u16, seed: u64, most: bool) -> Fact {
             by: d.by(),
         }
         .into(),
-        6 => TokenRevoked {
-            token: TokenId(d.id()),
-            by: d.by(),
-        }
-        .into(),
+        6 => TokenRevoked { token: TokenId(d.id()), by: d.by() }.into(),
         7 => NodeAdmitted {
             node: NodeId(d.id()),
             token: TokenId(d.id()),
@@ -220,19 +196,8 @@ pub(crate) fn fact(kind: u16, seed: u64, most: bool) -> Fact {
             kiosk: KioskId(d.id()),
         }
         .into(),
-        9 => NodePaired {
-            node: NodeId(d.id()),
-            kiosk: KioskId(d.id()),
-            by: d.by(),
-        }
-        .into(),
-        10 => NodeRevoked {
-            node: NodeId(d.id()),
-            part: d.part(),
-            cut: d.cut(),
-            by: d.by(),
-        }
-        .into(),
+        9 => NodePaired { node: NodeId(d.id()), kiosk: KioskId(d.id()), by: d.by() }.into(),
+        10 => NodeRevoked { node: NodeId(d.id()), part: d.part(), cut: d.cut(), by: d.by() }.into(),
         11 => KioskNamed {
             kiosk: KioskId(d.id()),
             name: d.name(),
@@ -257,12 +222,7 @@ pub(crate) fn fact(kind: u16, seed: u64, most: bool) -> Fact {
             by: d.by(),
         }
         .into(),
-        14 => SettingsChanged {
-            settings: d.settings(),
-            replaces: d.entries(),
-            by: d.by(),
-        }
-        .into(),
+        14 => SettingsChanged { settings: d.settings(), replaces: d.entries(), by: d.by() }.into(),
         15 => CodeIssued {
             session: SessionId(d.id()),
             key: CodeKey(d.id()),
@@ -291,11 +251,7 @@ pub(crate) fn fact(kind: u16, seed: u64, most: bool) -> Fact {
             by: d.by(),
         }
         .into(),
-        17 => Withdrawn {
-            session: SessionId(d.id()),
-            by: d.by(),
-        }
-        .into(),
+        17 => Withdrawn { session: SessionId(d.id()), by: d.by() }.into(),
         18 => SessionOpened {
             session: SessionId(d.id()),
             kiosk: KioskId(d.id()),
@@ -307,11 +263,7 @@ pub(crate) fn fact(kind: u16, seed: u64, most: bool) -> Fact {
         .into(),
         19 => SessionExtended {
             session: SessionId(d.id()),
-            seconds: if d.most {
-                i32::MIN
-            } else {
-                900 - i32::try_from(d.small(1800)).unwrap()
-            },
+            seconds: if d.most { i32::MIN } else { 900 - i32::try_from(d.small(1800)).unwrap() },
             request: RequestId(d.id()),
             by: d.by(),
         }
@@ -343,34 +295,11 @@ pub(crate) fn fact(kind: u16, seed: u64, most: bool) -> Fact {
             by: d.by(),
         }
         .into(),
-        24 => PauseAsked {
-            session: SessionId(d.id()),
-            sees: d.entries(),
-            by: d.by(),
-        }
-        .into(),
-        25 => ResumeAsked {
-            session: SessionId(d.id()),
-            sees: d.entries(),
-            by: d.by(),
-        }
-        .into(),
-        26 => MessageSent {
-            message: RowId(d.id()),
-            kiosk: KioskId(d.id()),
-            by: d.by(),
-        }
-        .into(),
-        27 => MessageAcknowledged {
-            message: RowId(d.id()),
-            kiosk: KioskId(d.id()),
-        }
-        .into(),
-        28 => RowErased {
-            row: RowId(d.id()),
-            by: d.by(),
-        }
-        .into(),
+        24 => PauseAsked { session: SessionId(d.id()), sees: d.entries(), by: d.by() }.into(),
+        25 => ResumeAsked { session: SessionId(d.id()), sees: d.entries(), by: d.by() }.into(),
+        26 => MessageSent { message: RowId(d.id()), kiosk: KioskId(d.id()), by: d.by() }.into(),
+        27 => MessageAcknowledged { message: RowId(d.id()), kiosk: KioskId(d.id()) }.into(),
+        28 => RowErased { row: RowId(d.id()), by: d.by() }.into(),
         _ => panic!("no such kind: {kind}"),
     }
 }

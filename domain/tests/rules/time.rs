@@ -23,12 +23,7 @@ fn granted_ms(world: &World, code: &Code) -> u64 {
 
 fn extended(session: SessionId, seconds: i32, request: u8) -> SessionExtended {
     let request = RequestId([request; 16]);
-    SessionExtended {
-        session,
-        seconds,
-        request,
-        by: by(HOST),
-    }
+    SessionExtended { session, seconds, request, by: by(HOST) }
 }
 
 // ── Granted ─────────────────────────────────────────────────────────────────
@@ -46,17 +41,8 @@ fn two_operators_who_extend_together_both_count() {
 fn one_request_counts_once_whoever_repeats_it() {
     let (mut world, [one, other], _, code) = opened();
     let request = RequestId([5; 16]);
-    let command = Command::Extend {
-        session: code.session,
-        seconds: 900,
-    };
-    assert_eq!(
-        world
-            .request(&one, HOST, request, command.clone())
-            .unwrap()
-            .len(),
-        1
-    );
+    let command = Command::Extend { session: code.session, seconds: 900 };
+    assert_eq!(world.request(&one, HOST, request, command.clone()).unwrap().len(), 1);
     assert_eq!(world.request(&other, HOST, request, command), Ok(vec![]));
     world.write(other.epoch, extended(code.session, 900, 5));
     assert_eq!(granted_ms(&world, &code), (600 + 900) * 1000);
@@ -65,10 +51,7 @@ fn one_request_counts_once_whoever_repeats_it() {
 #[test]
 fn of_two_contents_under_one_request_one_counts_alike_everywhere() {
     let (mut world, [one, other], _, code) = opened();
-    let reuse = Command::Extend {
-        session: code.session,
-        seconds: 300,
-    };
+    let reuse = Command::Extend { session: code.session, seconds: 300 };
     world.write(one.epoch, extended(code.session, 900, 5));
     let refused = world.request(&other, HOST, RequestId([5; 16]), reuse);
     assert_eq!(refused, Err(Refusal::RequestReused));
@@ -86,10 +69,7 @@ fn of_two_contents_under_one_request_one_counts_alike_everywhere() {
 fn one_request_extends_one_session() {
     let (mut world, [one, other], _, code) = opened();
     let second = world.issue(&one, 600);
-    let command = |session| Command::Extend {
-        session,
-        seconds: 900,
-    };
+    let command = |session| Command::Extend { session, seconds: 900 };
     world.write(one.epoch, extended(code.session, 900, 5));
     let refused = world.request(&other, HOST, RequestId([5; 16]), command(second.session));
     assert_eq!(refused, Err(Refusal::RequestReused));
@@ -117,10 +97,7 @@ fn a_grant_beyond_the_bounds_is_no_issue() {
     let (mut world, [admin, _], _) = World::with_kiosks(0);
     let session = SessionId([4; 16]);
     let terms = World::terms(MOST_SECONDS + 1);
-    assert_eq!(
-        world.issue_on(&admin, terms.clone()).err(),
-        Some(Refusal::OutOfBounds)
-    );
+    assert_eq!(world.issue_on(&admin, terms.clone()).err(), Some(Refusal::OutOfBounds));
     let issued = CodeIssued {
         session,
         key: domain::id::CodeKey(admin.key.verifying_key().to_bytes()),
@@ -144,11 +121,7 @@ fn taking_more_than_was_granted_leaves_nothing_and_is_exact() {
     assert_eq!(granted_ms(&world, &code), 0);
     assert_eq!(world.left_ms(code.session), 0);
     world.extend(&admin, code.session, 360);
-    assert_eq!(
-        granted_ms(&world, &code),
-        60_000,
-        "the sum is clamped only when it is read"
-    );
+    assert_eq!(granted_ms(&world, &code), 60_000, "the sum is clamped only when it is read");
 }
 
 // ── Used ────────────────────────────────────────────────────────────────────
@@ -209,11 +182,7 @@ fn a_process_that_goes_on_where_another_left_off_is_not_charged() {
     world.read(next);
     // Four ends are still missing: of three epochs that stopped, and of the one that runs.
     assert_eq!(measured(&world, &code), 41_000 + 5_000);
-    next = Reading {
-        n: 2,
-        ahead_ms: 0,
-        ..next
-    };
+    next = Reading { n: 2, ahead_ms: 0, ..next };
     world.read(next);
     assert_eq!(measured(&world, &code), 41_000);
 }
@@ -297,10 +266,7 @@ fn use_beyond_what_was_granted_is_listed_and_shown_as_no_more_than_granted() {
     let (mut world, _, kiosks, code) = opened();
     world.read(ended(code.session, kiosks[0].epoch, 1, 700_000));
     let shown = world.site().session_on_floor(code.session, at(0)).unwrap();
-    assert_eq!(
-        (shown.used_ms, shown.excess_ms, shown.remaining_ms),
-        (600_000, 100_000, 0)
-    );
+    assert_eq!((shown.used_ms, shown.excess_ms, shown.remaining_ms), (600_000, 100_000, 0));
 }
 
 #[test]
@@ -332,11 +298,7 @@ fn time_runs_from_the_last_reading_on_the_boot_clock_alone() {
     let (mut world, _, kiosks, code) = opened();
     world.read(running(code.session, kiosks[0].epoch, 1, 60_000));
     for wall_ms in [0, 1, i64::MIN, i64::MAX] {
-        let now = domain::moment::Moment {
-            boot_ms: 3_000,
-            wall_ms,
-            trusted: false,
-        };
+        let now = domain::moment::Moment { boot_ms: 3_000, wall_ms, trusted: false };
         let left = world.site().remaining_ms(world.session(code.session), now);
         assert_eq!(left, (537_000, true));
     }
@@ -345,34 +307,15 @@ fn time_runs_from_the_last_reading_on_the_boot_clock_alone() {
 #[test]
 fn a_session_that_never_started_or_pauses_does_not_run_down() {
     let (mut world, [admin, _], kiosks, code) = opened();
-    let left = |world: &World| {
-        world
-            .site()
-            .remaining_ms(world.session(code.session), at(9_000))
-    };
+    let left = |world: &World| world.site().remaining_ms(world.session(code.session), at(9_000));
     assert_eq!(left(&world), (600_000, false), "no reading yet");
     world.read(running(code.session, kiosks[0].epoch, 1, 0));
     assert_eq!(left(&world), (591_000, true));
-    world
-        .command(
-            &admin,
-            HOST,
-            Command::Pause {
-                session: code.session,
-            },
-        )
-        .unwrap();
+    world.command(&admin, HOST, Command::Pause { session: code.session }).unwrap();
     let replaces = world.session(code.session).head_ids_on(kiosks[0].kiosk);
     let (session, kiosk) = (code.session, kiosks[0].kiosk);
     world.read(ended(session, kiosks[0].epoch, 2, 9_000));
-    world.write(
-        kiosks[0].epoch,
-        domain::fact::SessionPaused {
-            session,
-            kiosk,
-            replaces,
-        },
-    );
+    world.write(kiosks[0].epoch, domain::fact::SessionPaused { session, kiosk, replaces });
     assert_eq!(left(&world), (591_000, false));
 }
 
@@ -388,16 +331,10 @@ fn an_expired_session_opens_again_after_an_extension_and_one_closed_by_staff_doe
 
     world.close(&admin, code.session, false);
     world.end(&kiosks[1], code.session, Cause::Staff);
-    let closed = State::Closed {
-        kiosk: kiosks[1].kiosk,
-        cause: Cause::Staff,
-    };
+    let closed = State::Closed { kiosk: kiosks[1].kiosk, cause: Cause::Staff };
     assert_eq!(world.state(code.session), closed);
     assert_eq!(world.open(&kiosks[0], &code), Err(Refusal::SessionClosed));
-    let more = Command::Extend {
-        session: code.session,
-        seconds: 60,
-    };
+    let more = Command::Extend { session: code.session, seconds: 60 };
     assert_eq!(world.command(&admin, HOST, more), Err(Refusal::NotNow));
 }
 
@@ -408,34 +345,19 @@ fn a_decision_at_the_ends_of_time_is_a_refusal_and_no_overflow() {
     let token = domain::id::TokenId([1; 32]);
     let asked = |expires_ms| domain::command::Asked {
         request: RequestId([1; 16]),
-        command: Command::IssueToken {
-            token,
-            scope,
-            expires_ms,
-        },
+        command: Command::IssueToken { token, scope, expires_ms },
     };
     let by = domain::decide::Author::Operator(by(ADMIN));
     for wall_ms in [i64::MIN, i64::MIN / 2, i64::MAX] {
-        let now = domain::moment::Moment {
-            boot_ms: 0,
-            wall_ms,
-            trusted: true,
-        };
+        let now = domain::moment::Moment { boot_ms: 0, wall_ms, trusted: true };
         for expires_ms in [i64::MIN, 0, i64::MAX] {
             let refused = world.site().decide(&asked(expires_ms), by, now);
             assert_eq!(refused, Err(Refusal::OutOfBounds), "{wall_ms} {expires_ms}");
         }
     }
     for (from_ms, until_ms) in [(i64::MIN, i64::MAX), (i64::MAX, i64::MIN), (0, 0)] {
-        let terms = domain::command::Terms {
-            from_ms,
-            until_ms,
-            ..World::terms(60)
-        };
-        assert_eq!(
-            world.issue_on(&admin, terms).err(),
-            Some(Refusal::OutOfBounds)
-        );
+        let terms = domain::command::Terms { from_ms, until_ms, ..World::terms(60) };
+        assert_eq!(world.issue_on(&admin, terms).err(), Some(Refusal::OutOfBounds));
     }
 }
 
@@ -446,12 +368,7 @@ fn a_thousand_readings_backwards_are_worth_the_last() {
     let mut mirror = world.view.clone();
     for n in (1..=1_000).rev() {
         let used_ms = u64::from(n) * 100;
-        mirror.take(&Arrival::Reading(running(
-            code.session,
-            kiosks[0].epoch,
-            n,
-            used_ms,
-        )));
+        mirror.take(&Arrival::Reading(running(code.session, kiosks[0].epoch, n, used_ms)));
     }
     let session = mirror.site.session(&code.session).unwrap();
     assert_eq!(mirror.site.remaining_ms(session, at(0)).0, 500_000);

@@ -27,18 +27,11 @@ pub(crate) const HOUR_MS: i64 = 3_600_000;
 
 /// The moment `boot_ms` after everything began, on a trusted clock.
 pub(crate) fn at(boot_ms: u64) -> Moment {
-    Moment {
-        boot_ms,
-        wall_ms: NOW_MS + i64::try_from(boot_ms).unwrap(),
-        trusted: true,
-    }
+    Moment { boot_ms, wall_ms: NOW_MS + i64::try_from(boot_ms).unwrap(), trusted: true }
 }
 
 pub(crate) fn by(role: OperatorRole) -> By {
-    By {
-        operator: OperatorId(bytes_of("operator", 1)[..16].try_into().unwrap()),
-        role,
-    }
+    By { operator: OperatorId(bytes_of("operator", 1)[..16].try_into().unwrap()), role }
 }
 
 pub(crate) const HOST: OperatorRole = OperatorRole::Host;
@@ -60,10 +53,7 @@ pub(crate) struct Machine {
 
 impl Machine {
     pub(crate) fn author(&self) -> Author {
-        Author::Kiosk {
-            kiosk: self.kiosk,
-            node: self.node,
-        }
+        Author::Kiosk { kiosk: self.kiosk, node: self.node }
     }
 }
 
@@ -121,11 +111,8 @@ impl World {
         world.admit_admin(&first, first.node);
         let second = world.admin_machine();
         world.admit_admin(&first, second.node);
-        let room = Command::NameRoom {
-            room: world.room,
-            name: "Salle multimédia".into(),
-            order: 1,
-        };
+        let room =
+            Command::NameRoom { room: world.room, name: "Salle multimédia".into(), order: 1 };
         world.command(&first, ADMIN, room).unwrap();
         let kiosks = (0..count).map(|_| world.paired_kiosk(&first)).collect();
         (world, [first, second], kiosks)
@@ -229,26 +216,10 @@ impl World {
 
     pub(crate) fn found(&mut self, by: &Machine) {
         let name = String::from("Médiathèque des Avirons");
-        let derivation = Derivation {
-            version: 1,
-            salt: [3; 16],
-            memory_kib: 19_456,
-            passes: 2,
-        };
-        let signature = sign(
-            &self.site_key,
-            &founding_bytes(&self.id, &name, &derivation),
-        );
+        let derivation = Derivation { version: 1, salt: [3; 16], memory_kib: 19_456, passes: 2 };
+        let signature = sign(&self.site_key, &founding_bytes(&self.id, &name, &derivation));
         let site = self.id;
-        self.write(
-            by.epoch,
-            SiteFounded {
-                site,
-                name,
-                derivation,
-                signature,
-            },
-        );
+        self.write(by.epoch, SiteFounded { site, name, derivation, signature });
     }
 
     pub(crate) fn admission_of_admin(&self, node: NodeId) -> AdminAdmitted {
@@ -264,32 +235,21 @@ impl World {
         let kiosk = KioskId(self.draw16());
         let machine = self.kiosk_machine(kiosk);
         let node = machine.node;
-        self.command(by, ADMIN, Command::PairNode { node, kiosk })
-            .unwrap();
+        self.command(by, ADMIN, Command::PairNode { node, kiosk }).unwrap();
         self.name_kiosk(by, kiosk, self.room);
         machine
     }
 
     pub(crate) fn name_kiosk(&mut self, by: &Machine, kiosk: KioskId, room: RoomId) {
         let name = format!("Poste {}", kiosk.0[0]);
-        self.command(by, ADMIN, Command::NameKiosk { kiosk, name, room })
-            .unwrap();
+        self.command(by, ADMIN, Command::NameKiosk { kiosk, name, room }).unwrap();
     }
 
     pub(crate) fn token(&mut self, by: &Machine, scope: Scope) -> Token {
         let key = self.draw_key();
         let id = TokenId(key.verifying_key().to_bytes());
         let expires_ms = NOW_MS + HOUR_MS;
-        self.command(
-            by,
-            ADMIN,
-            Command::IssueToken {
-                token: id,
-                scope,
-                expires_ms,
-            },
-        )
-        .unwrap();
+        self.command(by, ADMIN, Command::IssueToken { token: id, scope, expires_ms }).unwrap();
         Token { key, id }
     }
 
@@ -297,13 +257,7 @@ impl World {
     pub(crate) fn admission(&self, node: NodeId, kiosk: KioskId, token: &Token) -> NodeAdmitted {
         let machine = [9; 32];
         let bytes = node_admission_bytes(&self.id, &node, &kiosk, &machine);
-        NodeAdmitted {
-            node,
-            token: token.id,
-            kiosk,
-            machine,
-            signature: sign(&token.key, &bytes),
-        }
+        NodeAdmitted { node, token: token.id, kiosk, machine, signature: sign(&token.key, &bytes) }
     }
 
     // ── Commands ────────────────────────────────────────────────────────────
@@ -327,13 +281,8 @@ impl World {
         command: Command,
     ) -> Result<Vec<EntryId>, Refusal> {
         let asked = Asked { request, command };
-        let facts = self
-            .site()
-            .decide(&asked, Author::Operator(by(role)), at(0))?;
-        Ok(facts
-            .into_iter()
-            .map(|fact| self.write(machine.epoch, fact))
-            .collect())
+        let facts = self.site().decide(&asked, Author::Operator(by(role)), at(0))?;
+        Ok(facts.into_iter().map(|fact| self.write(machine.epoch, fact)).collect())
     }
 
     pub(crate) fn terms(seconds: u32) -> Terms {
@@ -351,47 +300,28 @@ impl World {
     }
 
     pub(crate) fn issue_on(&mut self, by: &Machine, terms: Terms) -> Result<Code, Refusal> {
-        let code = Code {
-            session: SessionId(self.draw16()),
-            key: self.draw_key(),
-        };
-        let command = Command::IssueCode {
-            session: code.session,
-            key: code.public(),
-            terms,
-            label: None,
-        };
+        let code = Code { session: SessionId(self.draw16()), key: self.draw_key() };
+        let command =
+            Command::IssueCode { session: code.session, key: code.public(), terms, label: None };
         self.command(by, HOST, command).map(|_| code)
     }
 
     pub(crate) fn extend(&mut self, by: &Machine, session: SessionId, seconds: i32) -> EntryId {
-        self.command(by, HOST, Command::Extend { session, seconds })
-            .unwrap()[0]
+        self.command(by, HOST, Command::Extend { session, seconds }).unwrap()[0]
     }
 
     pub(crate) fn close(&mut self, by: &Machine, session: SessionId, keep_rest: bool) {
         let note = None;
-        self.command(
-            by,
-            HOST,
-            Command::Close {
-                session,
-                keep_rest,
-                note,
-            },
-        )
-        .unwrap();
+        self.command(by, HOST, Command::Close { session, keep_rest, note }).unwrap();
     }
 
     pub(crate) fn withdraw(&mut self, by: &Machine, session: SessionId) {
-        self.command(by, HOST, Command::Withdraw { session })
-            .unwrap();
+        self.command(by, HOST, Command::Withdraw { session }).unwrap();
     }
 
     pub(crate) fn message(&mut self, by: &Machine, kiosk: KioskId) -> RowId {
         let message = RowId(self.draw16());
-        self.command(by, HOST, Command::SendMessage { message, kiosk })
-            .unwrap();
+        self.command(by, HOST, Command::SendMessage { message, kiosk }).unwrap();
         message
     }
 
@@ -408,14 +338,7 @@ impl World {
         let (session, kiosk, node) = (code.session, at_kiosk.kiosk, at_kiosk.node);
         let bytes = opening_bytes(&self.id, &session, &kiosk, &node, opening);
         let proof = sign(&code.key, &bytes);
-        SessionOpened {
-            session,
-            kiosk,
-            node,
-            opening,
-            replaces,
-            proof,
-        }
+        SessionOpened { session, kiosk, node, opening, replaces, proof }
     }
 
     pub(crate) fn open(&mut self, on: &Machine, code: &Code) -> Result<EntryId, Refusal> {
@@ -432,12 +355,7 @@ impl World {
     ) -> Result<EntryId, Refusal> {
         let opening = seen.session(&code.session).map_or(1, Session::next_opening);
         let proof = self.opening(on, code, opening, Vec::new()).proof;
-        let command = Command::Open {
-            session: code.session,
-            opening,
-            proof,
-            alone: false,
-        };
+        let command = Command::Open { session: code.session, opening, proof, alone: false };
         let request = RequestId([0; 16]);
         let facts = seen.decide(&Asked { request, command }, on.author(), at(0))?;
         Ok(self.write(on.epoch, facts.into_iter().next().unwrap()))
@@ -463,11 +381,7 @@ impl World {
     pub(crate) fn cut_here(&self, node: NodeId) -> Vec<Cut> {
         let epochs = self.site().chain().epochs_of(node);
         epochs
-            .map(|epoch| Cut {
-                epoch: *epoch,
-                height: self.height(*epoch),
-                head: [0; 32],
-            })
+            .map(|epoch| Cut { epoch: *epoch, height: self.height(*epoch), head: [0; 32] })
             .collect()
     }
 
@@ -477,12 +391,7 @@ impl World {
         let signed = pieces.into_iter().map(|(part, cut)| {
             let bytes = admin_revocation_bytes(&self.id, &node, &part, &cut).unwrap();
             let signature = sign(&self.site_key, &bytes);
-            AdminRevoked {
-                node,
-                part,
-                cut,
-                signature,
-            }
+            AdminRevoked { node, part, cut, signature }
         });
         signed.collect()
     }
@@ -499,15 +408,7 @@ pub(crate) fn in_parts<T: Clone + serde::Serialize>(
     let piece = |index: u16| {
         let from = usize::from(index) * size;
         let to = whole.len().min(from + size);
-        (
-            Part {
-                intent,
-                index,
-                count,
-                root,
-            },
-            whole[from..to].to_vec(),
-        )
+        (Part { intent, index, count, root }, whole[from..to].to_vec())
     };
     (0..count).map(piece).collect()
 }
@@ -527,8 +428,5 @@ pub(crate) fn running(session: SessionId, epoch: EpochId, n: u32, used_ms: u64) 
 
 /// A reading that records an end.
 pub(crate) fn ended(session: SessionId, epoch: EpochId, n: u32, used_ms: u64) -> Reading {
-    Reading {
-        ahead_ms: 0,
-        ..running(session, epoch, n, used_ms)
-    }
+    Reading { ahead_ms: 0, ..running(session, epoch, n, used_ms) }
 }

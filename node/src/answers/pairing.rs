@@ -45,9 +45,7 @@ impl Answers {
         let one = self.which(which)?;
         let place = place(&self.floor().await?, &one, kiosk, room)?;
         let request = RequestId(random_bytes()?);
-        self.desk
-            .confirm_pairing(by, request, one.node, one.digits, Some(place.kiosk))
-            .await?;
+        self.desk.confirm_pairing(by, request, one.node, one.digits, Some(place.kiosk)).await?;
         match place.naming {
             Some((name, room)) => {
                 let kiosk = place.kiosk;
@@ -73,9 +71,7 @@ impl Answers {
         match (found.next(), found.next()) {
             (Some(one), None) => Ok(one),
             // Two machines with the same digits: one of them is not what it seems.
-            _ => Err(Say::NobodyWaits {
-                which: named.chars().take(64).collect(),
-            }),
+            _ => Err(Say::NobodyWaits { which: named.chars().take(64).collect() }),
         }
     }
 }
@@ -101,10 +97,7 @@ fn place(
         });
     };
     if let Some(kiosk) = kiosk(floor, named) {
-        return Ok(Place {
-            kiosk,
-            naming: None,
-        });
+        return Ok(Place { kiosk, naming: None });
     }
     let room = in_room.ok_or(Refusal::UnknownKiosk)?;
     let kiosk = match is_known {
@@ -112,8 +105,5 @@ fn place(
         true => KioskId(random_bytes()?),
         false => own,
     };
-    Ok(Place {
-        kiosk,
-        naming: Some((named.to_owned(), room)),
-    })
+    Ok(Place { kiosk, naming: Some((named.to_owned(), room)) })
 }

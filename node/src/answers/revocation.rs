@@ -25,9 +25,8 @@ impl Answers {
             // What this node wrote after its own cut would reach nobody.
             return Err(Say::RevokesItself.into());
         }
-        let member = self
-            .desk
-            .look(move |replica, _| replica.site().standing().members.get(&node).cloned());
+        let member =
+            self.desk.look(move |replica, _| replica.site().standing().members.get(&node).cloned());
         let member = member.await?.ok_or(Refusal::UnknownNode)?;
         if member.kind != NodeKind::Admin {
             return Err(Say::NotAnAdminNode.into());
@@ -56,11 +55,7 @@ impl Answers {
             // longest stay in effect: being able to revoke comes first.
             let mut cut: Vec<Cut> = of_node
                 .filter(|reach| reach.height > 1)
-                .map(|reach| Cut {
-                    epoch: reach.epoch,
-                    height: reach.height,
-                    head: reach.head,
-                })
+                .map(|reach| Cut { epoch: reach.epoch, height: reach.height, head: reach.head })
                 .collect();
             cut.sort_by_key(|cut| (std::cmp::Reverse(cut.height), cut.epoch));
             cut.truncate(CUTS_IN_PART * usize::from(MOST_PARTS));

@@ -26,11 +26,7 @@ pub(crate) fn admit_admin(config: &Config, args: &AdminArgs) -> anyhow::Result<S
         right: Right::Admitted(admission(&key, args.node).signature),
         addresses,
     };
-    Ok(Say::AdminAdmitted {
-        node: args.node.to_string(),
-        line: invitation.write(),
-    }
-    .to_string())
+    Ok(Say::AdminAdmitted { node: args.node.to_string(), line: invitation.write() }.to_string())
 }
 
 /// The link address of this node as others can dial it.
@@ -77,16 +73,10 @@ mod tests {
         let passphrase = "sept mots que personne ne devine";
         let file = folder.path().join("key");
         std::fs::write(&file, seal::seal(&key, passphrase).unwrap()).unwrap();
-        let config = Config {
-            data_dir: folder.path().join("data"),
-            kind: Kind::Admin,
-            ..Config::default()
-        };
+        let config =
+            Config { data_dir: folder.path().join("data"), kind: Kind::Admin, ..Config::default() };
         std::fs::create_dir(&config.data_dir).unwrap();
-        Membership::found(&key, "Site", NodeId([1; 32]))
-            .unwrap()
-            .create(&config.data_dir)
-            .unwrap();
+        Membership::found(&key, "Site", NodeId([1; 32])).unwrap().create(&config.data_dir).unwrap();
         let secret = folder.path().join("secret");
         let node = NodeId([9; 32]);
         let words = words::write(key.seed()).unwrap().join(" ");
@@ -110,15 +100,9 @@ mod tests {
     #[test]
     fn key_of_another_site_admits_nobody_here() {
         let folder = tempfile::tempdir().unwrap();
-        let config = Config {
-            data_dir: folder.path().to_owned(),
-            ..Config::default()
-        };
+        let config = Config { data_dir: folder.path().to_owned(), ..Config::default() };
         let here = SiteKey::of(Seed::from_bytes([5; 32]));
-        Membership::found(&here, "Site", NodeId([1; 32]))
-            .unwrap()
-            .create(folder.path())
-            .unwrap();
+        Membership::found(&here, "Site", NodeId([1; 32])).unwrap().create(folder.path()).unwrap();
         let other = Seed::from_bytes([6; 32]);
         let secret = folder.path().join("words");
         std::fs::write(&secret, words::write(&other).unwrap().join(" ")).unwrap();

@@ -9,24 +9,13 @@ use super::ask_admin;
 
 /// Issues codes; prints one to a line and nothing else, for whoever pipes them.
 pub(crate) fn code(config: &Config, verb: CodeVerb) -> anyhow::Result<String> {
-    let CodeVerb::Issue {
-        minutes,
-        hours,
-        count,
-        room,
-        kiosk,
-    } = verb;
+    let CodeVerb::Issue { minutes, hours, count, room, kiosk } = verb;
     let place = match (room, kiosk) {
         (_, Some(kiosk)) => PlaceNamed::Kiosk(kiosk),
         (Some(room), None) => PlaceNamed::Room(room),
         (None, None) => PlaceNamed::Anywhere,
     };
-    let request = Request::CodeIssue {
-        minutes,
-        hours,
-        count,
-        place,
-    };
+    let request = Request::CodeIssue { minutes, hours, count, place };
     let Answer::Codes(codes) = ask_admin(config, &request)? else {
         return Err(Say::AnswerOdd.into());
     };

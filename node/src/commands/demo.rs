@@ -30,10 +30,8 @@ pub(crate) fn demo(args: &DemoArgs) -> anyhow::Result<String> {
     let folder = std::path::absolute(&args.dir)?;
     let _alone = take_over(&folder, args.fresh)?;
     let plan = Plan::new(&folder, args.ports);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     runtime.block_on(run(&plan))?;
     Ok(String::new())
 }
@@ -49,14 +47,10 @@ fn take_over(folder: &Path, fresh: bool) -> Result<File, Say> {
     let mark = folder.join(MARK);
     let empty = fs::read_dir(folder).map_err(trouble)?.next().is_none();
     if !empty && !mark.exists() {
-        return Err(Say::NotADemo {
-            folder: folder.display().to_string(),
-        });
+        return Err(Say::NotADemo { folder: folder.display().to_string() });
     }
     let lock = File::create(&mark).map_err(trouble)?;
-    lock.try_lock().map_err(|_| Say::AlreadyRunning {
-        folder: folder.display().to_string(),
-    })?;
+    lock.try_lock().map_err(|_| Say::AlreadyRunning { folder: folder.display().to_string() })?;
     if fresh {
         for entry in fs::read_dir(folder).map_err(trouble)? {
             let path = entry.map_err(trouble)?.path();
@@ -140,12 +134,8 @@ async fn start(plan: &Plan, crew: &mut Crew) -> anyhow::Result<Option<Vec<String
     for kiosk in plan.members.iter().filter(|m| m.role == Role::Kiosk) {
         crew.wait_until_joined(kiosk).await?;
     }
-    let request = Request::CodeIssue {
-        minutes: 45,
-        hours: 12,
-        count: 3,
-        place: PlaceNamed::Anywhere,
-    };
+    let request =
+        Request::CodeIssue { minutes: 45, hours: 12, count: 3, place: PlaceNamed::Anywhere };
     let Answer::Codes(codes) = crew::ask(first, &request).await? else {
         return Err(Say::AnswerOdd.into());
     };
@@ -167,10 +157,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("thesis.odt"), b"years of work").unwrap();
         for fresh in [false, true] {
-            assert!(matches!(
-                take_over(folder.path(), fresh),
-                Err(Say::NotADemo { .. })
-            ));
+            assert!(matches!(take_over(folder.path(), fresh), Err(Say::NotADemo { .. })));
         }
         assert!(folder.path().join("thesis.odt").exists());
     }
@@ -194,10 +181,7 @@ mod tests {
     fn one_demonstration_runs_in_a_folder() {
         let folder = tempfile::tempdir().unwrap();
         let running = take_over(folder.path(), false).unwrap();
-        assert!(matches!(
-            take_over(folder.path(), true),
-            Err(Say::AlreadyRunning { .. })
-        ));
+        assert!(matches!(take_over(folder.path(), true), Err(Say::AlreadyRunning { .. })));
         drop(running);
         take_over(folder.path(), true).unwrap();
     }

@@ -24,24 +24,16 @@ pub(crate) fn init(config: &Config, args: &InitArgs) -> anyhow::Result<String> {
     }
     key_file::private_folder(&config.data_dir)?;
     if Membership::read(&config.data_dir)?.is_some() {
-        return Err(Say::HasSite {
-            folder: config.data_dir.display().to_string(),
-        }
-        .into());
+        return Err(Say::HasSite { folder: config.data_dir.display().to_string() }.into());
     }
     if args.site_key.exists() {
-        return Err(Say::AlreadyThere {
-            file: args.site_key.display().to_string(),
-        }
-        .into());
+        return Err(Say::AlreadyThere { file: args.site_key.display().to_string() }.into());
     }
     let key = SiteKey::of(Seed::fresh()?);
     let node = NodeId(node_seed(&config.data_dir)?.public());
     let membership = Membership::found(&key, &args.name, node)?;
 
-    let ask_password = Say::AskPassword {
-        login: args.login.clone(),
-    };
+    let ask_password = Say::AskPassword { login: args.login.clone() };
     let password = prompt::new_secret(args.password_file.as_deref(), &ask_password)?;
     let name = args.operator_name.as_deref().unwrap_or(&args.login);
     let account = first_account(&args.login, name, &password)?;
@@ -62,10 +54,7 @@ pub(crate) fn init(config: &Config, args: &InitArgs) -> anyhow::Result<String> {
 }
 
 fn shown(path: &PathBuf) -> String {
-    std::path::absolute(path)
-        .unwrap_or_else(|_| path.clone())
-        .display()
-        .to_string()
+    std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string()
 }
 
 /// The words with their numbers, four to a line.
@@ -76,10 +65,7 @@ fn in_columns(words: &[&str]) -> String {
         for (column, word) in four.iter().enumerate() {
             let number = row * 4 + column + 1;
             // Accents are combining characters here: pad by what is seen.
-            let seen = word
-                .chars()
-                .filter(|c| !('\u{300}'..='\u{36f}').contains(c))
-                .count();
+            let seen = word.chars().filter(|c| !('\u{300}'..='\u{36f}').contains(c)).count();
             let padding = " ".repeat(14_usize.saturating_sub(seen));
             line.push_str(&format!("{number:2}. {word}{padding}"));
         }
@@ -116,11 +102,7 @@ mod tests {
     }
 
     fn config(folder: &Path) -> Config {
-        Config {
-            data_dir: folder.join("data"),
-            kind: Kind::Admin,
-            ..Config::default()
-        }
+        Config { data_dir: folder.join("data"), kind: Kind::Admin, ..Config::default() }
     }
 
     #[test]
@@ -153,10 +135,7 @@ mod tests {
         let good = args(folder.path());
         std::fs::write(folder.path().join("password"), "motdepasse").unwrap();
         let error = init(&config, &good).unwrap_err();
-        assert!(matches!(
-            error.downcast_ref(),
-            Some(Say::PasswordWeak { .. })
-        ));
+        assert!(matches!(error.downcast_ref(), Some(Say::PasswordWeak { .. })));
         args(folder.path());
         std::fs::write(folder.path().join("passphrase"), "court").unwrap();
         assert!(init(&config, &good).is_err());
@@ -169,10 +148,7 @@ mod tests {
     #[test]
     fn kiosk_founds_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let config = Config {
-            kind: Kind::Kiosk,
-            ..config(folder.path())
-        };
+        let config = Config { kind: Kind::Kiosk, ..config(folder.path()) };
         let error = init(&config, &args(folder.path())).unwrap_err();
         assert!(matches!(error.downcast_ref(), Some(Say::NotAnAdmin)));
     }

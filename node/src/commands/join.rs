@@ -22,10 +22,7 @@ const LINE_MAX: u64 = 4096;
 pub(crate) fn join(config: &Config, args: &JoinArgs) -> anyhow::Result<String> {
     key_file::private_folder(&config.data_dir)?;
     if Membership::read(&config.data_dir)?.is_some() {
-        return Err(Say::HasSite {
-            folder: config.data_dir.display().to_string(),
-        }
-        .into());
+        return Err(Say::HasSite { folder: config.data_dir.display().to_string() }.into());
     }
     if let Some(address) = args.pair {
         return pair(config, address);
@@ -38,19 +35,13 @@ pub(crate) fn join(config: &Config, args: &JoinArgs) -> anyhow::Result<String> {
             reason: error.to_string(),
         })?,
         (None, None) if config.kind == Kind::Admin => {
-            return Ok(Say::AwaitsAdmission {
-                node: node.to_string(),
-            }
-            .to_string());
+            return Ok(Say::AwaitsAdmission { node: node.to_string() }.to_string());
         }
         (None, None) => ask_line()?,
     };
     let membership = accept(config, &Invitation::read(&line)?, node)?;
     membership.create(&config.data_dir)?;
-    Ok(Say::Joined {
-        site: membership.site.to_string(),
-    }
-    .to_string())
+    Ok(Say::Joined { site: membership.site.to_string() }.to_string())
 }
 
 /// The membership that `invitation` gives the node that `config` describes.
@@ -70,9 +61,7 @@ pub(crate) fn accept(
             Kind::Admin => "admin",
             Kind::Kiosk => "kiosk",
         };
-        return Err(Say::InvitationKind {
-            kind: kind.to_owned(),
-        });
+        return Err(Say::InvitationKind { kind: kind.to_owned() });
     }
     Ok(membership)
 }
@@ -83,9 +72,7 @@ fn ask_line() -> Result<String, Say> {
         reason: error.to_string(),
     };
     let mut terminal = std::io::stderr();
-    write!(terminal, "{}", Say::AskLine)
-        .and_then(|()| terminal.flush())
-        .map_err(trouble)?;
+    write!(terminal, "{}", Say::AskLine).and_then(|()| terminal.flush()).map_err(trouble)?;
     let mut line = String::new();
     let mut stdin = std::io::Read::take(std::io::stdin().lock(), LINE_MAX);
     stdin.read_line(&mut line).map_err(trouble)?;
@@ -114,20 +101,13 @@ mod tests {
         Config {
             data_dir: folder.join("data"),
             kind,
-            kiosk: KioskConfig {
-                machine: "test".into(),
-                ..KioskConfig::default()
-            },
+            kiosk: KioskConfig { machine: "test".into(), ..KioskConfig::default() },
             ..Config::default()
         }
     }
 
     fn by(line: Option<String>) -> JoinArgs {
-        JoinArgs {
-            line,
-            line_file: None,
-            pair: None,
-        }
+        JoinArgs { line, line_file: None, pair: None }
     }
 
     #[test]
@@ -160,26 +140,13 @@ mod tests {
         let node = NodeId(node_seed(&config.data_dir).unwrap().public());
         assert!(said.contains(&node.to_string()), "{said}");
         let key = SiteKey::of(Seed::from_bytes([5; 32]));
-        let line = |right| {
-            Invitation {
-                site: key.site(),
-                right,
-                addresses: Vec::new(),
-            }
-            .write()
-        };
+        let line = |right| Invitation { site: key.site(), right, addresses: Vec::new() }.write();
         let token = line(Right::RoomToken(Seed::from_bytes([3; 32])));
         let error = join(&config, &by(Some(token))).unwrap_err();
-        assert!(matches!(
-            error.downcast_ref(),
-            Some(Say::InvitationKind { .. })
-        ));
+        assert!(matches!(error.downcast_ref(), Some(Say::InvitationKind { .. })));
         let other = line(Right::Admitted(admission(&key, NodeId([1; 32])).signature));
         let error = join(&config, &by(Some(other))).unwrap_err();
-        assert!(matches!(
-            error.downcast_ref(),
-            Some(Say::InvitationForAnother)
-        ));
+        assert!(matches!(error.downcast_ref(), Some(Say::InvitationForAnother)));
         let right = line(Right::Admitted(admission(&key, node).signature));
         join(&config, &by(Some(right))).unwrap();
     }

@@ -19,10 +19,7 @@ use crate::texts::Say;
 use super::ask;
 
 fn wrong(file: &Path) -> impl Fn(LedgerFileError) -> Say {
-    move |error| Say::FileTrouble {
-        file: file.display().to_string(),
-        reason: error.to_string(),
-    }
+    move |error| Say::FileTrouble { file: file.display().to_string(), reason: error.to_string() }
 }
 
 /// Checks a file.
@@ -62,18 +59,14 @@ pub(crate) fn verify_store(config: &Config) -> anyhow::Result<String> {
 /// [`Say::AlreadyThere`]; the store; the disk.
 pub(crate) fn write<S: LedgerStore>(store: &S, site: SiteId, file: &Path) -> Result<(), Say> {
     if file.exists() {
-        return Err(Say::AlreadyThere {
-            file: file.display().to_string(),
-        });
+        return Err(Say::AlreadyThere { file: file.display().to_string() });
     }
     export_to(store, site, file)
 }
 
 fn export_to<S: LedgerStore>(store: &S, site: SiteId, file: &Path) -> Result<(), Say> {
     key_file::write_private_with(file, |out| {
-        ledger_file::export(store, site, out)
-            .map(|_| ())
-            .map_err(wrong(file))
+        ledger_file::export(store, site, out).map(|_| ()).map_err(wrong(file))
     })
 }
 
@@ -100,7 +93,6 @@ pub(crate) fn import(config: &Config, file: &Path) -> anyhow::Result<String> {
 }
 
 fn membership(config: &Config) -> Result<Membership, Say> {
-    Membership::read(&config.data_dir)?.ok_or_else(|| Say::NoSite {
-        folder: config.data_dir.display().to_string(),
-    })
+    Membership::read(&config.data_dir)?
+        .ok_or_else(|| Say::NoSite { folder: config.data_dir.display().to_string() })
 }

@@ -76,9 +76,5 @@ fn line(node: &NodeView, lang: Lang) -> String {
     if node.forked {
         marks.push(lang.pick("DOUBLE JOURNAL", "FORKED"));
     }
-    format!(
-        "{}  {kind:<14}  {name:<20}  {}",
-        node.node,
-        marks.join(", ")
-    )
+    format!("{}  {kind:<14}  {name:<20}  {}", node.node, marks.join(", "))
 }

@@ -11,15 +11,8 @@ use super::ask_admin;
 /// Adds an account, or gives one a new password.
 pub(crate) fn operator(config: &Config, verb: OperatorVerb) -> anyhow::Result<String> {
     let (request, done) = match verb {
-        OperatorVerb::Add {
-            login,
-            name,
-            role,
-            password_file,
-        } => {
-            let question = Say::AskPassword {
-                login: login.clone(),
-            };
+        OperatorVerb::Add { login, name, role, password_file } => {
+            let question = Say::AskPassword { login: login.clone() };
             let password = prompt::new_secret(password_file.as_deref(), &question)?;
             let request = Request::OperatorAdd {
                 name: name.unwrap_or_else(|| login.clone()),
@@ -29,18 +22,11 @@ pub(crate) fn operator(config: &Config, verb: OperatorVerb) -> anyhow::Result<St
             };
             (request, Say::OperatorAdded { login })
         }
-        OperatorVerb::Reset {
-            login,
-            password_file,
-        } => {
-            let question = Say::AskPassword {
-                login: login.clone(),
-            };
+        OperatorVerb::Reset { login, password_file } => {
+            let question = Say::AskPassword { login: login.clone() };
             let password = prompt::new_secret(password_file.as_deref(), &question)?;
-            let request = Request::OperatorReset {
-                login: login.clone(),
-                password: password.to_string(),
-            };
+            let request =
+                Request::OperatorReset { login: login.clone(), password: password.to_string() };
             (request, Say::OperatorReset { login })
         }
     };

@@ -20,15 +20,9 @@ pub(super) fn pair(config: &Config, address: SocketAddr) -> anyhow::Result<Strin
     }
     let request = request(machine::fingerprint(&config.kiosk.machine)?);
     let key = node_seed(&config.data_dir)?.signing_key();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let paired = runtime.block_on(ask(
-        &key,
-        local_address(config, address),
-        address,
-        request,
-        |offered| {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let paired =
+        runtime.block_on(ask(&key, local_address(config, address), address, request, |offered| {
             say_now(
                 &Say::CompareDigits {
                     digits: offered.digits.spaced(),
@@ -36,15 +30,11 @@ pub(super) fn pair(config: &Config, address: SocketAddr) -> anyhow::Result<Strin
                 }
                 .to_string(),
             );
-        },
-    ));
+        }));
     let paired = paired.map_err(|why| in_words(why, address))?;
     let membership = Membership::paired(&paired, address);
     membership.create(&config.data_dir)?;
-    Ok(Say::Joined {
-        site: membership.site.to_string(),
-    }
-    .to_string())
+    Ok(Say::Joined { site: membership.site.to_string() }.to_string())
 }
 
 /// The place follows the machine, unless the operator gives it another.
@@ -77,9 +67,7 @@ fn local_address(config: &Config, address: SocketAddr) -> SocketAddr {
 fn in_words(why: Unpaired, address: SocketAddr) -> Say {
     let address = address.to_string();
     match why {
-        Unpaired::Here(error) => Say::Broken {
-            reason: error.to_string(),
-        },
+        Unpaired::Here(error) => Say::Broken { reason: error.to_string() },
         Unpaired::Unreachable => Say::PairingUnreachable { address },
         Unpaired::NotThere => Say::PairingNotThere { address },
         Unpaired::Odd => Say::PairingOdd { address },

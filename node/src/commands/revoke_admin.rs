@@ -45,20 +45,13 @@ pub(crate) fn revoke_admin(config: &Config, args: &AdminArgs) -> anyhow::Result<
 
 /// The site key's word that `node` is none of the site's admin nodes beyond `cut`.
 fn revocation(key: &SiteKey, node: NodeId, cut: &[Cut]) -> Result<Vec<AdminRevoked>, Say> {
-    let broken = |error: &dyn std::fmt::Display| Say::Broken {
-        reason: error.to_string(),
-    };
+    let broken = |error: &dyn std::fmt::Display| Say::Broken { reason: error.to_string() };
     let intent = RequestId(random_bytes()?);
     let mut parts = Vec::new();
     for (part, cut) in cut_parts(intent, cut)? {
         let bytes = admin_revocation_bytes(&key.site(), &node, &part, &cut);
         let signature = key.sign(&bytes.map_err(|error| broken(&error))?);
-        parts.push(AdminRevoked {
-            node,
-            part,
-            cut,
-            signature,
-        });
+        parts.push(AdminRevoked { node, part, cut, signature });
     }
     Ok(parts)
 }
@@ -76,11 +69,7 @@ mod tests {
     fn every_part_of_a_revocation_holds_by_itself() {
         let key = SiteKey::of(Seed::from_bytes([5; 32]));
         let cut: Vec<Cut> = (0..25)
-            .map(|n| Cut {
-                epoch: EpochId([n; 32]),
-                height: u64::from(n),
-                head: [n; 32],
-            })
+            .map(|n| Cut { epoch: EpochId([n; 32]), height: u64::from(n), head: [n; 32] })
             .collect();
         for cut in [&cut[..], &[]] {
             let parts = revocation(&key, NodeId([9; 32]), cut).unwrap();

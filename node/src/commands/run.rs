@@ -17,10 +17,8 @@ const WORKERS: usize = 2;
 /// Starts the node and waits for a signal, or for its parent's end.
 pub(crate) fn run(config: Config, args: &RunArgs) -> anyhow::Result<String> {
     let _log = logging::start(&config)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(WORKERS)
-        .enable_all()
-        .build()?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
     let outcome = runtime.block_on(until_stopped(Arc::new(config), args.with_parent));
     if let Err(error) = &outcome {
         tracing::error!(target: logging::SAID, "{error:#}");

@@ -33,23 +33,13 @@ fn in_words(status: &StatusView, lang: Lang) -> String {
     );
     line("Site", "Site", site);
     line("Nœud", "Node", format!("{} ({})", status.node, status.kind));
-    line(
-        "Programme",
-        "Program",
-        format!("poste {}, pid {}", status.version, status.pid),
-    );
+    line("Programme", "Program", format!("poste {}, pid {}", status.version, status.pid));
     if !status.joined {
-        let waits = lang.pick(
-            "n'a pas encore été reçu par un membre",
-            "no member has let it in yet",
-        );
+        let waits =
+            lang.pick("n'a pas encore été reçu par un membre", "no member has let it in yet");
         line("Adhésion", "Membership", waits.to_owned());
     }
-    line(
-        "Empreinte de l'état",
-        "Fingerprint",
-        status.fingerprint.clone(),
-    );
+    line("Empreinte de l'état", "Fingerprint", status.fingerprint.clone());
     line("Liens", "Links", status.links.len().to_string());
     for link in &status.links {
         let kind = match link.kind {
@@ -89,22 +79,14 @@ fn in_words(status: &StatusView, lang: Lang) -> String {
         line("Disque", "Disk", fails.to_owned());
     }
     if let Some(certificate) = &status.console_certificate {
-        line(
-            "Certificat (SHA-256)",
-            "Certificate (SHA-256)",
-            certificate.clone(),
-        );
+        line("Certificat (SHA-256)", "Certificate (SHA-256)", certificate.clone());
     }
     let trust = if status.clocks.trusted {
         lang.pick("heure du site", "site time")
     } else {
         lang.pick("heure de cette machine seule", "this machine's word only")
     };
-    line(
-        "Heure",
-        "Time",
-        format!("{} ({trust})", moments::utc(status.clocks.site_ms)),
-    );
+    line("Heure", "Time", format!("{} ({trust})", moments::utc(status.clocks.site_ms)));
     lines.join("\n")
 }
 
@@ -140,14 +122,9 @@ mod tests {
         };
         for (lang, word) in [(Lang::Fr, "Empreinte"), (Lang::En, "Fingerprint")] {
             let text = in_words(&status, lang);
-            for part in [
-                word,
-                "Médiathèque",
-                "pid 42",
-                "127.0.0.1:7443",
-                &"f".repeat(64),
-                &"c".repeat(64),
-            ] {
+            for part in
+                [word, "Médiathèque", "pid 42", "127.0.0.1:7443", &"f".repeat(64), &"c".repeat(64)]
+            {
                 assert!(text.contains(part), "{part} is not in:\n{text}");
             }
         }

@@ -3,12 +3,7 @@ use crate::texts::Say;
 
 fn refusal(text: &str) -> (usize, String, String) {
     match Config::parse(text, "poste.toml") {
-        Err(Say::ConfigWrong {
-            file,
-            line,
-            text,
-            reason,
-        }) => {
+        Err(Say::ConfigWrong { file, line, text, reason }) => {
             assert_eq!(file, "poste.toml");
             (line, text, reason)
         }
@@ -25,24 +20,16 @@ fn shipped_example_is_the_default() {
 #[test]
 fn shipped_example_names_every_field() {
     let config = Config {
-        log: super::LogConfig {
-            dir: Some("x".into()),
-            ..Default::default()
-        },
-        backup: super::BackupConfig {
-            dir: Some("x".into()),
-            ..Default::default()
-        },
+        log: super::LogConfig { dir: Some("x".into()), ..Default::default() },
+        backup: super::BackupConfig { dir: Some("x".into()), ..Default::default() },
         ..Config::default()
     };
     let written = toml::to_string(&config).unwrap();
     for line in written.lines().filter(|line| line.contains('=')) {
         let field = line.split('=').next().unwrap().trim();
-        let explained = EXAMPLE.lines().any(|example| {
-            example
-                .trim_start_matches("# ")
-                .starts_with(&format!("{field} ="))
-        });
+        let explained = EXAMPLE
+            .lines()
+            .any(|example| example.trim_start_matches("# ").starts_with(&format!("{field} =")));
         assert!(explained, "{field} is not in poste.example.toml");
     }
 }
@@ -147,10 +134,7 @@ fn file_that_is_missing_or_huge_is_refused_by_name() {
 
 #[test]
 fn written_configuration_reads_back_the_same() {
-    let config = Config {
-        kind: Kind::Admin,
-        ..Config::default()
-    };
+    let config = Config { kind: Kind::Admin, ..Config::default() };
     let text = toml::to_string(&config).unwrap();
     assert_eq!(Config::parse(&text, "x").unwrap(), config);
 }

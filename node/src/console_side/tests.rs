@@ -16,10 +16,7 @@ fn progress(held_by: u32, kiosk: Option<KioskId>, linked: bool) -> Progress {
     Progress {
         delivery: Delivery {
             request: RequestId([1; 16]),
-            entry: EntryId {
-                epoch: EpochId([2; 32]),
-                seq: 7,
-            },
+            entry: EntryId { epoch: EpochId([2; 32]), seq: 7 },
             verb: "issue",
             session: None,
             kiosk,
@@ -81,16 +78,8 @@ fn command_is_shown_where_it_is_and_never_further() {
     assert_eq!(
         stages,
         [
-            Stage::Confirmed {
-                at_ms: 4_000,
-                n: 3,
-                m: 3
-            },
-            Stage::Waiting {
-                since_ms: 900,
-                n: 1,
-                m: 3
-            },
+            Stage::Confirmed { at_ms: 4_000, n: 3, m: 3 },
+            Stage::Waiting { since_ms: 900, n: 1, m: 3 },
             Stage::Replicated { n: 2, m: 3 },
             Stage::Accepted,
         ]

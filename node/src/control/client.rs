@@ -22,10 +22,7 @@ pub(crate) fn ask(data_dir: &Path, request: &Request) -> Result<Answer, Say> {
         reason: error.to_string(),
     };
     let mut stream = UnixStream::connect(&path).map_err(|error| {
-        if matches!(
-            error.kind(),
-            ErrorKind::NotFound | ErrorKind::ConnectionRefused
-        ) {
+        if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) {
             let folder = data_dir.display().to_string();
             return Say::NotRunning { folder };
         }

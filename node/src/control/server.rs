@@ -46,15 +46,11 @@ impl Control {
             reason: error.to_string(),
         };
         if path.as_os_str().as_bytes().len() > PATH_MAX {
-            return Err(Say::SocketPathLong {
-                path: path.display().to_string(),
-            });
+            return Err(Say::SocketPathLong { path: path.display().to_string() });
         }
         match std::os::unix::net::UnixStream::connect(&path) {
             Ok(_) => {
-                return Err(Say::AlreadyRunning {
-                    folder: data_dir.display().to_string(),
-                });
+                return Err(Say::AlreadyRunning { folder: data_dir.display().to_string() });
             }
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
                 fs::remove_file(&path).map_err(trouble)?;
@@ -126,12 +122,8 @@ where
             Ok(request) => answer(request).await,
             Err(reason) => Answer::Malformed { reason },
         },
-        Ok(Err(error)) => Answer::Malformed {
-            reason: error.to_string(),
-        },
-        Err(_) => Answer::Malformed {
-            reason: "no whole line in time".to_owned(),
-        },
+        Ok(Err(error)) => Answer::Malformed { reason: error.to_string() },
+        Err(_) => Answer::Malformed { reason: "no whole line in time".to_owned() },
     };
     let mut bytes = match serde_json::to_vec(&reply) {
         Ok(bytes) if bytes.len() < LINE_MAX => bytes,

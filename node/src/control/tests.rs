@@ -10,11 +10,7 @@ use super::{Answer, LINE_MAX, PlaceNamed, Request, client, socket_path};
 use crate::texts::Say;
 
 fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap()
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 
 async fn answer(request: Request) -> Answer {
@@ -42,10 +38,7 @@ struct Served {
 
 impl Served {
     fn start() -> Self {
-        let served = Self {
-            folder: tempfile::tempdir().unwrap(),
-            runtime: runtime(),
-        };
+        let served = Self { folder: tempfile::tempdir().unwrap(), runtime: runtime() };
         let guard = served.runtime.enter();
         let control = Control::bind(served.folder.path()).unwrap();
         served.runtime.spawn(control.serve(answer));
@@ -86,27 +79,18 @@ fn command_gets_its_answer() {
         panic!("no codes");
     };
     assert_eq!(codes.len(), 3);
-    let mode = std::fs::metadata(socket_path(served.path()))
-        .unwrap()
-        .mode();
+    let mode = std::fs::metadata(socket_path(served.path())).unwrap().mode();
     assert_eq!(mode & 0o777, 0o600);
 }
 
 #[test]
 fn refusal_and_breakage_are_told_apart() {
     let served = Served::start();
-    let revoke = Request::TokenRevoke {
-        token: domain::id::TokenId([1; 32]),
-    };
-    assert_eq!(
-        client::ask(served.path(), &revoke),
-        Err(Say::Refused(Refusal::UnknownToken))
-    );
+    let revoke = Request::TokenRevoke { token: domain::id::TokenId([1; 32]) };
+    assert_eq!(client::ask(served.path(), &revoke), Err(Say::Refused(Refusal::UnknownToken)));
     assert_eq!(
         client::ask(served.path(), &Request::Backup { folder: None }),
-        Err(Say::Broken {
-            reason: "disk full".into()
-        })
+        Err(Say::Broken { reason: "disk full".into() })
     );
 }
 
@@ -141,27 +125,20 @@ fn hostile_input_gets_one_clear_line_and_the_next_command_its_answer() {
     // Too long: the answer may be lost with the connection, the node is not.
     served.raw(&huge);
     assert_eq!(served.raw(b""), "");
-    assert!(matches!(
-        client::ask(served.path(), &Request::Status {}),
-        Ok(Answer::Done)
-    ));
+    assert!(matches!(client::ask(served.path(), &Request::Status {}), Ok(Answer::Done)));
 }
 
 #[test]
 fn answer_that_would_be_too_long_is_broken_not_cut() {
     let served = Served::start();
-    assert!(matches!(
-        client::ask(served.path(), &Request::NodeList {}),
-        Err(Say::Broken { .. })
-    ));
+    assert!(matches!(client::ask(served.path(), &Request::NodeList {}), Err(Say::Broken { .. })));
 }
 
 #[test]
 fn many_connections_that_say_nothing_do_not_stop_the_next() {
     let served = Served::start();
-    let idle: Vec<UnixStream> = (0..7)
-        .map(|_| UnixStream::connect(socket_path(served.path())).unwrap())
-        .collect();
+    let idle: Vec<UnixStream> =
+        (0..7).map(|_| UnixStream::connect(socket_path(served.path())).unwrap()).collect();
     assert!(client::ask(served.path(), &codes(1)).is_ok());
     drop(idle);
 }
@@ -169,23 +146,14 @@ fn many_connections_that_say_nothing_do_not_stop_the_next() {
 #[test]
 fn stale_socket_is_replaced_and_live_one_is_not() {
     let folder = tempfile::tempdir().unwrap();
-    assert!(matches!(
-        client::ask(folder.path(), &Request::Status {}),
-        Err(Say::NotRunning { .. })
-    ));
+    assert!(matches!(client::ask(folder.path(), &Request::Status {}), Err(Say::NotRunning { .. })));
     // A killed process leaves its socket file behind.
     drop(std::os::unix::net::UnixListener::bind(socket_path(folder.path())).unwrap());
-    assert!(matches!(
-        client::ask(folder.path(), &Request::Status {}),
-        Err(Say::NotRunning { .. })
-    ));
+    assert!(matches!(client::ask(folder.path(), &Request::Status {}), Err(Say::NotRunning { .. })));
     let runtime = runtime();
     let guard = runtime.enter();
     let control = Control::bind(folder.path()).unwrap();
-    assert!(matches!(
-        Control::bind(folder.path()),
-        Err(Say::AlreadyRunning { .. })
-    ));
+    assert!(matches!(Control::bind(folder.path()), Err(Say::AlreadyRunning { .. })));
     drop(control);
     assert!(!socket_path(folder.path()).exists());
     drop(guard);
@@ -198,8 +166,5 @@ fn path_too_long_for_a_socket_is_refused_in_words() {
     std::fs::create_dir(&deep).unwrap();
     let runtime = runtime();
     let _guard = runtime.enter();
-    assert!(matches!(
-        Control::bind(&deep),
-        Err(Say::SocketPathLong { .. })
-    ));
+    assert!(matches!(Control::bind(&deep), Err(Say::SocketPathLong { .. })));
 }

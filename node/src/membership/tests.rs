@@ -28,14 +28,8 @@ fn founding_holds_and_reads_back() {
     };
     assert_eq!(fact.name, "Médiathèque");
     founded.create(folder.path()).unwrap();
-    assert_eq!(
-        Membership::read(folder.path()).unwrap(),
-        Some(founded.clone())
-    );
-    assert!(matches!(
-        founded.create(folder.path()),
-        Err(Say::HasSite { .. })
-    ));
+    assert_eq!(Membership::read(folder.path()).unwrap(), Some(founded.clone()));
+    assert!(matches!(founded.create(folder.path()), Err(Say::HasSite { .. })));
 }
 
 #[test]
@@ -52,11 +46,8 @@ fn site_without_a_name_is_refused() {
 fn kiosk_admits_itself_by_its_token() {
     let token = Seed::from_bytes([7; 32]);
     let site = key().site();
-    let invitation = |right| Invitation {
-        site,
-        right,
-        addresses: vec!["127.0.0.1:7443".parse().unwrap()],
-    };
+    let invitation =
+        |right| Invitation { site, right, addresses: vec!["127.0.0.1:7443".parse().unwrap()] };
     let node = NodeId([9; 32]);
     let by_room =
         Membership::accept(&invitation(Right::RoomToken(token.clone())), node, [3; 32]).unwrap();
@@ -82,24 +73,13 @@ fn kiosk_admits_itself_by_its_token() {
 #[test]
 fn file_that_was_changed_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    Membership::found(&key(), "Site", NodeId([1; 32]))
-        .unwrap()
-        .create(folder.path())
-        .unwrap();
+    Membership::found(&key(), "Site", NodeId([1; 32])).unwrap().create(folder.path()).unwrap();
     let path = super::path(folder.path());
     let text = std::fs::read_to_string(&path).unwrap();
     let other = text.replace(&key().site().to_string(), &"00".repeat(32));
-    for wrong in [
-        &other,
-        "",
-        "{}",
-        &text.replace("\"version\": 1", "\"version\": 2"),
-    ] {
+    for wrong in [&other, "", "{}", &text.replace("\"version\": 1", "\"version\": 2")] {
         std::fs::write(&path, wrong).unwrap();
-        assert!(matches!(
-            Membership::read(folder.path()),
-            Err(Say::FileTrouble { .. })
-        ));
+        assert!(matches!(Membership::read(folder.path()), Err(Say::FileTrouble { .. })));
     }
 }
 

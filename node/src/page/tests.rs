@@ -18,11 +18,7 @@ fn running(remaining_ms: u64) -> ScreenView {
     let screen = Screen {
         site: "Médiathèque".into(),
         kiosk: "Poste 3".into(),
-        face: Face::Running {
-            session: SessionId([1; 16]),
-            remaining_ms,
-            warning_min: Some(5),
-        },
+        face: Face::Running { session: SessionId([1; 16]), remaining_ms, warning_min: Some(5) },
         messages: vec![RowId([2; 16])],
     };
     ScreenView::of(&screen, Instant::now())
@@ -42,9 +38,7 @@ async fn answer(mut acts: mpsc::Receiver<Asked>) {
                 Err(NotDone::Refused(Refusal::Throttled { seconds: 8 }))
             }
             Act::Open(code) if code == "elsewhere" => {
-                Err(NotDone::Refused(Refusal::OpenElsewhere {
-                    kiosk: "Poste 1".into(),
-                }))
+                Err(NotDone::Refused(Refusal::OpenElsewhere { kiosk: "Poste 1".into() }))
             }
             Act::Open(_) => Err(NotDone::Refused(Refusal::UnknownCode)),
             Act::Finish => Ok(()),
@@ -56,20 +50,12 @@ async fn answer(mut acts: mpsc::Receiver<Asked>) {
 
 impl Served {
     async fn start() -> Self {
-        let listener = listen("kiosk.page", "127.0.0.1:0".parse().unwrap())
-            .await
-            .unwrap();
+        let listener = listen("kiosk.page", "127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (screens, seen) = watch::channel(Arc::new(running(60_000)));
         let (acts, asked) = mpsc::channel(4);
         tokio::spawn(answer(asked));
-        tokio::spawn(serve(
-            listener,
-            Source {
-                screens: seen,
-                acts,
-            },
-        ));
+        tokio::spawn(serve(listener, Source { screens: seen, acts }));
         Self { address, screens }
     }
 
@@ -89,8 +75,7 @@ impl Served {
 
     async fn post(&self, path: &str, body: &str) -> String {
         let origin = format!("http://{}", self.address);
-        self.post_from(path, body, &origin, "application/json")
-            .await
+        self.post_from(path, body, &origin, "application/json").await
     }
 
     async fn post_from(&self, path: &str, body: &str, origin: &str, kind: &str) -> String {
@@ -112,11 +97,9 @@ fn status(answer: &str) -> &str {
 async fn page_is_served_under_a_strict_policy() {
     let served = Served::start().await;
     let host = served.address.to_string();
-    for (path, kind) in [
-        ("/", "text/html"),
-        ("/kiosk.css", "text/css"),
-        ("/kiosk.js", "text/javascript"),
-    ] {
+    for (path, kind) in
+        [("/", "text/html"), ("/kiosk.css", "text/css"), ("/kiosk.js", "text/javascript")]
+    {
         let answer = served.get(path, &host).await;
         assert_eq!(status(&answer), "200", "{path}");
         assert!(answer.contains(kind), "{path}");
@@ -124,13 +107,7 @@ async fn page_is_served_under_a_strict_policy() {
     }
     let localhost = format!("localhost:{}", served.address.port());
     assert_eq!(status(&served.get("/", &localhost).await), "200");
-    for path in [
-        "/../Cargo.toml",
-        "/index.html",
-        "/kiosk.js/",
-        "/%2e%2e",
-        "//",
-    ] {
+    for path in ["/../Cargo.toml", "/index.html", "/kiosk.js/", "/%2e%2e", "//"] {
         assert_eq!(status(&served.get(path, &host).await), "404", "{path}");
     }
 }
@@ -147,18 +124,12 @@ async fn name_pointed_at_loopback_gets_nothing() {
 async fn acts_get_their_outcome() {
     let served = Served::start().await;
     let code = |code: &str| format!("{{\"code\":\"{code}\"}}");
-    assert_eq!(
-        status(&served.post("/open", &code("K7QM-2XPD")).await),
-        "204"
-    );
+    assert_eq!(status(&served.post("/open", &code("K7QM-2XPD")).await), "204");
     assert_eq!(status(&served.post("/finish", "{}").await), "204");
 
     let unknown = served.post("/open", &code("nope")).await;
     assert_eq!(status(&unknown), "422");
-    assert!(
-        unknown.ends_with("{\"error\":\"unknown_code\"}"),
-        "{unknown}"
-    );
+    assert!(unknown.ends_with("{\"error\":\"unknown_code\"}"), "{unknown}");
     let wait = served.post("/open", &code("wait")).await;
     assert_eq!(status(&wait), "429");
     assert!(wait.ends_with("{\"error\":\"throttled\",\"seconds\":8}"));
@@ -174,9 +145,7 @@ async fn another_page_of_the_same_browser_can_do_nothing() {
     let served = Served::start().await;
     let own = format!("http://{}", served.address);
     for origin in ["http://evil.example", "null", "", "https://127.0.0.1"] {
-        let answer = served
-            .post_from("/finish", "{}", origin, "application/json")
-            .await;
+        let answer = served.post_from("/finish", "{}", origin, "application/json").await;
         assert_eq!(status(&answer), "403", "{origin}");
     }
     for kind in ["text/plain", "application/x-www-form-urlencoded", ""] {
@@ -199,22 +168,14 @@ async fn hostile_bodies_are_refused_and_the_next_one_is_served() {
     ] {
         assert_eq!(status(&served.post("/open", body).await), "400", "{body}");
     }
-    assert_eq!(
-        status(&served.post("/acknowledge", "{\"message\":\"zz\"}").await),
-        "400"
-    );
-    assert_eq!(
-        status(&served.post("/finish", "{\"extra\":true}").await),
-        "400"
-    );
+    assert_eq!(status(&served.post("/acknowledge", "{\"message\":\"zz\"}").await), "400");
+    assert_eq!(status(&served.post("/finish", "{\"extra\":true}").await), "400");
     let large = format!("{{\"code\":\"{}\"}}", "A".repeat(5000));
     assert_eq!(status(&served.post("/open", &large).await), "413");
     assert_eq!(status(&served.post("/reboot", "{}").await), "404");
     let host = served.address;
     let answer = served
-        .raw(&format!(
-            "DELETE / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
-        ))
+        .raw(&format!("DELETE / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"))
         .await;
     assert_eq!(status(&answer), "405");
     served.raw("\u{0}\u{1}\r\n\r\n").await;
@@ -224,9 +185,8 @@ async fn hostile_bodies_are_refused_and_the_next_one_is_served() {
 #[tokio::test]
 async fn screen_is_told_at_once_and_at_every_change() {
     let served = Served::start().await;
-    let mut page = Page::follow(served.address, &format!("http://{}", served.address))
-        .await
-        .unwrap();
+    let mut page =
+        Page::follow(served.address, &format!("http://{}", served.address)).await.unwrap();
     let first = page.next().await;
     assert_eq!(first["state"], "running");
     assert_eq!(first["kiosk"], "Poste 3");
@@ -237,10 +197,8 @@ async fn screen_is_told_at_once_and_at_every_change() {
     served.screens.send_modify(|screen| {
         let mut next = running(1_000);
         next.state = StateWord::Paused;
-        next.messages = vec![MessageView {
-            id: RowId([2; 16]),
-            text: Some("Fermeture dans 10 min".into()),
-        }];
+        next.messages =
+            vec![MessageView { id: RowId([2; 16]), text: Some("Fermeture dans 10 min".into()) }];
         *screen = Arc::new(next);
     });
     let second = page.next().await;

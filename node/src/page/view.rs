@@ -86,11 +86,9 @@ impl ScreenView {
         let (state, remaining_ms, warning_min) = match &screen.face {
             Face::Locked => (StateWord::Locked, 0, None),
             Face::OutOfService => (StateWord::OutOfService, 0, None),
-            Face::Running {
-                remaining_ms,
-                warning_min,
-                ..
-            } => (StateWord::Running, *remaining_ms, *warning_min),
+            Face::Running { remaining_ms, warning_min, .. } => {
+                (StateWord::Running, *remaining_ms, *warning_min)
+            }
             Face::Paused { remaining_ms, .. } => (StateWord::Paused, *remaining_ms, None),
         };
         let messages = screen.messages.iter();
@@ -100,12 +98,7 @@ impl ScreenView {
             state,
             remaining_ms,
             warning_min,
-            messages: messages
-                .map(|id| MessageView {
-                    id: *id,
-                    text: None,
-                })
-                .collect(),
+            messages: messages.map(|id| MessageView { id: *id, text: None }).collect(),
             alone: false,
             wait_ms: 0,
             ends: None,

@@ -39,10 +39,7 @@ fn two_seals_of_one_key_share_nothing_but_the_head() {
 
 #[test]
 fn short_passphrase_is_refused() {
-    assert!(matches!(
-        seal(&key(), "trop court"),
-        Err(Say::PassphraseShort { least: 12 })
-    ));
+    assert!(matches!(seal(&key(), "trop court"), Err(Say::PassphraseShort { least: 12 })));
 }
 
 #[test]
@@ -50,11 +47,7 @@ fn flipped_character_is_damage_not_a_wrong_passphrase() {
     let text = seal(&key(), PASSPHRASE).unwrap();
     let line = text.lines().nth(1).unwrap();
     for place in PREFIX.len() + 1..line.len() {
-        let wrong = if line.as_bytes()[place] == b'A' {
-            "B"
-        } else {
-            "A"
-        };
+        let wrong = if line.as_bytes()[place] == b'A' { "B" } else { "A" };
         let mut damaged = line.to_owned();
         damaged.replace_range(place..=place, wrong);
         assert!(matches!(open(&damaged, PASSPHRASE), Err(Say::SealDamaged)));
@@ -69,28 +62,19 @@ fn forged_bytes_with_a_right_checksum_do_not_open() {
         let mut forged = bytes.clone();
         forged[place] ^= 1;
         assert!(
-            matches!(
-                open(&resealed(&forged), PASSPHRASE),
-                Err(Say::WrongPassphrase)
-            ),
+            matches!(open(&resealed(&forged), PASSPHRASE), Err(Say::WrongPassphrase)),
             "at {place}"
         );
     }
     for (range, value) in [(1..5, u32::MAX), (1..5, 1), (5..9, u32::MAX), (5..9, 0)] {
         let mut greedy = bytes.clone();
         greedy[range].copy_from_slice(&value.to_le_bytes());
-        assert!(matches!(
-            open(&resealed(&greedy), PASSPHRASE),
-            Err(Say::SealDamaged)
-        ));
+        assert!(matches!(open(&resealed(&greedy), PASSPHRASE), Err(Say::SealDamaged)));
     }
     let mut later = bytes.clone();
     later[0] = 2;
     for odd in [&later[..], &bytes[..bytes.len() - 1], &[], &[1; 500]] {
-        assert!(matches!(
-            open(&resealed(odd), PASSPHRASE),
-            Err(Say::SealDamaged)
-        ));
+        assert!(matches!(open(&resealed(odd), PASSPHRASE), Err(Say::SealDamaged)));
     }
 }
 

@@ -61,10 +61,8 @@ impl Demo {
     pub(crate) fn start(folder: &Path, ports: u16) -> Self {
         let mut child = Self::command(folder, ports).spawn().unwrap();
         let said = Arc::new(Mutex::new(Vec::new()));
-        let pipes: [Box<dyn std::io::Read + Send>; 2] = [
-            Box::new(child.stdout.take().unwrap()),
-            Box::new(child.stderr.take().unwrap()),
-        ];
+        let pipes: [Box<dyn std::io::Read + Send>; 2] =
+            [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];
         for pipe in pipes {
             let said = Arc::clone(&said);
             std::thread::spawn(move || {
@@ -74,12 +72,7 @@ impl Demo {
             });
         }
         let stdin = child.stdin.take();
-        let mut demo = Self {
-            folder: folder.join("demo"),
-            child,
-            stdin,
-            said,
-        };
+        let mut demo = Self { folder: folder.join("demo"), child, stdin, said };
         until("the demonstration is up", || {
             if let Some(status) = demo.child.try_wait().unwrap() {
                 panic!("the demonstration ended: {status}\n{}", demo.text());
@@ -161,9 +154,7 @@ impl Demo {
 
     /// The nodes' processes.
     pub(crate) fn pids(&self) -> Vec<u32> {
-        ["admin-1", "admin-2", "poste-1", "poste-2", "poste-3"]
-            .map(|name| self.pid(name))
-            .to_vec()
+        ["admin-1", "admin-2", "poste-1", "poste-2", "poste-3"].map(|name| self.pid(name)).to_vec()
     }
 
     /// Kills a node without a word.
@@ -212,9 +203,6 @@ impl Drop for Demo {
 }
 
 fn signal(name: &str, pid: u32) {
-    let sent = Command::new("kill")
-        .args([&format!("-{name}"), &pid.to_string()])
-        .status()
-        .unwrap();
+    let sent = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status().unwrap();
     assert!(sent.success());
 }

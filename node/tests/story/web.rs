@@ -26,11 +26,7 @@ impl Answer {
 
     /// The cookie that it sets, as it is sent back.
     pub(crate) fn cookie(&self) -> String {
-        let line = self
-            .head
-            .lines()
-            .find_map(|line| line.strip_prefix("set-cookie: "))
-            .unwrap();
+        let line = self.head.lines().find_map(|line| line.strip_prefix("set-cookie: ")).unwrap();
         line.split(';').next().unwrap().to_owned()
     }
 }
@@ -48,11 +44,7 @@ fn ask(host: &str, request: &str) -> Answer {
     stream.read_to_end(&mut bytes).unwrap();
     let text = String::from_utf8(bytes).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
-    Answer {
-        status: head[9..12].parse().unwrap(),
-        head: head.to_owned(),
-        body: body.to_owned(),
-    }
+    Answer { status: head[9..12].parse().unwrap(), head: head.to_owned(), body: body.to_owned() }
 }
 
 /// GET with a cookie.

@@ -17,10 +17,7 @@ fn moments_are_written_as_in_the_calendar() {
     ] {
         assert_eq!(stamp(UNIX_EPOCH + Duration::from_secs(seconds)), text);
     }
-    assert_eq!(
-        stamp(UNIX_EPOCH - Duration::from_secs(1)),
-        "19700101T000000Z"
-    );
+    assert_eq!(stamp(UNIX_EPOCH - Duration::from_secs(1)), "19700101T000000Z");
 }
 
 #[test]
@@ -34,9 +31,7 @@ fn a_second_damage_in_the_same_second_gets_a_name_of_its_own() {
         names.push(move_aside(&path, UNIX_EPOCH).unwrap());
     }
     for (round, (name, suffix)) in names.iter().zip(["", "-2", "-3"]).enumerate() {
-        let wanted = folder
-            .path()
-            .join(format!("ledger.damaged-19700101T000000Z{suffix}"));
+        let wanted = folder.path().join(format!("ledger.damaged-19700101T000000Z{suffix}"));
         assert_eq!(name, &wanted);
         assert_eq!(fs::read(name.join("db")).unwrap(), [round as u8]);
     }

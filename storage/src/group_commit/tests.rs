@@ -69,16 +69,10 @@ fn a_failed_sync_is_never_tried_again() {
     let tried = AtomicBool::new(false);
     for _ in 0..3 {
         let result = commit.wait(|_| {
-            assert!(
-                !tried.swap(true, Ordering::SeqCst),
-                "the sync was run again"
-            );
+            assert!(!tried.swap(true, Ordering::SeqCst), "the sync was run again");
             Err(failed())
         });
-        assert!(
-            matches!(result, Err(StoreError::Broken { .. })),
-            "{result:?}"
-        );
+        assert!(matches!(result, Err(StoreError::Broken { .. })), "{result:?}");
     }
     assert!(matches!(commit.staged(), Err(StoreError::Broken { .. })));
 }
@@ -88,14 +82,10 @@ fn all_who_wait_hear_of_the_failure() {
     let commit = GroupCommit::new(0);
     commit.note_staged(1);
     thread::scope(|scope| {
-        let waiters: Vec<_> = (0..8)
-            .map(|_| scope.spawn(|| commit.wait(|_| Err(failed()))))
-            .collect();
+        let waiters: Vec<_> =
+            (0..8).map(|_| scope.spawn(|| commit.wait(|_| Err(failed())))).collect();
         for waiter in waiters {
-            assert!(matches!(
-                waiter.join().unwrap(),
-                Err(StoreError::Broken { .. })
-            ));
+            assert!(matches!(waiter.join().unwrap(), Err(StoreError::Broken { .. })));
         }
     });
 }

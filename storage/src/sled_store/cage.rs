@@ -27,10 +27,7 @@ impl Cage {
     /// Opens or creates the tree in `path`. `lock` is let go of only once the tree has closed.
     pub(super) fn open(path: &Path, config: &sled::Config, lock: File) -> Result<Self, StoreError> {
         let db = guarded(path, || config.open())?;
-        Ok(Self {
-            inner: Some((db, lock)),
-            path: path.to_owned(),
-        })
+        Ok(Self { inner: Some((db, lock)), path: path.to_owned() })
     }
 
     /// Runs one call on the tree.
@@ -40,9 +37,7 @@ impl Cage {
     ) -> Result<T, StoreError> {
         match &self.inner {
             Some((db, _)) => guarded(&self.path, || call(db)),
-            None => Err(StoreError::Broken {
-                why: "the store is closed".to_owned(),
-            }),
+            None => Err(StoreError::Broken { why: "the store is closed".to_owned() }),
         }
     }
 }
@@ -78,9 +73,8 @@ impl Drop for Cage {
             return;
         };
         let (closed, closing) = mpsc::channel();
-        let thread = std::thread::Builder::new()
-            .name("store-closing".to_owned())
-            .spawn(move || {
+        let thread =
+            std::thread::Builder::new().name("store-closing".to_owned()).spawn(move || {
                 let (db, lock) = inner;
                 let result = catch_unwind(AssertUnwindSafe(|| drop(db)));
                 drop(lock);
@@ -102,10 +96,7 @@ fn guarded<T>(path: &Path, call: impl FnOnce() -> sled::Result<T>) -> Result<T, 
         Err(panic) => {
             let text = panic.downcast_ref::<String>().map(String::as_str);
             let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-            Err(StoreError::damaged(format!(
-                "the tree panicked: {}",
-                text.unwrap_or("no text")
-            )))
+            Err(StoreError::damaged(format!("the tree panicked: {}", text.unwrap_or("no text"))))
         }
     }
 }
@@ -113,9 +104,7 @@ fn guarded<T>(path: &Path, call: impl FnOnce() -> sled::Result<T>) -> Result<T, 
 fn translate(path: &Path, error: sled::Error) -> StoreError {
     match error {
         sled::Error::Io(source) if source.to_string().contains("could not acquire lock") => {
-            StoreError::InUse {
-                path: path.to_owned(),
-            }
+            StoreError::InUse { path: path.to_owned() }
         }
         sled::Error::Io(source) if says_nothing_about_the_store(&source) => {
             StoreError::io(format!("the store {}", path.display()), source)
@@ -143,10 +132,7 @@ fn says_nothing_about_the_store(error: &io::Error) -> bool {
             | io::ErrorKind::FileTooLarge
     );
     let by_number = Errno::from_io_error(error).is_some_and(|number| {
-        matches!(
-            number,
-            Errno::MFILE | Errno::NFILE | Errno::AGAIN | Errno::NOBUFS
-        )
+        matches!(number, Errno::MFILE | Errno::NFILE | Errno::AGAIN | Errno::NOBUFS)
     });
     by_kind || by_number
 }

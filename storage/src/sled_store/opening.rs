@@ -38,10 +38,7 @@ pub(super) fn open(path: &Path, settings: &Settings) -> Result<Opened, StoreErro
             );
             create_folder(path)?;
             let opened = open_as_it_is(path, settings)?;
-            Ok(Opened {
-                moved_aside: Some(aside),
-                ..opened
-            })
+            Ok(Opened { moved_aside: Some(aside), ..opened })
         }
         Err(other) => Err(other),
     }
@@ -87,10 +84,7 @@ fn try_open(path: &Path, settings: &Settings) -> Result<Opened, StoreError> {
     let found = match layout(&cage)? {
         Some(LAYOUT) => verify(&cage)?,
         Some(found) => {
-            return Err(StoreError::OtherLayout {
-                found,
-                known: LAYOUT,
-            });
+            return Err(StoreError::OtherLayout { found, known: LAYOUT });
         }
         None => {
             begin(&cage)?;
@@ -99,10 +93,8 @@ fn try_open(path: &Path, settings: &Settings) -> Result<Opened, StoreError> {
     };
     let witness = Witness::open(path)?;
     let promised = witness.promised();
-    let rolled_back = (found < promised).then_some(RolledBack {
-        found: Ticket(found),
-        promised: Ticket(promised),
-    });
+    let rolled_back = (found < promised)
+        .then_some(RolledBack { found: Ticket(found), promised: Ticket(promised) });
     if rolled_back.is_some() {
         tracing::error!(
             store = %path.display(), found, promised,
@@ -120,11 +112,7 @@ fn try_open(path: &Path, settings: &Settings) -> Result<Opened, StoreError> {
         reserve_bytes: settings.reserve_bytes,
         path: path.to_owned(),
     };
-    Ok(Opened {
-        store,
-        moved_aside: None,
-        rolled_back,
-    })
+    Ok(Opened { store, moved_aside: None, rolled_back })
 }
 
 /// Makes the folder, for its owner alone: what lies in it concerns people.
@@ -137,18 +125,11 @@ fn create_folder(path: &Path) -> Result<(), StoreError> {
 /// from an unreadable file.
 fn lock(path: &Path) -> Result<File, StoreError> {
     let name = with_suffix(path, ".lock");
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .mode(0o600)
-        .open(&name);
+    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&name);
     let file = file.map_err(|e| StoreError::io(format!("opening {}", name.display()), e))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse {
-            path: path.to_owned(),
-        }),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: path.to_owned() }),
         Err(TryLockError::Error(e)) => {
             Err(StoreError::io(format!("locking {}", name.display()), e))
         }
@@ -181,9 +162,7 @@ fn layout(cage: &Cage) -> Result<Option<u64>, StoreError> {
 fn begin(cage: &Cage) -> Result<(), StoreError> {
     let mut batch = sled::Batch::default();
     for (key, value) in [(LAYOUT_KEY, LAYOUT), (TICKET_KEY, 0)] {
-        cell::seal(key, &value.to_le_bytes(), |key, cell| {
-            batch.insert(key, cell)
-        });
+        cell::seal(key, &value.to_le_bytes(), |key, cell| batch.insert(key, cell));
     }
     cage.run(|db| db.apply_batch(batch))
 }
@@ -195,15 +174,11 @@ fn number(cage: &Cage, key: &[u8]) -> Result<Option<u64>, StoreError> {
     match cell::unseal(key, &cell)? {
         Cell::Whole(body) => match body.try_into() {
             Ok(bytes) => Ok(Some(u64::from_le_bytes(bytes))),
-            Err(_) => Err(StoreError::damaged(format!(
-                "{} is no number",
-                cell::shown(key)
-            ))),
+            Err(_) => Err(StoreError::damaged(format!("{} is no number", cell::shown(key)))),
         },
-        Cell::Long { .. } | Cell::Part(_) => Err(StoreError::damaged(format!(
-            "{} is no number",
-            cell::shown(key)
-        ))),
+        Cell::Long { .. } | Cell::Part(_) => {
+            Err(StoreError::damaged(format!("{} is no number", cell::shown(key))))
+        }
     }
 }
 

@@ -51,10 +51,7 @@ fn tickets_go_on_after_opening_again() {
         let store = opened(&path);
         assert_eq!(store.barrier().unwrap(), Ticket(round * 2));
         store.stage(vec![put_entry(A, round, b"x")]).unwrap();
-        assert_eq!(
-            store.stage(vec![put_entry(B, round, b"x")]).unwrap(),
-            Ticket(round * 2 + 2)
-        );
+        assert_eq!(store.stage(vec![put_entry(B, round, b"x")]).unwrap(), Ticket(round * 2 + 2));
         store.barrier().unwrap();
     }
 }
@@ -68,13 +65,9 @@ fn no_page_leaves_the_file_that_the_barrier_syncs() {
     for round in 0..4_u64 {
         for n in 0..60_u64 {
             let value = noise(round ^ n, VALUE_MAX);
-            store
-                .stage(vec![put(Table::Rows, &noise(n, 128), &value)])
-                .unwrap();
+            store.stage(vec![put(Table::Rows, &noise(n, 128), &value)]).unwrap();
         }
-        store
-            .stage(vec![Op::PutFolded(noise(round, 3_000_000))])
-            .unwrap();
+        store.stage(vec![Op::PutFolded(noise(round, 3_000_000))]).unwrap();
         store.barrier().unwrap();
         let outside = std::fs::read_dir(path.join("blobs")).unwrap().count();
         assert_eq!(outside, 0, "round {round}");
@@ -91,9 +84,7 @@ fn sixteen_threads_each_find_what_their_barrier_covered() {
             let (store, slowest) = (&store, &slowest);
             scope.spawn(move || {
                 for seq in 0..20 {
-                    let staged = store
-                        .stage(vec![put_entry([writer; 32], seq, b"entry")])
-                        .unwrap();
+                    let staged = store.stage(vec![put_entry([writer; 32], seq, b"entry")]).unwrap();
                     let durable = store.barrier().unwrap();
                     assert!(durable >= staged);
                     slowest.fetch_max(durable.0, Ordering::SeqCst);
@@ -114,24 +105,16 @@ fn after_a_failed_fsync_nothing_more_is_taken_until_it_is_opened_again() {
     store.barrier().unwrap();
     // Syncing this device is an error.
     store.data = File::open("/dev/null").unwrap();
-    store
-        .stage(vec![put_entry(A, 2, b"not acknowledged")])
-        .unwrap();
+    store.stage(vec![put_entry(A, 2, b"not acknowledged")]).unwrap();
     assert!(matches!(store.barrier(), Err(StoreError::Broken { .. })));
     store.data = File::open(path.join("db")).unwrap();
     assert!(matches!(store.barrier(), Err(StoreError::Broken { .. })));
     let staged = store.stage(vec![put_entry(A, 3, b"x")]);
     assert!(matches!(staged, Err(StoreError::Broken { .. })));
-    assert_eq!(
-        store.entry(&A, 1).unwrap().as_deref(),
-        Some(&b"acknowledged"[..])
-    );
+    assert_eq!(store.entry(&A, 1).unwrap().as_deref(), Some(&b"acknowledged"[..]));
     drop(store);
     let store = opened(&path);
-    assert_eq!(
-        store.entry(&A, 1).unwrap().as_deref(),
-        Some(&b"acknowledged"[..])
-    );
+    assert_eq!(store.entry(&A, 1).unwrap().as_deref(), Some(&b"acknowledged"[..]));
     store.stage(vec![put_entry(A, 4, b"on")]).unwrap();
     store.barrier().unwrap();
 }
@@ -140,20 +123,12 @@ fn after_a_failed_fsync_nothing_more_is_taken_until_it_is_opened_again() {
 fn too_little_room_refuses_before_the_disk_is_full() {
     let (_folder, path) = fresh();
     let mut store = opened(&path);
-    store
-        .stage(vec![put(Table::Rows, b"k", b"v"), put_entry(A, 1, b"x")])
-        .unwrap();
+    store.stage(vec![put(Table::Rows, b"k", b"v"), put_entry(A, 1, b"x")]).unwrap();
     store.reserve_bytes = u64::MAX;
     let refused = store.stage(vec![put(Table::Rows, b"more", b"v")]);
-    assert!(
-        matches!(refused, Err(StoreError::Full { .. })),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(StoreError::Full { .. })), "{refused:?}");
     assert_eq!(store.get(Table::Rows, b"more").unwrap(), None);
-    let frees = vec![
-        remove(Table::Rows, b"k"),
-        Op::DropEntriesBelow { epoch: A, seq: 9 },
-    ];
+    let frees = vec![remove(Table::Rows, b"k"), Op::DropEntriesBelow { epoch: A, seq: 9 }];
     store.stage(frees).unwrap();
     store.barrier().unwrap();
     store.reserve_bytes = 0;
@@ -170,17 +145,11 @@ fn a_lost_tail_is_noticed_and_its_tickets_are_not_given_again() {
     store.witness.note(9).unwrap();
     drop(store);
     let opened_again = SledStore::open(&path).unwrap();
-    let lost = RolledBack {
-        found: Ticket(1),
-        promised: Ticket(9),
-    };
+    let lost = RolledBack { found: Ticket(1), promised: Ticket(9) };
     assert_eq!(opened_again.rolled_back, Some(lost));
     let store = opened_again.store;
     assert_eq!(store.entry(&A, 1).unwrap().as_deref(), Some(&b"x"[..]));
-    assert_eq!(
-        store.stage(vec![put_entry(A, 2, b"y")]).unwrap(),
-        Ticket(10)
-    );
+    assert_eq!(store.stage(vec![put_entry(A, 2, b"y")]).unwrap(), Ticket(10));
     store.barrier().unwrap();
     drop(store);
     opened(&path);
@@ -196,16 +165,7 @@ fn another_layout_is_left_where_it_is() {
     });
     drop(db);
     let result = SledStore::open(&path);
-    assert!(
-        matches!(
-            result,
-            Err(StoreError::OtherLayout {
-                found: 99,
-                known: 1
-            })
-        ),
-        "{result:?}"
-    );
+    assert!(matches!(result, Err(StoreError::OtherLayout { found: 99, known: 1 })), "{result:?}");
     assert!(path.join("db").exists());
 }
 
@@ -213,45 +173,24 @@ fn another_layout_is_left_where_it_is() {
 fn a_damaged_value_is_named_and_moves_the_store_aside() {
     let (folder, path) = fresh();
     let store = opened(&path);
-    store
-        .stage(vec![
-            put_entry(A, 1, b"entry"),
-            put(Table::Rows, b"r", &noise(1, 9_000)),
-        ])
-        .unwrap();
+    store.stage(vec![put_entry(A, 1, b"entry"), put(Table::Rows, b"r", &noise(1, 9_000))]).unwrap();
     store.barrier().unwrap();
     let key = cell::entry_key(&A, 1);
-    store
-        .cage
-        .run(|db| db.insert(&key, b"0000\0entry"))
-        .unwrap();
+    store.cage.run(|db| db.insert(&key, b"0000\0entry")).unwrap();
     let text = store.entry(&A, 1).unwrap_err().to_string();
     assert!(text.contains("E:a1a1"), "{text}");
     let part = cell::part_key(&cell::table_key(Table::Rows, b"r"), 1);
     store.cage.run(|db| db.remove(&part)).unwrap();
     let lost_part = store.get(Table::Rows, b"r");
-    assert!(
-        matches!(lost_part, Err(StoreError::Damaged { .. })),
-        "{lost_part:?}"
-    );
+    assert!(matches!(lost_part, Err(StoreError::Damaged { .. })), "{lost_part:?}");
     store.barrier().unwrap();
     drop(store);
 
-    assert!(matches!(
-        SledStore::inspect(&path),
-        Err(StoreError::Damaged { .. })
-    ));
+    assert!(matches!(SledStore::inspect(&path), Err(StoreError::Damaged { .. })));
     let reopened = SledStore::open(&path).unwrap();
     let aside = reopened.moved_aside.unwrap();
     assert_eq!(aside.parent(), Some(folder.path()));
-    assert!(
-        aside
-            .file_name()
-            .unwrap()
-            .to_str()
-            .unwrap()
-            .starts_with("ledger.damaged-2")
-    );
+    assert!(aside.file_name().unwrap().to_str().unwrap().starts_with("ledger.damaged-2"));
     assert!(aside.join("db").exists());
     assert!(reopened.store.scan_entries(None, 9).unwrap().is_empty());
 }
@@ -259,10 +198,7 @@ fn a_damaged_value_is_named_and_moves_the_store_aside() {
 #[test]
 fn looking_at_a_store_that_is_not_there_begins_none() {
     let (_folder, path) = fresh();
-    assert!(matches!(
-        SledStore::inspect(&path),
-        Err(StoreError::Io { .. })
-    ));
+    assert!(matches!(SledStore::inspect(&path), Err(StoreError::Io { .. })));
     assert!(!path.exists());
 }
 
@@ -277,10 +213,7 @@ fn its_folder_is_for_its_owner_alone() {
     use std::os::unix::fs::PermissionsExt;
     let (_folder, path) = fresh();
     let _store = opened(&path);
-    assert_eq!(
-        std::fs::metadata(&path).unwrap().permissions().mode() & 0o077,
-        0
-    );
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o077, 0);
 }
 
 /// The store is held twice over: by a second opening here, and by another process, which is this
@@ -298,10 +231,7 @@ fn a_store_in_use_is_refused_and_left_alone() {
     let store = opened(&path);
     store.stage(vec![put_entry(A, 1, b"x")]).unwrap();
     store.barrier().unwrap();
-    assert!(matches!(
-        SledStore::open(&path),
-        Err(StoreError::InUse { .. })
-    ));
+    assert!(matches!(SledStore::open(&path), Err(StoreError::InUse { .. })));
     drop(store);
 
     let name = "sled_store::tests::a_store_in_use_is_refused_and_left_alone";
@@ -315,17 +245,11 @@ fn a_store_in_use_is_refused_and_left_alone() {
     let mut lines = BufReader::new(other.stdout.take().unwrap()).lines();
     assert!(lines.any(|line| line.is_ok_and(|line| line.ends_with("held"))));
     let refused = SledStore::open(&path);
-    assert!(
-        matches!(refused, Err(StoreError::InUse { .. })),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(StoreError::InUse { .. })), "{refused:?}");
     drop(other.stdin.take());
     lines.for_each(drop);
     assert!(other.wait().unwrap().success());
-    assert_eq!(
-        opened(&path).entry(&A, 1).unwrap().as_deref(),
-        Some(&b"x"[..])
-    );
+    assert_eq!(opened(&path).entry(&A, 1).unwrap().as_deref(), Some(&b"x"[..]));
 }
 
 #[test]
@@ -359,23 +283,14 @@ fn what_is_replaced_does_not_stay_on_disk() {
         store.barrier().unwrap();
     }
     let written = 400 * 60_000;
-    assert!(
-        size() < written / 3,
-        "{} bytes of {written} stay on disk",
-        size()
-    );
+    assert!(size() < written / 3, "{} bytes of {written} stay on disk", size());
 }
 
 fn any_op() -> impl Strategy<Value = Op> {
     let epoch = || prop_oneof![Just(A), Just(B)];
     let table = || proptest::sample::select(Table::ALL.to_vec());
     let key = || {
-        proptest::sample::select(vec![
-            b"".to_vec(),
-            b"a".to_vec(),
-            b"a\0".to_vec(),
-            vec![255; 128],
-        ])
+        proptest::sample::select(vec![b"".to_vec(), b"a".to_vec(), b"a\0".to_vec(), vec![255; 128]])
     };
     let len = prop_oneof![4 => 0..60_usize, 1 => 4_090..4_100_usize, 1 => 8_000..20_000_usize];
     prop_oneof![

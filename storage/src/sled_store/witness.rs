@@ -23,12 +23,7 @@ impl Witness {
     pub(super) fn open(folder: &Path) -> Result<Self, StoreError> {
         let path = folder.join("durable");
         let mut options = OpenOptions::new();
-        let file = options
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .mode(0o600);
+        let file = options.create(true).truncate(false).read(true).write(true).mode(0o600);
         let file = file.open(&path);
         let file = file.map_err(|e| StoreError::io(format!("opening {}", path.display()), e))?;
         Ok(Self { file })

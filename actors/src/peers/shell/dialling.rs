@@ -22,9 +22,9 @@ impl State {
                     && !claims.contains_key(&node)
                     && fan_out.dials(kind, kiosk_links)
             }
-            Whom::Address(address) => links
-                .values()
-                .all(|slot| slot.claim.connection.remote_address() != address),
+            Whom::Address(address) => {
+                links.values().all(|slot| slot.claim.connection.remote_address() != address)
+            }
         };
         let now = Instant::now();
         let room = MAX_DIALS.saturating_sub(self.dials);
@@ -32,10 +32,8 @@ impl State {
         let next = self.book.next_due(wanted);
         self.dials += dials.len();
         for dial in dials {
-            let (endpoint, introduction) = (
-                self.settings.endpoint.clone(),
-                self.settings.introduction.clone(),
-            );
+            let (endpoint, introduction) =
+                (self.settings.endpoint.clone(), self.settings.introduction.clone());
             let doorkeeper = self.doorkeeper(myself);
             tokio::spawn(async move {
                 let established = match endpoint.dial(dial.address, dial.sought()).await {
@@ -56,9 +54,7 @@ impl State {
         }
         if let Some(next) = next {
             // Never at once: with all dials under way, something due would wake it in a circle.
-            let wait = next
-                .saturating_duration_since(now)
-                .max(Duration::from_millis(50));
+            let wait = next.saturating_duration_since(now).max(Duration::from_millis(50));
             let myself = myself.clone();
             self.alarm = Some(tokio::spawn(async move {
                 tokio::time::sleep(wait).await;

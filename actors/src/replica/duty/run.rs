@@ -83,10 +83,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
             return Ok(());
         };
         let same_boot = note.boot_id == self.me.boot_id && note.at_boot_ms <= now.boot_ms;
-        let stands = self
-            .site
-            .session(&note.session)
-            .is_some_and(|s| s.stands_on(kiosk));
+        let stands = self.site.session(&note.session).is_some_and(|s| s.stands_on(kiosk));
         let paused = matches!(
             self.site.session(&note.session).and_then(domain::session::Session::state),
             Some(State::Paused { kiosk: at, .. }) if at == kiosk
@@ -130,10 +127,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         now: Moment,
     ) {
         let epoch = self.author.epoch();
-        let before = self
-            .site
-            .session(&session)
-            .and_then(|found| found.cell(&epoch));
+        let before = self.site.session(&session).and_then(|found| found.cell(&epoch));
         let (n, base_ms) = before.map_or((0, 0), |cell| (cell.reading.n, cell.reading.used_ms));
         let continues = before.and_then(|cell| cell.reading.continues);
         if let Some(duty) = &mut self.duty {
@@ -189,9 +183,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
             at_boot_ms: now.boot_ms,
             alone: run.alone_from_ms.is_some(),
         };
-        let alone = run
-            .alone_from_ms
-            .map(|from| (run.session, run.base_ms.saturating_sub(from)));
+        let alone = run.alone_from_ms.map(|from| (run.session, run.base_ms.saturating_sub(from)));
         if let (Some((session, used)), Some(run)) =
             (alone, self.duty.as_mut().and_then(|duty| duty.run.as_mut()))
         {
@@ -200,11 +192,8 @@ impl<S: LedgerStore + Clone> Replica<S> {
             self.count_alone(session, used, now);
         }
         let record = codec::encode(&note).ok();
-        let record = record.map(|value| Op::Put {
-            table: Table::Local,
-            key: RUN_KEY.to_vec(),
-            value,
-        });
+        let record =
+            record.map(|value| Op::Put { table: Table::Local, key: RUN_KEY.to_vec(), value });
         if let Err(error) = self.measure(reading, record, now) {
             tracing::debug!(%error, "reading not written");
         }
@@ -220,11 +209,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         let total = duty.alone_used.entry(session).or_insert(0);
         *total = total.saturating_add(used_ms);
         if let Ok(value) = codec::encode(&duty.alone_used) {
-            let op = Op::Put {
-                table: Table::Local,
-                key: ALONE_KEY.to_vec(),
-                value,
-            };
+            let op = Op::Put { table: Table::Local, key: ALONE_KEY.to_vec(), value };
             if let Err(error) = self.stage(vec![op], now) {
                 tracing::debug!(%error, "use while alone not noted");
             }
@@ -247,9 +232,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         {
             let measured = found.measured_ms(|epoch| self.site.node_of(epoch));
             let run_on = now.since(run.from_boot_ms);
-            let late = measured
-                .saturating_add(run_on)
-                .saturating_sub(found.granted_ms());
+            let late = measured.saturating_add(run_on).saturating_sub(found.granted_ms());
             if late <= TIMER_SLACK_MS {
                 run.base_ms = run.base_ms.saturating_sub(late.min(run.base_ms));
             }
@@ -258,11 +241,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         self.drop_run(now);
         if let Some(duty) = &mut self.duty {
             let grace = u64::from(self.site.settings().grace_s) * 1000;
-            duty.ended = Some(Ended {
-                session,
-                cause,
-                until_boot_ms: now.boot_ms + grace,
-            });
+            duty.ended = Some(Ended { session, cause, until_boot_ms: now.boot_ms + grace });
         }
         if matches!(cause, Cause::Displaced | Cause::Isolated) {
             self.notice(Notice::Ended { session, cause });
@@ -274,10 +253,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         if let Some(duty) = &mut self.duty {
             duty.run = None;
         }
-        let op = Op::Remove {
-            table: Table::Local,
-            key: RUN_KEY.to_vec(),
-        };
+        let op = Op::Remove { table: Table::Local, key: RUN_KEY.to_vec() };
         if let Err(error) = self.stage(vec![op], now) {
             tracing::debug!(%error, "end of session not noted");
         }

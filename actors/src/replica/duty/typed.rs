@@ -43,10 +43,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         }
         let key = key.ok_or(Refusal::UnknownCode)?;
         let public = CodeKey(key.verifying_key().to_bytes());
-        let session = self
-            .site
-            .session_by_code(&public)
-            .ok_or(Refusal::UnknownCode)?;
+        let session = self.site.session_by_code(&public).ok_or(Refusal::UnknownCode)?;
         let alone = self.is_alone(now);
         let allowance = u64::from(self.site.settings().allowance_s) * 1000;
         let used_alone = duty.alone_used.get(&session).copied().unwrap_or(0);
@@ -58,16 +55,8 @@ impl<S: LedgerStore + Clone> Replica<S> {
         let node = self.me.node();
         let bytes = opening_bytes(&self.me.site, &session, &kiosk, &node, opening);
         let proof = Signature(key.sign(&bytes).to_bytes());
-        let command = Command::Open {
-            session,
-            opening,
-            proof,
-            alone,
-        };
-        let asked = Asked {
-            request: RequestId([0; 16]),
-            command,
-        };
+        let command = Command::Open { session, opening, proof, alone };
+        let asked = Asked { request: RequestId([0; 16]), command };
         let done = self.carry_out(OnBehalf::Kiosk { kiosk, node }, &asked, now)?;
         self.begin_run(session, opening, alone, now);
         Ok(done)

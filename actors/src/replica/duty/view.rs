@@ -36,11 +36,10 @@ impl<S: LedgerStore + Clone> Replica<S> {
             screen.face = Face::OutOfService;
         }
         let displaced = duty.run.as_ref().and_then(|run| run.displaced_until);
-        let texts = screen.messages.iter().filter_map(|row| {
-            duty.texts
-                .get(*row, now)
-                .map(|text| (*row, text.to_owned()))
-        });
+        let texts = screen
+            .messages
+            .iter()
+            .filter_map(|row| duty.texts.get(*row, now).map(|text| (*row, text.to_owned())));
         Some(View {
             alone: self.is_isolated(now),
             ended: duty

@@ -26,33 +26,14 @@ impl<S: LedgerStore + Clone> Replica<S> {
             return;
         };
         let key = Self::fork_key(&epoch);
-        if self
-            .stage(
-                vec![Op::Put {
-                    table: Table::Local,
-                    key,
-                    value,
-                }],
-                now,
-            )
-            .is_err()
-        {
+        if self.stage(vec![Op::Put { table: Table::Local, key, value }], now).is_err() {
             return;
         }
         if let Ok(entry) = Entry::parse(one) {
             let node = self.site.node_of(&epoch);
-            self.notice(Notice::Fork {
-                node,
-                epoch,
-                seq: entry.id.seq,
-            });
+            self.notice(Notice::Fork { node, epoch, seq: entry.id.seq });
         }
-        let others: Vec<NodeId> = self
-            .peers
-            .keys()
-            .copied()
-            .filter(|peer| *peer != from)
-            .collect();
+        let others: Vec<NodeId> = self.peers.keys().copied().filter(|peer| *peer != from).collect();
         for peer in others {
             let (one, other) = proof.clone();
             self.send(peer, Message::Ledger(LedgerMessage::Fork(one, other)));
@@ -85,17 +66,13 @@ impl<S: LedgerStore + Clone> Replica<S> {
             return None;
         }
         self.fork_told.insert(first.id.epoch, now.boot_ms);
-        let height = self
-            .frontier
-            .get(&first.id.epoch)
-            .map_or(0, |reach| reach.height);
+        let height = self.frontier.get(&first.id.epoch).map_or(0, |reach| reach.height);
         if first.id.seq > height && lowest.is_some() {
             return None; // says nothing of what is held, and one proof is there already
         }
         let mut effect = self.site.apply_fork(first.id.epoch, first.id.seq);
         effect.refold &= first.id.seq < height;
-        self.fork_proofs
-            .insert(first.id.epoch, (one.to_vec(), other.to_vec()));
+        self.fork_proofs.insert(first.id.epoch, (one.to_vec(), other.to_vec()));
         self.root = None;
         self.follow(effect, now);
         Some(first.id.epoch)

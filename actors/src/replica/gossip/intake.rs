@@ -67,11 +67,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
             }
         }
         if let Some(why) = why {
-            self.notice(Notice::Refused {
-                peer: from,
-                count: refused,
-                why,
-            });
+            self.notice(Notice::Refused { peer: from, count: refused, why });
         }
         count += self.keep(from, fresh, now);
         if suspicious {
@@ -96,15 +92,8 @@ impl<S: LedgerStore + Clone> Replica<S> {
     ) -> Result<Judged, String> {
         let entry = Entry::parse(bytes).map_err(|error| error.to_string())?;
         let epoch = entry.id.epoch;
-        let stored = self
-            .frontier
-            .get(&epoch)
-            .map(|reach| (reach.height, reach.head));
-        let (height, head) = heads
-            .get(&epoch)
-            .copied()
-            .or(stored)
-            .unwrap_or((0, NO_ENTRY));
+        let stored = self.frontier.get(&epoch).map(|reach| (reach.height, reach.head));
+        let (height, head) = heads.get(&epoch).copied().or(stored).unwrap_or((0, NO_ENTRY));
         if entry.id.seq < height {
             return self.compare_with_held(entry, bytes);
         }
@@ -176,8 +165,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         };
         for entry in &fresh {
             self.reached(entry);
-            self.receipts
-                .owe(ticket, entry.id.epoch, entry.id.seq + 1, from);
+            self.receipts.owe(ticket, entry.id.epoch, entry.id.seq + 1, from);
             if let Some(peer) = self.peers.get_mut(&from) {
                 let theirs = peer.theirs.entry(entry.id.epoch).or_insert(0);
                 *theirs = (*theirs).max(entry.id.seq + 1);

@@ -11,15 +11,8 @@ use crate::entry::{Author, Entry};
 
 fn cut_of(world: &World, holder: NodeId, node: NodeId) -> Vec<domain::fact::Cut> {
     let replica = world.replica(holder);
-    let epochs = replica
-        .site()
-        .chain()
-        .epochs_of(node)
-        .copied()
-        .collect::<Vec<_>>();
-    let held = replica
-        .frontier()
-        .filter(|reach| epochs.contains(&reach.epoch));
+    let epochs = replica.site().chain().epochs_of(node).copied().collect::<Vec<_>>();
+    let held = replica.frontier().filter(|reach| epochs.contains(&reach.epoch));
     held.map(|reach| domain::fact::Cut {
         epoch: reach.epoch,
         height: reach.height,
@@ -29,18 +22,8 @@ fn cut_of(world: &World, holder: NodeId, node: NodeId) -> Vec<domain::fact::Cut>
 }
 
 fn hear(world: &mut World, to: NodeId, from: NodeId, entries: Vec<Vec<u8>>) {
-    let message = Message::Ledger(LedgerMessage::Entries {
-        more: false,
-        answer: false,
-        entries,
-    });
-    world.input(
-        to,
-        Input::Heard {
-            peer: from,
-            message,
-        },
-    );
+    let message = Message::Ledger(LedgerMessage::Entries { more: false, answer: false, entries });
+    world.input(to, Input::Heard { peer: from, message });
 }
 
 #[test]
@@ -50,17 +33,9 @@ fn a_stranger_and_a_node_of_another_site_get_no_link() {
     let stranger = other.0.replica(other.2[0]).greeting().unwrap();
     let now = world.moment(admins[0]);
     let node = NodeId([42; 32]);
-    let met = world
-        .replica_mut(admins[0])
-        .meet(node, &stranger, now)
-        .err();
+    let met = world.replica_mut(admins[0]).meet(node, &stranger, now).err();
     assert_eq!(met, Some(Unwelcome::NotMember));
-    for garbage in [
-        vec![],
-        vec![0xff; 40],
-        vec![0; 20_000],
-        stranger[..10].to_vec(),
-    ] {
+    for garbage in [vec![], vec![0xff; 40], vec![0; 20_000], stranger[..10].to_vec()] {
         let met = world.replica_mut(admins[0]).meet(node, &garbage, now).err();
         assert_eq!(met, Some(Unwelcome::Malformed));
     }
@@ -71,19 +46,13 @@ fn an_expired_and_a_revoked_token_admit_nobody() {
     let (mut world, admins, _) = World::new(1, 0);
     world.run_for(3_700_000);
     let late = world.add_kiosk(1);
-    assert_eq!(
-        world.meet(admins[0], late).err(),
-        Some(Unwelcome::Token(Refusal::TokenExpired))
-    );
+    assert_eq!(world.meet(admins[0], late).err(), Some(Unwelcome::Token(Refusal::TokenExpired)));
 
     let (mut world, admins, _) = World::new(1, 0);
     let token = domain::id::TokenId(world.token_key.verifying_key().to_bytes());
     world.must(admins[0], Command::RevokeToken { token });
     let late = world.add_kiosk(1);
-    assert_eq!(
-        world.meet(admins[0], late).err(),
-        Some(Unwelcome::Token(Refusal::UnknownToken))
-    );
+    assert_eq!(world.meet(admins[0], late).err(), Some(Unwelcome::Token(Refusal::UnknownToken)));
 }
 
 #[test]
@@ -93,32 +62,15 @@ fn a_revoked_kiosk_is_dropped_at_once_and_what_it_writes_changes_nothing() {
     world.type_code(kiosks[0], 1).unwrap();
     world.run_for(10_000);
     let cut = cut_of(&world, admins[0], kiosks[0]);
-    world.must(
-        admins[0],
-        Command::RevokeNode {
-            node: kiosks[0],
-            cut,
-        },
-    );
+    world.must(admins[0], Command::RevokeNode { node: kiosks[0], cut });
     world.run_for(2_000);
     for node in admins.iter().chain(&kiosks[1..]) {
-        assert!(
-            world
-                .replica(*node)
-                .links()
-                .all(|(peer, _, _)| *peer != kiosks[0])
-        );
+        assert!(world.replica(*node).links().all(|(peer, _, _)| *peer != kiosks[0]));
         assert!(!world.replica(*node).site().standing().is_member(&kiosks[0]));
     }
-    assert_eq!(
-        world.meet(admins[1], kiosks[0]).err(),
-        Some(Unwelcome::Revoked)
-    );
+    assert_eq!(world.meet(admins[1], kiosks[0]).err(), Some(Unwelcome::Revoked));
     let site = world.replica(admins[1]).site();
-    let used = site
-        .session(&session)
-        .unwrap()
-        .measured_ms(|epoch| site.node_of(epoch));
+    let used = site.session(&session).unwrap().measured_ms(|epoch| site.node_of(epoch));
     assert!(used >= 5_000, "use within the cut counts: {used}");
     let live: std::collections::BTreeSet<_> = admins
         .iter()
@@ -149,15 +101,9 @@ fn a_kiosk_cannot_extend_its_own_session() {
     }
     let by = domain::decide::Author::Operator(HOST);
     let request = world.request();
-    let command = Command::Extend {
-        session,
-        seconds: 60,
-    };
+    let command = Command::Extend { session, seconds: 60 };
     let ask = world.ask(kiosks[0], by, domain::command::Asked { request, command });
-    assert_eq!(
-        world.replies[&ask],
-        Err(Failure::Refused(Refusal::Authority))
-    );
+    assert_eq!(world.replies[&ask], Err(Failure::Refused(Refusal::Authority)));
 }
 
 #[test]
@@ -169,12 +115,7 @@ fn forged_replayed_grafted_and_future_entries_are_refused_and_stop_nobody() {
     let real = {
         use storage::ledger_store::LedgerStore;
         let epoch = world.replica(admin).epoch();
-        world
-            .replica(admin)
-            .store()
-            .entry(&epoch.0, 1)
-            .unwrap()
-            .unwrap()
+        world.replica(admin).store().entry(&epoch.0, 1).unwrap().unwrap()
     };
     let mut forged = real.clone();
     let last = forged.len() - 1;
@@ -185,16 +126,8 @@ fn forged_replayed_grafted_and_future_entries_are_refused_and_stop_nobody() {
     let boot = stranger.entry(vec![250, 0, 1, 2, 3], 0).unwrap().to_bytes();
     let mut graft = Entry::parse(&real).unwrap();
     graft.id.seq = logs.iter().map(|reach| reach.height).max().unwrap();
-    let all = vec![
-        forged,
-        future,
-        boot,
-        graft.to_bytes(),
-        real.clone(),
-        vec![],
-        vec![1; 90],
-        vec![7; 9],
-    ];
+    let all =
+        vec![forged, future, boot, graft.to_bytes(), real.clone(), vec![], vec![1; 90], vec![7; 9]];
     hear(&mut world, admin, kiosk, all);
     world.run_for(6_000);
     assert_eq!(world.replica(admin).site().fingerprint().unwrap(), before);
@@ -237,14 +170,7 @@ fn a_cloned_disk_that_resumes_its_log_is_proven_on_every_node() {
     // The proof outlives a restart.
     world.kill(admins[0]);
     world.start(admins[0]);
-    assert!(
-        world
-            .replica(admins[0])
-            .site()
-            .chain()
-            .forks()
-            .contains_key(&epoch)
-    );
+    assert!(world.replica(admins[0]).site().chain().forks().contains_key(&epoch));
 }
 
 #[test]
@@ -271,15 +197,7 @@ fn a_history_that_only_a_late_comer_holds_is_found_by_its_head() {
     world.heal();
     world.run_for(20_000);
     for node in admins.iter().chain(&kiosks) {
-        assert!(
-            world
-                .replica(*node)
-                .site()
-                .chain()
-                .forks()
-                .contains_key(&epoch),
-            "{node:?}"
-        );
+        assert!(world.replica(*node).site().chain().forks().contains_key(&epoch), "{node:?}");
     }
     assert_eq!(world.fingerprints().len(), 1);
 }
@@ -347,12 +265,6 @@ fn a_node_of_an_identity_that_was_never_admitted_is_told_so() {
         boot_id: [7; 16],
     };
     let node = world.add(identity);
-    assert_eq!(
-        world.meet(admins[0], node).err(),
-        Some(Unwelcome::NotMember)
-    );
-    assert_eq!(
-        world.type_code(node, 1),
-        Err(Failure::Refused(Refusal::UnknownCode))
-    );
+    assert_eq!(world.meet(admins[0], node).err(), Some(Unwelcome::NotMember));
+    assert_eq!(world.type_code(node, 1), Err(Failure::Refused(Refusal::UnknownCode)));
 }

@@ -8,13 +8,7 @@ use super::super::Failure;
 use super::world::{World, kiosk_id};
 
 fn state(world: &World, node: domain::id::NodeId, session: domain::id::SessionId) -> State {
-    world
-        .replica(node)
-        .site()
-        .session(&session)
-        .unwrap()
-        .state()
-        .unwrap()
+    world.replica(node).site().session(&session).unwrap().state().unwrap()
 }
 
 #[test]
@@ -42,13 +36,7 @@ fn the_story_of_a_session_that_outlives_its_admin_host() {
     world.kill(first);
     world.run_for(60_000);
     assert_eq!(world.remaining_s(kiosk, session), 530);
-    world.must(
-        second,
-        Command::Extend {
-            session,
-            seconds: 900,
-        },
-    );
+    world.must(second, Command::Extend { session, seconds: 900 });
     world.run_for(1_000);
     assert_eq!(world.remaining_s(kiosk, session), 1_429);
 
@@ -56,31 +44,17 @@ fn the_story_of_a_session_that_outlives_its_admin_host() {
     world.run_for(7_000);
     world.start(kiosk);
     world.run_for(1_000);
-    assert_eq!(
-        world.remaining_s(kiosk, session),
-        1_421,
-        "time went on, and was counted once"
-    );
+    assert_eq!(world.remaining_s(kiosk, session), 1_421, "time went on, and was counted once");
     assert!(matches!(state(&world, second, session), State::Open { .. }));
 
     world.start(first);
     world.run_for(10_000);
     assert_eq!(world.remaining_s(first, session), 1_411);
-    world.must(
-        first,
-        Command::Close {
-            session,
-            keep_rest: false,
-            note: None,
-        },
-    );
+    world.must(first, Command::Close { session, keep_rest: false, note: None });
     world.run_for(6_000);
     assert_eq!(
         state(&world, second, session),
-        State::Closed {
-            kiosk: kiosk_id(1),
-            cause: Cause::Staff
-        }
+        State::Closed { kiosk: kiosk_id(1), cause: Cause::Staff }
     );
     assert_eq!(world.fingerprints().len(), 1);
 }
@@ -93,25 +67,13 @@ fn a_session_expires_on_its_kiosk_within_two_seconds_and_charges_no_more() {
     world.cut_off(kiosks[0], &admins);
     world.run_for(61_000);
     let cause = Cause::Expired;
-    assert_eq!(
-        state(&world, kiosks[0], session),
-        State::Closed {
-            kiosk: kiosk_id(1),
-            cause
-        }
-    );
+    assert_eq!(state(&world, kiosks[0], session), State::Closed { kiosk: kiosk_id(1), cause });
     world.heal();
     world.run_for(12_000);
     let site = world.replica(admins[0]).site();
     let found = site.session(&session).unwrap();
     assert_eq!(found.measured_ms(|epoch| site.node_of(epoch)), 60_000);
-    world.must(
-        admins[0],
-        Command::Extend {
-            session,
-            seconds: 300,
-        },
-    );
+    world.must(admins[0], Command::Extend { session, seconds: 300 });
     world.run_for(1_000);
     world.type_code(kiosks[0], 1).unwrap();
     assert_eq!(world.remaining_s(kiosks[0], session), 300);
@@ -127,26 +89,15 @@ fn after_a_reboot_the_code_opens_what_was_left_on_another_kiosk() {
     world.run_for(20_000);
     assert_eq!(
         world.type_code(kiosks[1], 1),
-        Err(Failure::Refused(Refusal::OpenElsewhere {
-            kiosk: String::from("Poste 1")
-        }))
+        Err(Failure::Refused(Refusal::OpenElsewhere { kiosk: String::from("Poste 1") }))
     );
     world.start(kiosks[0]);
     world.run_for(3_000);
     let cause = Cause::Reboot;
-    assert_eq!(
-        state(&world, admins[0], session),
-        State::Closed {
-            kiosk: kiosk_id(1),
-            cause
-        }
-    );
+    assert_eq!(state(&world, admins[0], session), State::Closed { kiosk: kiosk_id(1), cause });
     world.type_code(kiosks[1], 1).unwrap();
     let left = world.remaining_s(kiosks[1], session);
-    assert!(
-        (567..=572).contains(&left),
-        "at most one interval is given: {left}"
-    );
+    assert!((567..=572).contains(&left), "at most one interval is given: {left}");
 }
 
 #[test]
@@ -179,33 +130,18 @@ fn one_code_on_two_kiosks_that_cannot_see_each_other_ends_on_one() {
     world.run_for(60_000);
     world.heal();
     world.run_for(60_000);
-    let open = kiosks
-        .iter()
-        .filter(|kiosk| world.replica(**kiosk).running().is_some())
-        .count();
+    let open = kiosks.iter().filter(|kiosk| world.replica(**kiosk).running().is_some()).count();
     assert_eq!(open, 1);
-    assert!(matches!(
-        state(&world, admins[0], session),
-        State::Open { .. }
-    ));
+    assert!(matches!(state(&world, admins[0], session), State::Open { .. }));
     let site = world.replica(admins[0]).site();
-    let used = site
-        .session(&session)
-        .unwrap()
-        .measured_ms(|epoch| site.node_of(epoch));
-    assert!(
-        (205_000..=215_000).contains(&used),
-        "both uses count, grace too: {used}"
-    );
+    let used = site.session(&session).unwrap().measured_ms(|epoch| site.node_of(epoch));
+    assert!((205_000..=215_000).contains(&used), "both uses count, grace too: {used}");
 }
 
 #[test]
 fn an_isolated_kiosk_opens_known_codes_up_to_the_allowance_across_restarts() {
     let (mut world, admins, kiosks) = World::new(1, 1);
-    let settings = domain::settings::Settings {
-        allowance_s: 120,
-        ..Default::default()
-    };
+    let settings = domain::settings::Settings { allowance_s: 120, ..Default::default() };
     world.must(admins[0], Command::ChangeSettings { settings });
     let session = world.issue(admins[0], 1, 3600);
     world.run_for(6_000);
@@ -219,17 +155,8 @@ fn an_isolated_kiosk_opens_known_codes_up_to_the_allowance_across_restarts() {
     world.type_code(kiosks[0], 1).unwrap();
     world.run_for(70_000);
     let cause = Cause::Isolated;
-    assert_eq!(
-        state(&world, kiosks[0], session),
-        State::Closed {
-            kiosk: kiosk_id(1),
-            cause
-        }
-    );
-    assert_eq!(
-        world.type_code(kiosks[0], 1),
-        Err(Failure::Refused(Refusal::Isolated))
-    );
+    assert_eq!(state(&world, kiosks[0], session), State::Closed { kiosk: kiosk_id(1), cause });
+    assert_eq!(world.type_code(kiosks[0], 1), Err(Failure::Refused(Refusal::Isolated)));
     world.heal();
     world.run_for(6_000);
     world.type_code(kiosks[0], 1).unwrap();
@@ -245,11 +172,7 @@ fn pausing_stops_the_clock_and_resuming_goes_on() {
     world.run_for(100_000);
     let left = world.remaining_s(admins[0], session);
     assert!((579..=580).contains(&left), "{left}");
-    let screen = world
-        .replica(kiosks[0])
-        .view(world.moment(kiosks[0]))
-        .unwrap()
-        .screen;
+    let screen = world.replica(kiosks[0]).view(world.moment(kiosks[0])).unwrap().screen;
     assert!(matches!(screen.face, Face::Paused { .. }));
     world.must(admins[0], Command::Resume { session });
     world.run_for(20_000);
@@ -263,22 +186,13 @@ fn nothing_is_acknowledged_before_the_disk_has_it() {
     let session = world.issue(admins[0], 1, 600);
     world.machines.get_mut(&admins[0]).unwrap().disk_answers = false;
     let request = world.request();
-    let command = Command::Extend {
-        session,
-        seconds: 60,
-    };
+    let command = Command::Extend { session, seconds: 60 };
     let asked = domain::command::Asked { request, command };
     let by = domain::decide::Author::Operator(super::world::HOST);
     let first = world.ask(admins[0], by, asked.clone());
     let again = world.ask(admins[0], by, asked);
-    assert!(
-        !world.replies.contains_key(&first),
-        "acknowledged before it was durable"
-    );
-    assert!(
-        !world.replies.contains_key(&again),
-        "a repetition was acknowledged too early"
-    );
+    assert!(!world.replies.contains_key(&first), "acknowledged before it was durable");
+    assert!(!world.replies.contains_key(&again), "a repetition was acknowledged too early");
     world.input(admins[0], super::super::Input::DiskFailed);
     assert_eq!(world.replies[&first], Err(Failure::Disk));
     assert_eq!(world.replies[&again], Err(Failure::Disk));
@@ -288,14 +202,8 @@ fn nothing_is_acknowledged_before_the_disk_has_it() {
 fn a_text_reaches_its_kiosk_and_nobody_else_and_goes_when_read() {
     let (mut world, admins, kiosks) = World::new(2, 2);
     let message = domain::id::RowId([77; 16]);
-    let command = Command::SendMessage {
-        message,
-        kiosk: kiosk_id(1),
-    };
-    let asked = domain::command::Asked {
-        request: world.request(),
-        command,
-    };
+    let command = Command::SendMessage { message, kiosk: kiosk_id(1) };
+    let asked = domain::command::Asked { request: world.request(), command };
     let now = world.moment(admins[0]);
     // The kiosk is linked to the other admin node alone.
     world.cut_off(kiosks[0], &[admins[0]]);
@@ -308,22 +216,11 @@ fn a_text_reaches_its_kiosk_and_nobody_else_and_goes_when_read() {
     );
     world.carry_out(admins[0], outputs);
     world.run_for(6_000);
-    let texts = |world: &World, kiosk| {
-        world
-            .replica(kiosk)
-            .view(world.moment(kiosk))
-            .unwrap()
-            .texts
-    };
-    assert_eq!(
-        texts(&world, kiosks[0]),
-        [(message, String::from("Fermeture dans dix minutes"))]
-    );
+    let texts =
+        |world: &World, kiosk| world.replica(kiosk).view(world.moment(kiosk)).unwrap().texts;
+    assert_eq!(texts(&world, kiosks[0]), [(message, String::from("Fermeture dans dix minutes"))]);
     assert_eq!(texts(&world, kiosks[1]), []);
-    let by = domain::decide::Author::Kiosk {
-        kiosk: kiosk_id(1),
-        node: kiosks[0],
-    };
+    let by = domain::decide::Author::Kiosk { kiosk: kiosk_id(1), node: kiosks[0] };
     let command = Command::AcknowledgeMessage { message };
     let request = world.request();
     world.ask(kiosks[0], by, domain::command::Asked { request, command });
@@ -335,20 +232,12 @@ fn a_text_reaches_its_kiosk_and_nobody_else_and_goes_when_read() {
 fn a_restored_vault_stays_shut_until_the_ledger_has_caught_up_with_every_erasure() {
     let (mut world, admins, kiosks) = World::new(2, 1);
     let message = domain::id::RowId([78; 16]);
-    let command = Command::SendMessage {
-        message,
-        kiosk: kiosk_id(1),
-    };
-    let asked = domain::command::Asked {
-        request: world.request(),
-        command,
-    };
+    let command = Command::SendMessage { message, kiosk: kiosk_id(1) };
+    let asked = domain::command::Asked { request: world.request(), command };
     let now = world.moment(admins[0]);
     let say = super::super::AskId(1);
     let outputs =
-        world
-            .replica_mut(admins[0])
-            .say(say, super::world::HOST, asked, "Personnel", now);
+        world.replica_mut(admins[0]).say(say, super::world::HOST, asked, "Personnel", now);
     world.carry_out(admins[0], outputs);
     world.run_for(16_000);
     world.kill(admins[1]);

@@ -26,10 +26,7 @@ use crate::vault::key::VaultKey;
 
 pub(crate) const START_MS: i64 = 1_795_000_000_000;
 pub(crate) const ROOM: RoomId = RoomId([1; 16]);
-pub(crate) const HOST: By = By {
-    operator: OperatorId([9; 16]),
-    role: OperatorRole::Admin,
-};
+pub(crate) const HOST: By = By { operator: OperatorId([9; 16]), role: OperatorRole::Admin };
 
 pub(crate) type Store = Arc<MemoryStore>;
 
@@ -81,37 +78,16 @@ impl World {
         let admins: Vec<NodeId> = (1..=admins).map(|number| world.add_admin(number)).collect();
         world.run_for(1_000);
         let name = String::from("Salle multimédia");
-        world.must(
-            admins[0],
-            Command::NameRoom {
-                room: ROOM,
-                name,
-                order: 1,
-            },
-        );
+        world.must(admins[0], Command::NameRoom { room: ROOM, name, order: 1 });
         let token = TokenId(world.token_key.verifying_key().to_bytes());
         let expires_ms = START_MS + 3_600_000;
         let scope = Scope::Room(ROOM);
-        world.must(
-            admins[0],
-            Command::IssueToken {
-                token,
-                scope,
-                expires_ms,
-            },
-        );
+        world.must(admins[0], Command::IssueToken { token, scope, expires_ms });
         let kiosks: Vec<NodeId> = (1..=kiosks).map(|number| world.add_kiosk(number)).collect();
         world.run_for(12_000);
         for number in 1..=kiosks.len() as u8 {
             let (kiosk, name) = (kiosk_id(number), format!("Poste {number}"));
-            world.must(
-                admins[0],
-                Command::NameKiosk {
-                    kiosk,
-                    name,
-                    room: ROOM,
-                },
-            );
+            world.must(admins[0], Command::NameKiosk { kiosk, name, room: ROOM });
         }
         world.run_for(6_000);
         (world, admins, kiosks)
@@ -144,20 +120,10 @@ impl World {
     fn add_admin(&mut self, number: u8) -> NodeId {
         let (site, node_key) = (self.site(), key(number));
         let node = NodeId(node_key.verifying_key().to_bytes());
-        let derivation = Derivation {
-            version: 1,
-            salt: [3; 16],
-            memory_kib: 1024,
-            passes: 1,
-        };
+        let derivation = Derivation { version: 1, salt: [3; 16], memory_kib: 1024, passes: 1 };
         let name = String::from("Médiathèque");
         let signature = Self::signed(&self.site_key, &founding_bytes(&site, &name, &derivation));
-        let founded = Fact::SiteFounded(SiteFounded {
-            site,
-            name,
-            derivation,
-            signature,
-        });
+        let founded = Fact::SiteFounded(SiteFounded { site, name, derivation, signature });
         let signature = Self::signed(&self.site_key, &admin_admission_bytes(&site, &node));
         let admitted = Fact::AdminAdmitted(AdminAdmitted { node, signature });
         let identity = Identity {
@@ -246,8 +212,7 @@ impl World {
     pub(crate) fn kill(&mut self, node: NodeId) {
         self.machines.get_mut(&node).unwrap().replica = None;
         self.links.retain(|(a, b)| *a != node && *b != node);
-        self.queue
-            .retain(|(from, to, _)| *from != node && *to != node);
+        self.queue.retain(|(from, to, _)| *from != node && *to != node);
         let others: Vec<NodeId> = self.machines.keys().copied().collect();
         for other in others {
             self.input(other, Input::LinkDown { peer: node });
@@ -269,21 +234,12 @@ impl World {
     }
 
     pub(crate) fn replica_mut(&mut self, node: NodeId) -> &mut Replica<Store> {
-        self.machines
-            .get_mut(&node)
-            .unwrap()
-            .replica
-            .as_mut()
-            .unwrap()
+        self.machines.get_mut(&node).unwrap().replica.as_mut().unwrap()
     }
 
     pub(crate) fn input(&mut self, node: NodeId, input: Input) {
         let now = self.moment(node);
-        let Some(replica) = self
-            .machines
-            .get_mut(&node)
-            .and_then(|m| m.replica.as_mut())
-        else {
+        let Some(replica) = self.machines.get_mut(&node).and_then(|m| m.replica.as_mut()) else {
             return;
         };
         let outputs = replica.handle(input, now);
@@ -331,9 +287,7 @@ impl World {
         for (place, one) in nodes.iter().enumerate() {
             for other in &nodes[place + 1..] {
                 let (one, other) = (*one, *other);
-                let alive = [one, other]
-                    .iter()
-                    .all(|node| self.machines[node].replica.is_some());
+                let alive = [one, other].iter().all(|node| self.machines[node].replica.is_some());
                 let linked = self.links.contains(&(one, other));
                 let cut = self.cut.contains(&(one, other)) || self.cut.contains(&(other, one));
                 if linked && cut {
@@ -348,30 +302,14 @@ impl World {
                     continue;
                 };
                 self.links.insert((one, other));
-                self.input(
-                    one,
-                    Input::LinkUp {
-                        peer: other,
-                        kind: theirs,
-                    },
-                );
-                self.input(
-                    other,
-                    Input::LinkUp {
-                        peer: one,
-                        kind: ours,
-                    },
-                );
+                self.input(one, Input::LinkUp { peer: other, kind: theirs });
+                self.input(other, Input::LinkUp { peer: one, kind: ours });
             }
         }
     }
 
     pub(crate) fn cut_off(&mut self, node: NodeId, from: &[NodeId]) {
-        self.cut.extend(
-            from.iter()
-                .filter(|other| **other != node)
-                .map(|other| (node, *other)),
-        );
+        self.cut.extend(from.iter().filter(|other| **other != node).map(|other| (node, *other)));
         self.link_all();
     }
 
@@ -399,13 +337,7 @@ impl World {
                         Message::Row(crate::vault::exchange::RowMessage::decode(&frame).unwrap())
                     }
                 };
-                self.input(
-                    to,
-                    Input::Heard {
-                        peer: from,
-                        message,
-                    },
-                );
+                self.input(to, Input::Heard { peer: from, message });
             }
         }
         panic!("the nodes never stop talking");
@@ -470,28 +402,14 @@ impl World {
             place: Place::Anywhere,
         };
         let key = CodeKey(code(number).verifying_key().to_bytes());
-        self.must(
-            node,
-            Command::IssueCode {
-                session,
-                key,
-                terms,
-                label: None,
-            },
-        );
+        self.must(node, Command::IssueCode { session, key, terms, label: None });
         session
     }
 
     pub(crate) fn type_code(&mut self, kiosk: NodeId, number: u8) -> Result<Done, Failure> {
         self.next += 1;
         let ask = AskId(self.next);
-        self.input(
-            kiosk,
-            Input::Typed {
-                ask,
-                key: Some(Box::new(code(number))),
-            },
-        );
+        self.input(kiosk, Input::Typed { ask, key: Some(Box::new(code(number))) });
         self.deliver();
         self.replies.remove(&ask.0).expect("answered at once")
     }
@@ -504,11 +422,7 @@ impl World {
     }
 
     pub(crate) fn fingerprints(&self) -> BTreeSet<[u8; 32]> {
-        let live = self
-            .machines
-            .values()
-            .filter_map(|machine| machine.replica.as_ref());
-        live.map(|replica| replica.site().fingerprint().unwrap())
-            .collect()
+        let live = self.machines.values().filter_map(|machine| machine.replica.as_ref());
+        live.map(|replica| replica.site().fingerprint().unwrap()).collect()
     }
 }

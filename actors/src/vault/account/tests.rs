@@ -30,19 +30,12 @@ fn change(desk: &mut Node, number: u8, what: AccountChange) -> Result<Written, V
 }
 
 fn signs_in(desk: &Node, login: &str, password: &str) -> Option<OperatorId> {
-    desk.vault
-        .challenge(login)
-        .unwrap()
-        .answer(password)
-        .map(|who| who.operator)
+    desk.vault.challenge(login).unwrap().answer(password).map(|who| who.operator)
 }
 
 fn account(desk: &Node, number: u8) -> Account {
     let accounts = desk.vault.accounts().unwrap();
-    accounts
-        .into_iter()
-        .find(|account| account.operator == operator(number))
-        .unwrap()
+    accounts.into_iter().find(|account| account.operator == operator(number)).unwrap()
 }
 
 #[test]
@@ -55,10 +48,7 @@ fn an_operator_signs_in_on_either_admin_node() {
         assert_eq!(signs_in(desk, "helene", "Vanille!2032"), None);
     }
     let who = b.vault.challenge("helene").unwrap().answer(GOOD).unwrap();
-    assert_eq!(
-        (who.role, who.name.as_str()),
-        (OperatorRole::Host, "Opérateur 4")
-    );
+    assert_eq!((who.role, who.name.as_str()), (OperatorRole::Host, "Opérateur 4"));
     assert_eq!(account(&b, 4).password_changed_ms, Some(1_800_000_000_000));
 }
 
@@ -79,10 +69,7 @@ fn a_disabled_operator_does_not_sign_in_and_keeps_the_login() {
     change(&mut desk, 4, AccountChange::Disabled(true)).unwrap();
     assert_eq!(signs_in(&desk, "helene", GOOD), None);
     let taken = create(&mut desk, new(5, "Hélène"));
-    assert!(matches!(
-        taken,
-        Err(VaultError::Refused(VaultRefusal::LoginTaken))
-    ));
+    assert!(matches!(taken, Err(VaultError::Refused(VaultRefusal::LoginTaken))));
     change(&mut desk, 4, AccountChange::Disabled(false)).unwrap();
     assert_eq!(signs_in(&desk, "helene", GOOD), Some(operator(4)));
 }
@@ -99,21 +86,10 @@ fn one_login_created_twice_apart_signs_nobody_in_until_one_is_renamed() {
         assert_eq!(account(desk, 5).doubts, [Doubt::Clash]);
         assert_eq!(signs_in(desk, "helene", GOOD), None);
     }
-    let taken = change(
-        &mut a,
-        5,
-        AccountChange::Login(Login::parse("helene").unwrap()),
-    );
-    assert!(matches!(
-        taken,
-        Err(VaultError::Refused(VaultRefusal::LoginTaken))
-    ));
+    let taken = change(&mut a, 5, AccountChange::Login(Login::parse("helene").unwrap()));
+    assert!(matches!(taken, Err(VaultError::Refused(VaultRefusal::LoginTaken))));
     let renamed = Login::parse("helene.p").unwrap();
-    b.hear_all(
-        change(&mut a, 5, AccountChange::Login(renamed))
-            .unwrap()
-            .messages,
-    );
+    b.hear_all(change(&mut a, 5, AccountChange::Login(renamed)).unwrap().messages);
     for desk in [&a, &b] {
         assert_eq!(signs_in(desk, "helene", GOOD), Some(operator(4)));
         assert_eq!(signs_in(desk, "helene.p", GOOD), Some(operator(5)));
@@ -164,10 +140,7 @@ fn an_account_that_lost_a_field_is_not_read_as_more_than_it_was() {
     create(&mut desk, new(4, "helene")).unwrap();
     let row = desk.vault.read(row_of(operator(4))).unwrap().unwrap();
     let mut without = Row::new(row.id, row.kind);
-    for cell in row
-        .cells()
-        .filter(|cell| ![ROLE, DISABLED].contains(&cell.field))
-    {
+    for cell in row.cells().filter(|cell| ![ROLE, DISABLED].contains(&cell.field)) {
         without.restore(cell.clone());
     }
     let read = Account::of(&without);
@@ -178,29 +151,14 @@ fn an_account_that_lost_a_field_is_not_read_as_more_than_it_was() {
 fn a_name_is_text_and_an_account_begins_once() {
     let mut desk = node(1);
     for name in ["", "  ", "a\nb", "a\u{1b}b", &"x".repeat(81)] {
-        let bad = create(
-            &mut desk,
-            NewAccount {
-                name: name.into(),
-                ..new(4, "helene")
-            },
-        );
-        assert!(
-            matches!(bad, Err(VaultError::Refused(VaultRefusal::NotText))),
-            "{name:?}"
-        );
+        let bad = create(&mut desk, NewAccount { name: name.into(), ..new(4, "helene") });
+        assert!(matches!(bad, Err(VaultError::Refused(VaultRefusal::NotText))), "{name:?}");
     }
     create(&mut desk, new(4, "helene")).unwrap();
     let twice = create(&mut desk, new(4, "other"));
-    assert!(matches!(
-        twice,
-        Err(VaultError::Refused(VaultRefusal::Exists))
-    ));
+    assert!(matches!(twice, Err(VaultError::Refused(VaultRefusal::Exists))));
     let unknown = change(&mut desk, 7, AccountChange::Disabled(true));
-    assert!(matches!(
-        unknown,
-        Err(VaultError::Refused(VaultRefusal::Unknown))
-    ));
+    assert!(matches!(unknown, Err(VaultError::Refused(VaultRefusal::Unknown))));
 }
 
 #[test]
@@ -211,9 +169,6 @@ fn an_erased_account_is_gone_for_good() {
     assert_eq!(signs_in(&desk, "helene", GOOD), None);
     assert!(desk.vault.accounts().unwrap().is_empty());
     let again = create(&mut desk, new(4, "helene"));
-    assert!(matches!(
-        again,
-        Err(VaultError::Refused(VaultRefusal::Erased))
-    ));
+    assert!(matches!(again, Err(VaultError::Refused(VaultRefusal::Erased))));
     create(&mut desk, new(5, "helene")).unwrap();
 }

@@ -145,9 +145,7 @@ impl Node {
     fn texts_raw(&self, row: RowId, field: u16) -> Vec<Vec<u8>> {
         let held = self.vault.read(row).unwrap();
         let field = held.and_then(|row| row.field(field));
-        let values = field
-            .map(|field| field.values().to_vec())
-            .unwrap_or_default();
+        let values = field.map(|field| field.values().to_vec()).unwrap_or_default();
         values.into_iter().map(|value| value.bytes).collect()
     }
 }
@@ -166,17 +164,8 @@ fn a_write_without_authority_is_skipped_and_counted() {
     let (mut desk, mut stranger) = (node(1), node(3));
     let message = stranger.set(row(1), 1, "intrus").messages.remove(0);
     let judge = authorised_but(Some(3));
-    let handled = desk
-        .vault
-        .handle(NodeKind::Admin, message, &judge, &mut desk.rng)
-        .unwrap();
-    assert_eq!(
-        handled.skipped,
-        Skipped {
-            unauthorised: 1,
-            ..Skipped::default()
-        }
-    );
+    let handled = desk.vault.handle(NodeKind::Admin, message, &judge, &mut desk.rng).unwrap();
+    assert_eq!(handled.skipped, Skipped { unauthorised: 1, ..Skipped::default() });
     assert!(desk.vault.is_empty());
 }
 
@@ -186,35 +175,15 @@ fn a_kiosk_learns_nothing_and_teaches_nothing() {
     desk.set(row(1), 1, "rouge");
     let rows = other.set(row(2), 1, "bleu").messages.remove(0);
     let judge = authorised_but(None);
-    for message in [
-        RowMessage::Digest([0; 32]),
-        RowMessage::Want(vec![row(1)]),
-        rows,
-    ] {
-        let handled = desk
-            .vault
-            .handle(NodeKind::Kiosk, message, &judge, &mut desk.rng)
-            .unwrap();
+    for message in [RowMessage::Digest([0; 32]), RowMessage::Want(vec![row(1)]), rows] {
+        let handled = desk.vault.handle(NodeKind::Kiosk, message, &judge, &mut desk.rng).unwrap();
         assert!(handled.replies.is_empty());
-        assert_eq!(
-            handled.skipped,
-            Skipped {
-                unwelcome: 1,
-                ..Skipped::default()
-            }
-        );
+        assert_eq!(handled.skipped, Skipped { unwelcome: 1, ..Skipped::default() });
     }
     assert_eq!(desk.vault.len(), 1);
     // Nor does an admin node take in what is meant for a kiosk's screen.
-    let text = SealedText {
-        row: row(1),
-        text: "Bonjour".into(),
-        expires_ms: 0,
-    };
-    let unwelcome = Skipped {
-        unwelcome: 1,
-        ..Skipped::default()
-    };
+    let text = SealedText { row: row(1), text: "Bonjour".into(), expires_ms: 0 };
+    let unwelcome = Skipped { unwelcome: 1, ..Skipped::default() };
     assert_eq!(skipped(&mut desk, RowMessage::Text(text)), unwelcome);
 }
 
@@ -238,16 +207,11 @@ fn cells_beyond_their_bounds_are_skipped_and_counted() {
     large.add(write);
     let mut greedy = empty.clone();
     let mut write = good.heads()[0].clone();
-    write.replaces = (0..17)
-        .map(|n| crate::vault::write::WriteId([n; 16]))
-        .collect();
+    write.replaces = (0..17).map(|n| crate::vault::write::WriteId([n; 16])).collect();
     greedy.add(write);
     let mut desk = node(1);
     let bad = vec![elsewhere, beyond, foreign, empty, large, greedy];
-    let counted = Skipped {
-        malformed: bad.len(),
-        ..Skipped::default()
-    };
+    let counted = Skipped { malformed: bad.len(), ..Skipped::default() };
     assert_eq!(skipped(&mut desk, RowMessage::Rows(bad)), counted);
     // The good one among bad ones is taken.
     let handled = desk.hear(RowMessage::Rows(vec![good.clone()]));
@@ -273,18 +237,11 @@ fn messages_beyond_their_bounds_are_malformed() {
         offer(3, 2, vec![]),
         offer(1, 3, vec![row(4)]),
         offer(1, 3, vec![row(2), row(2)]),
-        RowMessage::Text(SealedText {
-            row: row(1),
-            text: "é".repeat(501),
-            expires_ms: 0,
-        }),
+        RowMessage::Text(SealedText { row: row(1), text: "é".repeat(501), expires_ms: 0 }),
     ] {
         let frame = bad.encode().unwrap();
         assert!(RowMessage::decode(&frame).is_err(), "{bad:?}");
-        let malformed = Skipped {
-            malformed: 1,
-            ..Skipped::default()
-        };
+        let malformed = Skipped { malformed: 1, ..Skipped::default() };
         assert_eq!(skipped(&mut node(1), bad), malformed);
     }
     assert!(RowMessage::decode(&vec![0; MOST_FRAME + 1]).is_err());
@@ -299,16 +256,12 @@ fn large_rows_travel_in_frames_that_fit() {
     let (mut desk, mut other) = (node(1), node(2));
     let full = |n: usize| vec![n as u8; MOST_VALUE];
     for number in 0..4 {
-        let edits = (0..64)
-            .map(|field| edit(field, full(usize::from(field)), vec![]))
-            .collect();
+        let edits = (0..64).map(|field| edit(field, full(usize::from(field)), vec![])).collect();
         for message in desk.write(row(number), edits).unwrap().messages {
             assert!(message.encode().unwrap().len() <= MOST_FRAME);
         }
     }
-    let told = desk
-        .hear(RowMessage::Want((0..4).map(row).collect()))
-        .replies;
+    let told = desk.hear(RowMessage::Want((0..4).map(row).collect())).replies;
     assert!(told.len() >= 4);
     for message in &told {
         let frame = message.encode().unwrap();
@@ -327,19 +280,12 @@ fn an_offer_is_answered_with_what_it_lacks_and_a_wish_for_what_it_has() {
     desk.vault.erase(row(4)).unwrap();
     let same = desk.vault.index[&row(1)].hash;
     let theirs = vec![(row(1), same), (row(3), [7; 32]), (row(4), [7; 32])];
-    let offer = RowMessage::Offer {
-        from: row(0),
-        until: row(9),
-        rows: theirs,
-    };
+    let offer = RowMessage::Offer { from: row(0), until: row(9), rows: theirs };
     let replies = desk.hear(offer).replies;
     let [RowMessage::Rows(cells), RowMessage::Want(wanted)] = replies.as_slice() else {
         panic!("rows and a wish, not {replies:?}");
     };
-    assert_eq!(
-        cells.iter().map(|cell| cell.row).collect::<Vec<_>>(),
-        [row(2)]
-    );
+    assert_eq!(cells.iter().map(|cell| cell.row).collect::<Vec<_>>(), [row(2)]);
     assert_eq!(*wanted, [row(3)]);
 }
 
@@ -349,22 +295,16 @@ fn a_crowded_bucket_is_offered_in_parts_that_leave_no_gap() {
     desk.set(row(0), 1, "rouge");
     let standing = *desk.vault.index.get(&row(0)).unwrap();
     for number in 0..4_500_u128 {
-        desk.vault
-            .index
-            .insert(RowId((number * 3 + 1).to_be_bytes()), standing);
+        desk.vault.index.insert(RowId((number * 3 + 1).to_be_bytes()), standing);
     }
     desk.vault.tree.touch(row(0));
     let mut buckets = vec![[0; 32]; 256];
-    let offers = desk
-        .hear(RowMessage::Buckets(std::mem::take(&mut buckets)))
-        .replies;
+    let offers = desk.hear(RowMessage::Buckets(std::mem::take(&mut buckets))).replies;
     assert_eq!(offers.len(), 3);
     let mut next = 0_u128;
     for offer in offers {
         assert!(RowMessage::decode(&offer.encode().unwrap()).is_ok());
-        let RowMessage::Offer { from, until, .. } = offer else {
-            panic!("an offer")
-        };
+        let RowMessage::Offer { from, until, .. } = offer else { panic!("an offer") };
         assert_eq!(u128::from_be_bytes(from.0), next);
         next = u128::from_be_bytes(until.0) + 1;
     }

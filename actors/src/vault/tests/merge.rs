@@ -188,13 +188,7 @@ proptest! {
 
 #[test]
 fn one_name_for_two_writes_is_settled_by_hash_in_either_order() {
-    let (one, two) = (
-        write(1, vec![]),
-        FieldWrite {
-            value: vec![8],
-            ..write(1, vec![])
-        },
-    );
+    let (one, two) = (write(1, vec![]), FieldWrite { value: vec![8], ..write(1, vec![]) });
     let (mut a, mut b) = (empty(), empty());
     for write in [&one, &two] {
         a.add(write.clone());
@@ -210,24 +204,18 @@ fn one_name_for_two_writes_is_settled_by_hash_in_either_order() {
 fn two_kinds_under_one_row_are_settled_in_either_order() {
     let cell = |kind: u16, number| {
         let mut cell = Cell::empty(ROW, RowKind(kind), 1);
-        cell.add(FieldWrite {
-            kind: RowKind(kind),
-            ..write(number, vec![])
-        });
+        cell.add(FieldWrite { kind: RowKind(kind), ..write(number, vec![]) });
         cell
     };
-    let rows = [
-        [(4, 1), (1, 2), (2, 3)],
-        [(1, 2), (2, 3), (4, 1)],
-        [(2, 3), (4, 1), (1, 2)],
-    ]
-    .map(|order| {
-        let mut row = Row::new(ROW, RowKind(order[0].0));
-        for (kind, number) in order {
-            row.merge(cell(kind, number), |_| true);
-        }
-        row
-    });
+    let rows = [[(4, 1), (1, 2), (2, 3)], [(1, 2), (2, 3), (4, 1)], [(2, 3), (4, 1), (1, 2)]].map(
+        |order| {
+            let mut row = Row::new(ROW, RowKind(order[0].0));
+            for (kind, number) in order {
+                row.merge(cell(kind, number), |_| true);
+            }
+            row
+        },
+    );
     assert!(rows.iter().all(|row| *row == rows[0]));
     assert_eq!(rows[0].kind, RowKind(1));
 }
@@ -241,10 +229,7 @@ fn a_bare_claim_of_superseding_empties_nothing() {
     // An old, authorised head sent again, beside a forged one, with the claim that what stands is
     // past.
     let mut claimed = empty();
-    claimed.add(FieldWrite {
-        replaces: vec![new.id],
-        ..write(3, vec![])
-    });
+    claimed.add(FieldWrite { replaces: vec![new.id], ..write(3, vec![]) });
     let forged_alone = claimed.clone();
     claimed.add(old.clone());
     assert_eq!(claimed.heads().len(), 2);

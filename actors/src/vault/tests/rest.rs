@@ -22,20 +22,12 @@ fn pairs(store: &impl LedgerStore) -> Vec<(Vec<u8>, Vec<u8>)> {
 
 fn holds(store: &impl LedgerStore, needle: &[u8]) -> bool {
     pairs(store).iter().any(|(key, value)| {
-        [key, value]
-            .iter()
-            .any(|bytes| bytes.windows(needle.len()).any(|part| part == needle))
+        [key, value].iter().any(|bytes| bytes.windows(needle.len()).any(|part| part == needle))
     })
 }
 
 fn put(store: &impl LedgerStore, key: &[u8], value: Vec<u8>) {
-    store
-        .stage(vec![Op::Put {
-            table: Table::Rows,
-            key: key.to_vec(),
-            value,
-        }])
-        .unwrap();
+    store.stage(vec![Op::Put { table: Table::Rows, key: key.to_vec(), value }]).unwrap();
 }
 
 #[test]
@@ -51,26 +43,12 @@ fn neither_text_nor_name_nor_login_nor_hash_lies_in_the_clear() {
     desk.by(|vault, author, rng| {
         vault.create_account(account, author, rng).unwrap();
         vault
-            .put_note(
-                row(1),
-                RowKind::MESSAGE,
-                "Votre fils vous attend",
-                None,
-                author,
-                rng,
-            )
+            .put_note(row(1), RowKind::MESSAGE, "Votre fils vous attend", None, author, rng)
             .unwrap();
     });
     desk.set(row(2), 1, "à retrouver");
     let store = desk.vault.store();
-    for secret in [
-        "Votre fils",
-        "Payet",
-        "payet",
-        "$argon2id",
-        "Vanille",
-        "à retrouver",
-    ] {
+    for secret in ["Votre fils", "Payet", "payet", "$argon2id", "Vanille", "à retrouver"] {
         assert!(!holds(store, secret.as_bytes()), "{secret}");
     }
     // The search itself finds what is there.
@@ -82,9 +60,7 @@ fn a_superseded_value_is_gone_from_the_node_that_superseded_it() {
     let mut desk = node(1);
     let first = desk.set(row(1), 1, "ancien");
     desk.set(row(1), 1, "nouveau");
-    let told = desk
-        .hear(crate::vault::exchange::RowMessage::Want(vec![row(1)]))
-        .replies;
+    let told = desk.hear(crate::vault::exchange::RowMessage::Want(vec![row(1)])).replies;
     let bytes = told[0].encode().unwrap();
     assert!(!bytes.windows(6).any(|part| part == b"ancien"));
     assert!(bytes.windows(7).any(|part| part == b"nouveau"));
@@ -99,10 +75,7 @@ fn an_erased_row_leaves_only_its_mark() {
     desk.set(row(1), 1, "rouge");
     desk.set(row(1), 63, "bleu");
     desk.vault.erase(row(1)).unwrap();
-    let keys: Vec<_> = pairs(desk.vault.store())
-        .into_iter()
-        .map(|(key, _)| key)
-        .collect();
+    let keys: Vec<_> = pairs(desk.vault.store()).into_iter().map(|(key, _)| key).collect();
     assert_eq!(keys, [vec![0], [[3].as_slice(), &[1; 16]].concat()]);
     let reopened = on(desk.vault.store().clone(), key(1), 1).unwrap();
     assert!(reopened.vault.is_erased(row(1)).unwrap());
@@ -114,19 +87,13 @@ fn another_key_is_refused() {
     let mut desk = node(1);
     let store = desk.vault.store().clone();
     desk.set(row(1), 1, "rouge");
-    assert_eq!(
-        refusal(on(store.clone(), key(2), 2)),
-        Some(VaultRefusal::WrongKey)
-    );
+    assert_eq!(refusal(on(store.clone(), key(2), 2)), Some(VaultRefusal::WrongKey));
     // The refusal has changed nothing.
     let again = on(store.clone(), key(1), 1).unwrap();
     assert_eq!(again.texts(row(1), 1), ["rouge"]);
     // A damaged constant alone is not a wrong key.
     put(&store, &[0], b"rubbish".to_vec());
-    assert_eq!(
-        on(store.clone(), key(1), 1).unwrap().texts(row(1), 1),
-        ["rouge"]
-    );
+    assert_eq!(on(store.clone(), key(1), 1).unwrap().texts(row(1), 1), ["rouge"]);
     assert_eq!(refusal(on(store, key(2), 2)), Some(VaultRefusal::WrongKey));
 }
 
@@ -167,11 +134,7 @@ fn a_field_that_nobody_else_has_is_reported_until_its_row_is_written_again() {
     desk.set(row(1), 1, "rouge");
     desk.set(row(1), 2, "bleu");
     let store = desk.vault.store().clone();
-    put(
-        &store,
-        &[[1].as_slice(), &[1; 16], &[0, 1]].concat(),
-        vec![7; 80],
-    );
+    put(&store, &[[1].as_slice(), &[1; 16], &[0, 1]].concat(), vec![7; 80]);
     for _ in 0..2 {
         let hurt = on(store.clone(), key(1), 1).unwrap();
         assert_eq!(hurt.vault.damaged().len(), 1);
@@ -187,10 +150,7 @@ fn cells_swapped_between_rows_do_not_open() {
     desk.set(row(1), 1, "rouge");
     desk.set(row(2), 1, "bleu");
     let store = desk.vault.store().clone();
-    let cells: Vec<_> = pairs(&store)
-        .into_iter()
-        .filter(|(key, _)| key[0] == 1)
-        .collect();
+    let cells: Vec<_> = pairs(&store).into_iter().filter(|(key, _)| key[0] == 1).collect();
     put(&store, &cells[0].0, cells[1].1.clone());
     put(&store, &cells[1].0, cells[0].1.clone());
     let desk = on(store, key(1), 1).unwrap();
@@ -208,9 +168,7 @@ struct Flawed {
 impl Flawed {
     fn judge(&self, key: &[u8]) -> Result<(), StoreError> {
         if self.bad.lock().unwrap().contains(key) {
-            return Err(StoreError::Damaged {
-                what: "checksum".into(),
-            });
+            return Err(StoreError::Damaged { what: "checksum".into() });
         }
         Ok(())
     }
@@ -284,15 +242,9 @@ fn values_that_the_store_calls_damaged_are_stepped_over_and_learned_again() {
         vec![of(2, 39, &[]), of(3, 40, &[])],
         vec![vec![0]],
     ] {
-        let rows: BTreeSet<_> = bad
-            .iter()
-            .filter(|key| (1..3).contains(&key[0]))
-            .map(|key| key[1])
-            .collect();
-        let store = Flawed {
-            inner: inner.clone(),
-            bad: Mutex::new(bad.into_iter().collect()),
-        };
+        let rows: BTreeSet<_> =
+            bad.iter().filter(|key| (1..3).contains(&key[0])).map(|key| key[1]).collect();
+        let store = Flawed { inner: inner.clone(), bad: Mutex::new(bad.into_iter().collect()) };
         let mut hurt = on(store, key(1), 1).unwrap();
         assert_eq!(hurt.vault.len(), 39 - rows.len(), "{rows:?}");
         settle(&mut hurt, &mut other);

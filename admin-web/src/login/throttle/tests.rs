@@ -20,11 +20,7 @@ fn delays_grow_for_a_login_up_to_a_bound_and_are_forgotten() {
         assert!(wait >= last && wait <= LONGEST, "{wait:?} after {last:?}");
         last = wait;
         now += wait;
-        assert_eq!(
-            throttle.begin("ADMIN ", address(n), now),
-            Ok(()),
-            "case and spaces"
-        );
+        assert_eq!(throttle.begin("ADMIN ", address(n), now), Ok(()), "case and spaces");
     }
     assert_eq!(last, LONGEST);
     assert_eq!(throttle.begin("autre", address(200), now), Ok(()));
@@ -36,10 +32,7 @@ fn delays_grow_for_a_login_up_to_a_bound_and_are_forgotten() {
 fn an_address_that_tries_many_logins_is_slowed_and_its_neighbour_is_not() {
     let (mut throttle, now) = (Throttle::default(), Instant::now());
     for n in 0..FREE_FOR_ADDRESS {
-        assert_eq!(
-            throttle.begin(&format!("login{n}"), address(1), now),
-            Ok(())
-        );
+        assert_eq!(throttle.begin(&format!("login{n}"), address(1), now), Ok(()));
     }
     assert!(throttle.begin("another", address(1), now).is_err());
     assert_eq!(throttle.begin("another", address(2), now), Ok(()));
@@ -52,16 +45,8 @@ fn a_network_counts_as_one_address() {
         let host: IpAddr = format!("2001:db8:0:1::{n:x}").parse().unwrap();
         assert_eq!(throttle.begin(&format!("login{n}"), host, now), Ok(()));
     }
-    assert!(
-        throttle
-            .begin("another", "2001:db8:0:1:ffff::".parse().unwrap(), now)
-            .is_err()
-    );
-    assert!(
-        throttle
-            .begin("another", "2001:db8:0:2::".parse().unwrap(), now)
-            .is_ok()
-    );
+    assert!(throttle.begin("another", "2001:db8:0:1:ffff::".parse().unwrap(), now).is_err());
+    assert!(throttle.begin("another", "2001:db8:0:2::".parse().unwrap(), now).is_ok());
 }
 
 #[test]

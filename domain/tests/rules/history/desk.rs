@@ -12,10 +12,8 @@ impl Course {
                         key: self.world.draw_key(),
                     })
                     .collect();
-                let pairs: Vec<_> = codes
-                    .iter()
-                    .map(|code| (code.session, code.public()))
-                    .collect();
+                let pairs: Vec<_> =
+                    codes.iter().map(|code| (code.session, code.public())).collect();
                 let intent = RequestId(self.world.draw16());
                 for (part, codes) in in_parts(intent, &pairs, 2) {
                     let terms = World::terms(300);
@@ -94,33 +92,12 @@ impl Course {
         match what {
             What::Name => {
                 let (name, room) = (format!("Poste {c}"), self.world.room);
-                self.ask(
-                    admin,
-                    ADMIN,
-                    Command::NameKiosk {
-                        kiosk,
-                        name: name.clone(),
-                        room,
-                    },
-                    0,
-                );
-                self.ask(
-                    admin,
-                    ADMIN,
-                    Command::NameRoom {
-                        room,
-                        name,
-                        order: u16::from(d),
-                    },
-                    0,
-                );
+                self.ask(admin, ADMIN, Command::NameKiosk { kiosk, name: name.clone(), room }, 0);
+                self.ask(admin, ADMIN, Command::NameRoom { room, name, order: u16::from(d) }, 0);
             }
             What::Set => {
-                let isolation = [
-                    IsolationPolicy::AcceptKnown,
-                    IsolationPolicy::Finish,
-                    IsolationPolicy::Lock,
-                ];
+                let isolation =
+                    [IsolationPolicy::AcceptKnown, IsolationPolicy::Finish, IsolationPolicy::Lock];
                 let settings = Settings {
                     isolation: *pick(&isolation, c),
                     allowance_s: u32::from(d % 4) * 600,
@@ -128,14 +105,7 @@ impl Course {
                 };
                 if d.is_multiple_of(8) {
                     let replaces = Vec::new();
-                    self.say(
-                        admin,
-                        SettingsChanged {
-                            settings,
-                            replaces,
-                            by: by(ADMIN),
-                        },
-                    );
+                    self.say(admin, SettingsChanged { settings, replaces, by: by(ADMIN) });
                 } else {
                     self.ask(admin, ADMIN, Command::ChangeSettings { settings }, 0);
                 }
@@ -147,25 +117,10 @@ impl Course {
                     let replaces = Vec::new();
                     self.say(
                         admin,
-                        KioskDescribed {
-                            kiosk,
-                            in_service,
-                            note,
-                            replaces,
-                            by: by(HOST),
-                        },
+                        KioskDescribed { kiosk, in_service, note, replaces, by: by(HOST) },
                     );
                 } else {
-                    self.ask(
-                        admin,
-                        HOST,
-                        Command::DescribeKiosk {
-                            kiosk,
-                            in_service,
-                            note,
-                        },
-                        0,
-                    );
+                    self.ask(admin, HOST, Command::DescribeKiosk { kiosk, in_service, note }, 0);
                 }
             }
             What::Message => {
@@ -173,14 +128,7 @@ impl Course {
                 self.ask(admin, HOST, Command::SendMessage { message, kiosk }, 0);
                 self.messages.push(message);
             }
-            _ => self.ask(
-                admin,
-                HOST,
-                Command::EraseRow {
-                    row: RowId([c; 16]),
-                },
-                0,
-            ),
+            _ => self.ask(admin, HOST, Command::EraseRow { row: RowId([c; 16]) }, 0),
         }
     }
 }

@@ -8,36 +8,20 @@ impl Course {
         let site = &self.parties[kiosk].mirror.site;
         let known = site.session(&code.session);
         let opening = known.map_or(1, domain::session::Session::next_opening);
-        let replaces = known
-            .map(domain::session::Session::head_ids)
-            .unwrap_or_default();
+        let replaces = known.map(domain::session::Session::head_ids).unwrap_or_default();
         // A kiosk that knows nothing of the session cannot open it, but an amnesic one could have.
         if what == What::OpenBlind {
-            let replaces = if d.is_multiple_of(2) {
-                Vec::new()
-            } else {
-                replaces
-            };
+            let replaces = if d.is_multiple_of(2) { Vec::new() } else { replaces };
             let opened = self.world.opening(&machine, code, opening, replaces);
             self.say(kiosk, opened);
             self.count("opened blind");
             return;
         }
         let may = site.may_open(machine.kiosk, code.session, d.is_multiple_of(2), at(0));
-        let proof = self
-            .world
-            .opening(&machine, code, opening, Vec::new())
-            .proof;
-        let command = Command::Open {
-            session: code.session,
-            opening,
-            proof,
-            alone: d.is_multiple_of(2),
-        };
-        let asked = Asked {
-            request: RequestId([0; 16]),
-            command,
-        };
+        let proof = self.world.opening(&machine, code, opening, Vec::new()).proof;
+        let command =
+            Command::Open { session: code.session, opening, proof, alone: d.is_multiple_of(2) };
+        let asked = Asked { request: RequestId([0; 16]), command };
         match site.decide(&asked, machine.author(), at(0)) {
             Ok(facts) => {
                 facts.into_iter().for_each(|fact| {
@@ -68,46 +52,18 @@ impl Course {
         }
         let kiosk_id = own;
         match d % 4 {
-            0 => self.say(
-                kiosk,
-                SessionPaused {
-                    session,
-                    kiosk: kiosk_id,
-                    replaces,
-                },
-            ),
-            1 => self.say(
-                kiosk,
-                SessionResumed {
-                    session,
-                    kiosk: kiosk_id,
-                    replaces,
-                },
-            ),
+            0 => self.say(kiosk, SessionPaused { session, kiosk: kiosk_id, replaces }),
+            1 => self.say(kiosk, SessionResumed { session, kiosk: kiosk_id, replaces }),
             2 => self.say(
                 kiosk,
-                SessionClosed {
-                    session,
-                    kiosk: kiosk_id,
-                    cause: Cause::Left,
-                    replaces,
-                },
+                SessionClosed { session, kiosk: kiosk_id, cause: Cause::Left, replaces },
             ),
             _ => self.say(
                 kiosk,
-                SessionClosed {
-                    session,
-                    kiosk: kiosk_id,
-                    cause: Cause::Expired,
-                    replaces,
-                },
+                SessionClosed { session, kiosk: kiosk_id, cause: Cause::Expired, replaces },
             ),
         };
-        self.count(if stands {
-            "step"
-        } else {
-            "step without an opening"
-        });
+        self.count(if stands { "step" } else { "step without an opening" });
     }
 
     /// What an honest kiosk does of its own accord: it carries out orders, and yields.
@@ -139,38 +95,23 @@ impl Course {
                 None => continue,
                 Some(OrderKind::Close { keep_rest: true }) => self.say(kiosk, close(Cause::Freed)),
                 Some(OrderKind::Close { keep_rest: false }) => self.say(kiosk, close(Cause::Staff)),
-                Some(OrderKind::Pause) => self.say(
-                    kiosk,
-                    SessionPaused {
-                        session,
-                        kiosk: kiosk_id,
-                        replaces,
-                    },
-                ),
-                Some(OrderKind::Resume) => self.say(
-                    kiosk,
-                    SessionResumed {
-                        session,
-                        kiosk: kiosk_id,
-                        replaces,
-                    },
-                ),
+                Some(OrderKind::Pause) => {
+                    self.say(kiosk, SessionPaused { session, kiosk: kiosk_id, replaces })
+                }
+                Some(OrderKind::Resume) => {
+                    self.say(kiosk, SessionResumed { session, kiosk: kiosk_id, replaces })
+                }
             };
             self.count("order carried out");
         }
     }
 
     pub(super) fn measure(&mut self, kiosk: usize, session: SessionId, d: u8) {
-        let (machine, site) = (
-            &self.parties[kiosk].machine,
-            &self.parties[kiosk].mirror.site,
-        );
+        let (machine, site) = (&self.parties[kiosk].machine, &self.parties[kiosk].mirror.site);
         let standing = site.sessions_on(machine.kiosk).next();
         let session = standing.filter(|_| d < 220).unwrap_or(session);
         let epoch = machine.epoch;
-        let stands = site
-            .session(&session)
-            .is_some_and(|s| s.stands_on(machine.kiosk));
+        let stands = site.session(&session).is_some_and(|s| s.stands_on(machine.kiosk));
         // Mostly of sessions that stand there; sometimes a lie about another's.
         if !stands && d < 220 {
             return;
@@ -184,11 +125,7 @@ impl Course {
         reading.continues = before.and_then(|r| r.continues);
         self.parties[kiosk].measured.insert(session, reading);
         self.hear(kiosk, reading);
-        self.count(if stands {
-            "reading"
-        } else {
-            "reading of another's session"
-        });
+        self.count(if stands { "reading" } else { "reading of another's session" });
     }
 
     pub(super) fn restart(&mut self, kiosk: usize, c: u8) {

@@ -8,23 +8,12 @@ impl Course {
         match what {
             What::Token => {
                 let key = self.world.draw_key();
-                let token = Token {
-                    id: domain::id::TokenId(key.verifying_key().to_bytes()),
-                    key,
-                };
+                let token = Token { id: domain::id::TokenId(key.verifying_key().to_bytes()), key };
                 let scope = match d % 2 {
                     0 => Scope::Kiosk(*pick(&self.kiosks, c)),
                     _ => Scope::Room(self.world.room),
                 };
-                self.say(
-                    admin,
-                    TokenIssued {
-                        token: token.id,
-                        scope,
-                        expires_ms: NOW_MS,
-                        by,
-                    },
-                );
+                self.say(admin, TokenIssued { token: token.id, scope, expires_ms: NOW_MS, by });
                 self.tokens.push(token);
             }
             What::DropToken => {
@@ -56,27 +45,13 @@ impl Course {
                 self.kiosks.dedup();
                 let who = self.join(machine);
                 if what == What::Pair {
-                    self.say(
-                        admin,
-                        NodePaired {
-                            node,
-                            kiosk: serves,
-                            by,
-                        },
-                    );
+                    self.say(admin, NodePaired { node, kiosk: serves, by });
                     self.count("node paired");
                 } else if let Some(token) = self.tokens.get(usize::from(c) % 8).cloned() {
                     let admission = self.world.admission(node, serves, &token);
                     self.say(who, admission);
                     let signer = if d.is_multiple_of(3) { admin } else { kiosk };
-                    self.say(
-                        signer,
-                        NodeCountersigned {
-                            node,
-                            token: token.id,
-                            kiosk: serves,
-                        },
-                    );
+                    self.say(signer, NodeCountersigned { node, token: token.id, kiosk: serves });
                     self.count("node countersigned");
                 }
             }
@@ -86,20 +61,11 @@ impl Course {
 
     pub(super) fn join(&mut self, machine: Machine) -> usize {
         let mirror = self.parties[0].mirror.clone();
-        self.parties.push(Party {
-            machine,
-            mirror,
-            measured: BTreeMap::new(),
-        });
+        self.parties.push(Party { machine, mirror, measured: BTreeMap::new() });
         let who = self.parties.len() - 1;
         let certificate = self.world.certificate(&self.parties[who].machine);
-        let id = EntryId {
-            epoch: certificate.epoch,
-            seq: 0,
-        };
-        self.parties[who]
-            .mirror
-            .take(&Arrival::Entry(id, certificate.into()));
+        let id = EntryId { epoch: certificate.epoch, seq: 0 };
+        self.parties[who].mirror.take(&Arrival::Entry(id, certificate.into()));
         who
     }
 
@@ -107,19 +73,12 @@ impl Course {
     pub(super) fn cut_seen_by(&self, who: usize, node: domain::id::NodeId, c: u8) -> Vec<Cut> {
         let mirror = &self.parties[who].mirror;
         let epochs: Vec<_> = mirror.site.chain().epochs_of(node).copied().collect();
-        let cut = epochs
-            .into_iter()
-            .skip(usize::from(c % 8 == 7))
-            .map(|epoch| {
-                let own = mirror.known.keys().filter(|id| id.epoch == epoch);
-                let height = own.map(|id| id.seq + 1).max().unwrap_or(0);
-                let height = height.saturating_sub(u64::from(c % 4));
-                Cut {
-                    epoch,
-                    height,
-                    head: [0; 32],
-                }
-            });
+        let cut = epochs.into_iter().skip(usize::from(c % 8 == 7)).map(|epoch| {
+            let own = mirror.known.keys().filter(|id| id.epoch == epoch);
+            let height = own.map(|id| id.seq + 1).max().unwrap_or(0);
+            let height = height.saturating_sub(u64::from(c % 4));
+            Cut { epoch, height, head: [0; 32] }
+        });
         cut.collect()
     }
 
@@ -127,25 +86,13 @@ impl Course {
         let node = self.parties[kiosk].machine.node;
         let cut = self.cut_seen_by(admin, node, c);
         let mut pieces = in_parts(RequestId(self.world.draw16()), &cut, 1);
-        self.count(if pieces.len() > 1 {
-            "revoked in parts"
-        } else {
-            "revoked in one"
-        });
+        self.count(if pieces.len() > 1 { "revoked in parts" } else { "revoked in one" });
         if d.is_multiple_of(8) && pieces.len() > 1 {
             pieces.pop();
             self.count("revocation left incomplete");
         }
         for (part, cut) in pieces {
-            self.say(
-                admin,
-                NodeRevoked {
-                    node,
-                    part,
-                    cut,
-                    by: by(ADMIN),
-                },
-            );
+            self.say(admin, NodeRevoked { node, part, cut, by: by(ADMIN) });
         }
     }
 
@@ -154,26 +101,13 @@ impl Course {
         let machine = self.parties[kiosk].machine.clone();
         let (session, own) = (code.session, machine.kiosk);
         let seq = self.world.height(machine.epoch);
-        let next = |more: u64| EntryId {
-            epoch: machine.epoch,
-            seq: seq + more,
-        };
-        let victim = self.parties[usize::from(a) % self.parties.len()]
-            .machine
-            .clone();
+        let next = |more: u64| EntryId { epoch: machine.epoch, seq: seq + more };
+        let victim = self.parties[usize::from(a) % self.parties.len()].machine.clone();
         self.count("lie");
         match d % 10 {
             0 => {
                 let request = RequestId([d; 16]);
-                self.say(
-                    kiosk,
-                    SessionExtended {
-                        session,
-                        seconds: 3600,
-                        request,
-                        by: by(ADMIN),
-                    },
-                );
+                self.say(kiosk, SessionExtended { session, seconds: 3600, request, by: by(ADMIN) });
             }
             1 => {
                 let mut opened = self.world.opening(&machine, code, 1, Vec::new());
@@ -184,43 +118,16 @@ impl Course {
                 let cause = Cause::Staff;
                 self.say(
                     kiosk,
-                    SessionClosed {
-                        session,
-                        kiosk: victim.kiosk,
-                        cause,
-                        replaces: Vec::new(),
-                    },
+                    SessionClosed { session, kiosk: victim.kiosk, cause, replaces: Vec::new() },
                 );
             }
             3 => {
                 let cause = Cause::Staff;
-                self.say(
-                    kiosk,
-                    SessionClosed {
-                        session,
-                        kiosk: own,
-                        cause,
-                        replaces: Vec::new(),
-                    },
-                );
+                self.say(kiosk, SessionClosed { session, kiosk: own, cause, replaces: Vec::new() });
             }
             4 => {
-                self.say(
-                    kiosk,
-                    SessionPaused {
-                        session,
-                        kiosk: own,
-                        replaces: vec![next(1)],
-                    },
-                );
-                self.say(
-                    kiosk,
-                    SessionResumed {
-                        session,
-                        kiosk: own,
-                        replaces: vec![next(0)],
-                    },
-                );
+                self.say(kiosk, SessionPaused { session, kiosk: own, replaces: vec![next(1)] });
+                self.say(kiosk, SessionResumed { session, kiosk: own, replaces: vec![next(0)] });
             }
             5 => {
                 let first = self.world.opening(&machine, code, 1, vec![next(1)]);
@@ -246,15 +153,7 @@ impl Course {
             7 => {
                 let cut = self.cut_seen_by(kiosk, victim.node, 3);
                 for (part, cut) in in_parts(RequestId([d; 16]), &cut, 1) {
-                    self.say(
-                        kiosk,
-                        NodeRevoked {
-                            node: victim.node,
-                            part,
-                            cut,
-                            by: by(ADMIN),
-                        },
-                    );
+                    self.say(kiosk, NodeRevoked { node: victim.node, part, cut, by: by(ADMIN) });
                 }
             }
             8 => {
@@ -265,14 +164,7 @@ impl Course {
             }
             _ => {
                 let kiosk_id = victim.kiosk;
-                self.say(
-                    kiosk,
-                    NodePaired {
-                        node: machine.node,
-                        kiosk: kiosk_id,
-                        by: by(ADMIN),
-                    },
-                );
+                self.say(kiosk, NodePaired { node: machine.node, kiosk: kiosk_id, by: by(ADMIN) });
             }
         }
     }

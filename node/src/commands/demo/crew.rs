@@ -65,12 +65,7 @@ pub(super) struct Crew {
 impl Crew {
     /// Nobody yet.
     pub(super) fn new(folder: PathBuf) -> Self {
-        Self {
-            folder,
-            hands: BTreeMap::new(),
-            ends: JoinSet::new(),
-            restarts: BTreeMap::new(),
-        }
+        Self { folder, hands: BTreeMap::new(), ends: JoinSet::new(), restarts: BTreeMap::new() }
     }
 
     /// The process of `name`, while it runs.
@@ -114,11 +109,8 @@ impl Crew {
 
     /// Waits until `member` is known to its site.
     pub(super) async fn wait_until_joined(&mut self, member: &Member) -> anyhow::Result<()> {
-        self.wait_until(
-            member,
-            |answer| matches!(answer, Answer::Status(status) if status.joined),
-        )
-        .await
+        self.wait_until(member, |answer| matches!(answer, Answer::Status(status) if status.joined))
+            .await
     }
 
     async fn wait_until(
@@ -228,9 +220,7 @@ pub(super) async fn ask(member: &Member, request: &Request) -> Result<Answer, Sa
     let (data_dir, request) = (member.config.data_dir.clone(), request.clone());
     tokio::task::spawn_blocking(move || client::ask(&data_dir, &request))
         .await
-        .map_err(|error| Say::Broken {
-            reason: error.to_string(),
-        })?
+        .map_err(|error| Say::Broken { reason: error.to_string() })?
 }
 
 /// The last lines that a process wrote, to say why it did not start.

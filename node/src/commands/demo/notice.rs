@@ -7,8 +7,7 @@ use super::plan::{LOGIN, PASSWORD, Plan, ROOMS, Role, SITE};
 
 /// While a first start takes its seconds.
 pub(super) fn preparing(lang: Lang) -> String {
-    lang.pick("Préparation d'un petit site…", "Preparing a small site…")
-        .to_owned()
+    lang.pick("Préparation d'un petit site…", "Preparing a small site…").to_owned()
 }
 
 /// At the end.
@@ -40,10 +39,7 @@ pub(super) fn stopped(name: &str, lang: Lang) -> String {
 pub(super) fn welcome(plan: &Plan, crew: &Crew, codes: &[String], lang: Lang) -> String {
     let mut lines = vec![String::new(), format!("  {SITE}"), String::new()];
     let heading = |fr: &str, en: &str| format!("  {}", lang.pick(fr, en));
-    let pid = |name: &str| {
-        crew.pid(name)
-            .map_or_else(|| "-".to_owned(), |pid| pid.to_string())
-    };
+    let pid = |name: &str| crew.pid(name).map_or_else(|| "-".to_owned(), |pid| pid.to_string());
     let process = lang.pick("processus", "process");
 
     lines.push(heading("Consoles", "Consoles"));
@@ -131,10 +127,7 @@ mod tests {
             ] {
                 assert!(text.contains(part), "{part} is not in:\n{text}");
             }
-            assert!(
-                text.lines().all(|line| line.chars().count() <= 90),
-                "{text}"
-            );
+            assert!(text.lines().all(|line| line.chars().count() <= 90), "{text}");
         }
     }
 }

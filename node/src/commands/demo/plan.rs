@@ -81,9 +81,8 @@ impl Plan {
             ("poste-2", "Flamboyant", Role::Kiosk, 0),
             ("poste-3", "Letchi", Role::Kiosk, 1),
         ];
-        let links: Vec<SocketAddr> = (0..5)
-            .map(|index| SocketAddr::from(([127, 0, 0, 1], base + 30 + index)))
-            .collect();
+        let links: Vec<SocketAddr> =
+            (0..5).map(|index| SocketAddr::from(([127, 0, 0, 1], base + 30 + index))).collect();
         let members = (0..5)
             .zip(cast)
             .map(|(index, (name, title, role, room))| Member {
@@ -94,10 +93,7 @@ impl Plan {
                 config: config(folder, base, index, name, role, &links),
             })
             .collect();
-        Self {
-            folder: folder.to_owned(),
-            members,
-        }
+        Self { folder: folder.to_owned(), members }
     }
 
     /// The admin node that the site is founded on.
@@ -199,10 +195,7 @@ fn config(
             listen: SocketAddr::from(([127, 0, 0, 1], base + 20 + index)),
             ..OpsConfig::default()
         },
-        log: LogConfig {
-            keep: 3,
-            ..LogConfig::default()
-        },
+        log: LogConfig { keep: 3, ..LogConfig::default() },
         ..Config::default()
     }
 }
@@ -228,11 +221,8 @@ mod tests {
                 Role::Admin => config.console.listen,
                 Role::Kiosk => config.kiosk.page,
             };
-            for (udp, address) in [
-                (true, config.listen),
-                (false, page),
-                (false, config.ops.listen),
-            ] {
+            for (udp, address) in [(true, config.listen), (false, page), (false, config.ops.listen)]
+            {
                 assert!(address.ip().is_loopback());
                 assert!(addresses.insert((udp, address)), "{address}");
             }

@@ -62,14 +62,7 @@ fn site_key(plan: &Plan) -> Result<SiteKey, Say> {
 pub(super) async fn furnish(plan: &Plan) -> Result<(), Say> {
     let admin = plan.first_admin();
     for (order, room) in (0..).zip(ROOMS) {
-        done(
-            admin,
-            Request::RoomName {
-                name: room.to_owned(),
-                order,
-            },
-        )
-        .await?;
+        done(admin, Request::RoomName { name: room.to_owned(), order }).await?;
     }
     for kiosk in plan.members.iter().filter(|m| m.role == Role::Kiosk) {
         let data_dir = &kiosk.config.data_dir;
@@ -78,18 +71,10 @@ pub(super) async fn furnish(plan: &Plan) -> Result<(), Say> {
             continue;
         }
         let room = ROOMS.get(kiosk.room).copied().unwrap_or_default();
-        done(
-            admin,
-            Request::KioskName {
-                name: kiosk.title.to_owned(),
-                room: room.to_owned(),
-            },
-        )
-        .await?;
-        let request = Request::TokenIssue {
-            place: PlaceNamed::Kiosk(kiosk.title.to_owned()),
-            hours: 1,
-        };
+        done(admin, Request::KioskName { name: kiosk.title.to_owned(), room: room.to_owned() })
+            .await?;
+        let request =
+            Request::TokenIssue { place: PlaceNamed::Kiosk(kiosk.title.to_owned()), hours: 1 };
         let Answer::Line(line) = ask(admin, &request).await? else {
             return Err(Say::AnswerOdd);
         };
