@@ -266,7 +266,7 @@ impl History {
                 Output::Reply { outcome: Err(failure), .. } => {
                     self.refused = Some(failure.to_string())
                 }
-                Output::Drop { .. } => bail!("the link was refused"),
+                Output::Drop { .. } | Output::StartAgain => bail!("the link was refused"),
                 // A newcomer refuses most of the first answer: it knows no author yet, and asks again.
                 Output::Notice(_)
                 | Output::Reply { .. }
