@@ -68,6 +68,12 @@ fn a_revoked_kiosk_is_dropped_at_once_and_what_it_writes_changes_nothing() {
         assert!(world.replica(*node).links().all(|(peer, _, _)| *peer != kiosks[0]));
         assert!(!world.replica(*node).site().standing().is_member(&kiosks[0]));
     }
+    let height = |world: &World| {
+        world.replica(kiosks[0]).frontier().map(|reach| reach.height).max().unwrap()
+    };
+    let before = height(&world);
+    world.run_for(60_000);
+    assert!(height(&world) <= before + 2, "a revoked kiosk writes on and on");
     assert_eq!(world.meet(admins[1], kiosks[0]).err(), Some(Unwelcome::Revoked));
     let site = world.replica(admins[1]).site();
     let used = site.session(&session).unwrap().measured_ms(|epoch| site.node_of(epoch));
@@ -167,6 +173,13 @@ fn a_cloned_disk_that_resumes_its_log_is_proven_on_every_node() {
         assert_eq!(forks.get(&epoch), Some(&entry.id.seq), "{node:?}");
     }
     assert_eq!(world.fingerprints().len(), 1);
+    // The kiosk itself has begun a new log, and what it writes counts.
+    assert_ne!(world.replica(kiosks[0]).epoch(), epoch);
+    world.issue(admins[0], 9, 600);
+    world.run_for(1_000);
+    world.type_code(kiosks[0], 9).unwrap();
+    world.run_for(6_000);
+    assert!(world.remaining_s(admins[1], super::world::session_id(9)) < 600);
     // The proof outlives a restart.
     world.kill(admins[0]);
     world.start(admins[0]);
@@ -267,4 +280,37 @@ fn a_node_of_an_identity_that_was_never_admitted_is_told_so() {
     let node = world.add(identity);
     assert_eq!(world.meet(admins[0], node).err(), Some(Unwelcome::NotMember));
     assert_eq!(world.type_code(node, 1), Err(Failure::Refused(Refusal::UnknownCode)));
+}
+
+#[test]
+fn logs_of_nodes_that_nobody_named_are_not_taken_and_cost_nobody_its_place() {
+    use domain::fact::{BootCertificate, boot_bytes};
+    use domain::id::Signature;
+    use ed25519_dalek::Signer;
+
+    let (mut world, admins, kiosks) = World::new(1, 2);
+    let site = world.site();
+    let made_up: Vec<Vec<u8>> = (0..200u8)
+        .map(|number| {
+            let (mut log, mut key) = ([0x76; 32], [0x77; 32]);
+            (log[0], key[0]) = (number, number);
+            let author = Author::new(log);
+            let node_key = ed25519_dalek::SigningKey::from_bytes(&key);
+            let (node, epoch) = (NodeId(node_key.verifying_key().to_bytes()), author.epoch());
+            let bytes = boot_bytes(&site, &node, &epoch, false);
+            let signature = Signature(node_key.sign(&bytes).to_bytes());
+            let boot = BootCertificate { node, epoch, amnesic: false, signature };
+            author.entry(Fact::BootCertificate(boot).encode().unwrap(), 0).unwrap().to_bytes()
+        })
+        .collect();
+    let before = world.replica(admins[0]).frontier().count();
+    hear(&mut world, admins[0], kiosks[0], made_up);
+    world.run_for(6_000);
+    assert_eq!(world.replica(admins[0]).frontier().count(), before);
+    // A member that starts again is heard all the same.
+    world.kill(kiosks[1]);
+    world.start(kiosks[1]);
+    world.run_for(12_000);
+    assert_eq!(world.replica(admins[0]).frontier().count(), before + 1);
+    assert_eq!(world.fingerprints().len(), 1);
 }

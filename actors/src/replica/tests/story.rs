@@ -151,7 +151,7 @@ fn an_isolated_kiosk_opens_known_codes_up_to_the_allowance_across_restarts() {
     world.run_for(70_000);
     world.cut_power(kiosks[0]);
     world.start(kiosks[0]);
-    world.run_for(31_000);
+    world.run_for(200);
     world.type_code(kiosks[0], 1).unwrap();
     world.run_for(70_000);
     let cause = Cause::Isolated;
@@ -260,4 +260,70 @@ fn a_restored_vault_stays_shut_until_the_ledger_has_caught_up_with_every_erasure
         assert!(vault.read(message).unwrap().is_none());
     }
     assert!(world.replica(kiosks[0]).links().count() == 2);
+}
+
+#[test]
+fn pressing_the_power_button_gives_an_isolated_kiosk_no_more_than_its_policy() {
+    let (mut world, admins, kiosks) = World::new(1, 1);
+    let isolation = domain::settings::IsolationPolicy::Finish;
+    let settings = domain::settings::Settings { isolation, ..Default::default() };
+    world.must(admins[0], Command::ChangeSettings { settings });
+    world.issue(admins[0], 1, 3600);
+    world.run_for(6_000);
+    world.cut_off(kiosks[0], &admins);
+    world.cut_power(kiosks[0]);
+    world.start(kiosks[0]);
+    world.run_for(200);
+    assert_eq!(world.type_code(kiosks[0], 1), Err(Failure::Refused(Refusal::Isolated)));
+    world.heal();
+    world.run_for(1_000);
+    world.type_code(kiosks[0], 1).unwrap();
+}
+
+#[test]
+fn a_close_outlives_a_pause_that_its_operator_had_not_seen() {
+    let (mut world, admins, kiosks) = World::new(2, 1);
+    let session = world.issue(admins[0], 1, 600);
+    world.type_code(kiosks[0], 1).unwrap();
+    world.run_for(6_000);
+    let others = [admins[0], kiosks[0]];
+    world.cut_off(admins[1], &others);
+    world.must(admins[0], Command::Pause { session });
+    world.run_for(6_000);
+    assert!(matches!(state(&world, admins[0], session), State::Paused { .. }));
+    world.must(admins[1], Command::Close { session, keep_rest: true, note: None });
+    world.heal();
+    world.run_for(6_000);
+    let cause = Cause::Freed;
+    for admin in &admins {
+        assert_eq!(state(&world, *admin, session), State::Closed { kiosk: kiosk_id(1), cause });
+    }
+}
+
+#[test]
+fn a_session_that_stays_after_all_forgets_that_it_was_to_go() {
+    let (mut world, admins, kiosks) = World::new(1, 2);
+    let session = world.issue(admins[0], 1, 3600);
+    world.run_for(1_000);
+    let everyone: Vec<_> = admins.iter().chain(&kiosks).copied().collect();
+    world.cut_off(kiosks[0], &everyone);
+    world.cut_off(kiosks[1], &everyone);
+    world.run_for(40_000);
+    world.type_code(kiosks[0], 1).unwrap();
+    world.type_code(kiosks[1], 1).unwrap();
+    world.heal();
+    world.run_for(6_000);
+    let displaced = |world: &World, kiosk| {
+        world.replica(kiosk).view(world.moment(kiosk)).unwrap().displaced_in_ms.is_some()
+    };
+    let (loser, keeper) =
+        if displaced(&world, kiosks[0]) { (kiosks[0], kiosks[1]) } else { (kiosks[1], kiosks[0]) };
+    assert!(displaced(&world, loser));
+    let kiosk = world.replica(keeper).me().kiosk.unwrap();
+    let by = domain::decide::Author::Kiosk { kiosk, node: keeper };
+    let request = world.request();
+    world.ask(keeper, by, domain::command::Asked { request, command: Command::Leave { session } });
+    world.run_for(60_000);
+    assert!(!displaced(&world, loser));
+    assert_eq!(world.replica(loser).running(), Some(session), "it is the only one now");
 }
