@@ -40,6 +40,8 @@ pub enum DeskMessage {
     Draw,
     /// The picture, and what it took.
     Drawn(Box<FloorNow>, Took),
+    /// The clerk ended before it drew the picture.
+    NotDrawn,
     /// A node can be called, or not any more.
     Member(GatewayEvent),
     /// Where an admin node's console is.
@@ -67,6 +69,21 @@ impl Fingerprint {
     /// When it may be made again.
     fn due(&self) -> Instant {
         self.made + self.took * FINGERPRINT_SHARE
+    }
+}
+
+/// What the clerk draws with; let go of unused, it says so, since a clerk may end with the picture
+/// still before it.
+struct Brush {
+    desk: ActorRef<DeskMessage>,
+    used: bool,
+}
+
+impl Drop for Brush {
+    fn drop(&mut self) {
+        if !self.used && self.desk.cast(DeskMessage::NotDrawn).is_err() {
+            tracing::debug!("the desk has ended too");
+        }
     }
 }
 
@@ -124,6 +141,10 @@ impl Actor for DeskActor {
                 state.draw(&myself);
             }
             DeskMessage::Drawn(floor, took) => state.show(&myself, *floor, took),
+            DeskMessage::NotDrawn => {
+                state.drawing = false;
+                state.draw_at(&myself, Instant::now() + READINGS_EVERY);
+            }
             DeskMessage::Member(GatewayEvent::MemberUp(node)) => state.ask_pages(&myself, node),
             DeskMessage::Member(GatewayEvent::MemberDown(_)) => {}
             DeskMessage::Pages(node, pages) => {
@@ -188,7 +209,7 @@ impl DeskState {
             self.again = true;
             return;
         }
-        let (desk, pages) = (myself.clone(), self.pages());
+        let (mut brush, pages) = (Brush { desk: myself.clone(), used: false }, self.pages());
         let now = Instant::now();
         let known = self.fingerprint.filter(|known| known.due() > now);
         self.drawing = self.shared.tell_clerk(ClerkMessage::Turn(Box::new(move |replica, raw| {
@@ -206,7 +227,8 @@ impl DeskState {
                 }
             };
             let took = Took { picture, fingerprint };
-            if desk.cast(DeskMessage::Drawn(Box::new(floor), took)).is_err() {
+            brush.used = true;
+            if brush.desk.cast(DeskMessage::Drawn(Box::new(floor), took)).is_err() {
                 tracing::debug!("the desk ended before its picture was drawn");
             }
             Vec::new()
