@@ -41,6 +41,8 @@ pub(super) struct Peer {
     pub(super) suspected: BTreeSet<EpochId>,
     /// How far back their difference is looked for.
     pub(super) probe: u64,
+    /// Whether the peer's readings brought anything since it was last sent a digest.
+    pub(super) uses_news: bool,
     /// Readings were dropped on their way: a digest will tell which.
     pub(super) uses_behind: bool,
 }
@@ -57,6 +59,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
             uses_sent,
             suspected: BTreeSet::new(),
             probe: 0,
+            uses_news: false,
             uses_behind: false,
         };
         self.peers.insert(peer, fresh);

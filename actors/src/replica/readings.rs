@@ -218,6 +218,9 @@ impl<S: LedgerStore + Clone> Replica<S> {
 
     pub(super) fn send_use_digest(&mut self, to: NodeId, reply: bool) {
         let buckets = self.readings.digest();
+        if let Some(peer) = self.peers.get_mut(&to) {
+            peer.uses_news = false;
+        }
         self.send(to, Message::Use(UseMessage::Digest { buckets, reply }));
     }
 
@@ -226,16 +229,25 @@ impl<S: LedgerStore + Clone> Replica<S> {
             UseMessage::Readings(readings) => self.take_readings(from, &readings, now),
             UseMessage::Digest { buckets, reply } => {
                 let mine = self.readings.digest();
+                if mine == buckets {
+                    return;
+                }
                 let differing: Vec<SignedReading> = (0..=u8::MAX)
                     .zip(mine.iter().zip(&buckets))
                     .filter(|(_, (mine, theirs))| mine != theirs)
                     .flat_map(|(bucket, _)| self.readings.in_bucket(bucket).copied())
                     .take(MOST_ANSWER)
                     .collect();
-                if reply && mine != buckets {
-                    self.send_use_digest(from, false);
+                // A digest that asks for none back follows an answer that could not hold all. As long
+                // as such answers bring anything, the next is asked for.
+                let news = self.peers.get(&from).is_some_and(|peer| peer.uses_news);
+                if reply || news {
+                    self.send_use_digest(from, !reply);
                 }
                 self.send_readings(from, &differing);
+                if differing.len() == MOST_ANSWER {
+                    self.send_use_digest(from, false);
+                }
             }
             UseMessage::Held(session, epoch, n) => {
                 let trusted = self.site.standing().is_member(&from);
@@ -287,6 +299,9 @@ impl<S: LedgerStore + Clone> Replica<S> {
         }
         if ops.is_empty() {
             return;
+        }
+        if let Some(peer) = self.peers.get_mut(&from) {
+            peer.uses_news = true;
         }
         let Ok(ticket) = self.stage(ops, now) else {
             return;

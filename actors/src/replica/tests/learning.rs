@@ -1,9 +1,12 @@
 //! How a node learns what others wrote while it could not hear them.
 
-use domain::command::Command;
+use domain::command::{Command, Terms};
+use domain::fact::Place;
+use domain::id::{CodeKey, SessionId};
+use domain::session::Reading;
 
 use super::super::Notice;
-use super::world::World;
+use super::world::{START_MS, World};
 
 /// Entries that fill several messages.
 const MANY: i32 = 900;
@@ -45,4 +48,59 @@ fn a_lost_disk_is_learnt_again_without_waiting_for_a_round() {
     world.start(kiosks[0]);
     world.run_for(500);
     assert_eq!(world.fingerprints().len(), 1);
+}
+
+#[test]
+fn more_registers_than_one_answer_holds_are_learnt_without_waiting_for_a_round() {
+    let (mut world, admins, kiosks) = World::new(1, 2);
+    let mut sessions = Vec::new();
+    for batch in 0..11_u8 {
+        let codes: Vec<_> = (0..=u8::MAX)
+            .map(|n| {
+                let mut name = [batch; 16];
+                name[0] = n;
+                let key = CodeKey([&name[..], &name[..]].concat().try_into().unwrap());
+                (SessionId(name), key)
+            })
+            .collect();
+        sessions.extend(codes.iter().map(|(session, _)| *session));
+        let terms = Terms {
+            derivation: 1,
+            seconds: 600,
+            from_ms: START_MS,
+            until_ms: START_MS + 24 * 3_600_000,
+            place: Place::Anywhere,
+        };
+        world.must(admins[0], Command::IssueCodes { codes, terms });
+    }
+    world.run_for(1_000);
+    let (now, kiosk) = (world.moment(kiosks[0]), world.replica_mut(kiosks[0]));
+    let epoch = kiosk.epoch();
+    for session in &sessions {
+        let reading = Reading {
+            session: *session,
+            epoch,
+            n: 1,
+            opening: 1,
+            used_ms: 5_000,
+            ahead_ms: 0,
+            continues: None,
+        };
+        kiosk.measure(reading, None, now).unwrap();
+    }
+    let knows_all = |world: &World, node| {
+        let site = world.replica(node).site();
+        let known = |session| site.session(session).is_some_and(|s| s.cell(&epoch).is_some());
+        sessions.iter().all(known)
+    };
+    assert!(knows_all(&world, kiosks[0]));
+    // Rounds and digests bring them to the admin node, in time.
+    world.run_for(130_000);
+    assert!(knows_all(&world, admins[0]));
+
+    world.kill(kiosks[1]);
+    world.machines.get_mut(&kiosks[1]).unwrap().disk = Default::default();
+    world.start(kiosks[1]);
+    world.run_for(500);
+    assert!(knows_all(&world, kiosks[1]));
 }
