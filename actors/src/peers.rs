@@ -27,6 +27,7 @@ mod book;
 mod claim;
 mod door;
 mod fan_out;
+pub mod found;
 mod link;
 mod shell;
 

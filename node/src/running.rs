@@ -13,16 +13,17 @@ use actors::link::endpoint::Endpoint;
 use actors::link::handshake::PeerKind;
 use actors::link::hello::VERSIONS;
 use actors::peers::Hint as Door;
+use actors::peers::found::follow;
 use actors::replica::Identity;
 use actors::tree::{Node, NodeSettings};
 use actors::vault::key::VaultKey;
 use admin_web::accept::Limits;
 use admin_web::console::{Console, ConsoleConfig};
-use discovery::hint::{Announcement, Hint, Interfaces, Kind as SeenKind};
+use discovery::hint::{Announcement, Interfaces, Kind as SeenKind};
 use discovery::node_discovery::Discovery;
 use domain::authority::NodeKind;
 use storage::{LedgerStore, SledStore, StoreError};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::answers::Answers;
@@ -209,7 +210,7 @@ impl Running {
         };
         // Static peers are told to the dial book directly: see `doors`.
         let (discovery, hints) = Discovery::start(announcement, interfaces, Vec::new())?;
-        self.tasks.spawn(pass_on(hints, Arc::clone(&self.node.shared)));
+        self.tasks.spawn(follow(hints, Arc::clone(&self.node.shared)));
         Ok(Some(discovery))
     }
 
@@ -320,31 +321,6 @@ fn doors(config: &Config, membership: &Membership) -> Vec<Door> {
     let doors =
         addresses.into_iter().map(|address| Door { node: None, address, kind: PeerKind::Unknown });
     doors.collect()
-}
-
-/// Passes on who seems to be near, for as long as the node runs.
-async fn pass_on(mut hints: mpsc::Receiver<Hint>, shared: Arc<actors::tree::Shared>) {
-    while let Some(hint) = hints.recv().await {
-        let Some(peers) = shared.peers() else {
-            continue;
-        };
-        match hint {
-            Hint::Seen { node, kind, addresses, .. } => {
-                let kind = match kind {
-                    SeenKind::Admin => PeerKind::Admin,
-                    SeenKind::Kiosk => PeerKind::Kiosk,
-                };
-                for address in addresses {
-                    peers.hint(Door { node: Some(node), address, kind });
-                }
-            }
-            Hint::Static { address } => {
-                peers.hint(Door { node: None, address, kind: PeerKind::Unknown })
-            }
-            // Whoever took leave may come back where it was: links say who lives.
-            Hint::Gone { .. } => {}
-        }
-    }
 }
 
 /// The daily copy, where one is configured.
