@@ -81,17 +81,24 @@ fn try_open(path: &Path, settings: &Settings) -> Result<Opened, StoreError> {
     sync(path)?;
     sync_parent(path)?;
 
+    let witness = Witness::open(path)?;
+    let blank = witness.is_blank();
+    let blank = blank.map_err(|e| StoreError::io(format!("reading {}", path.display()), e))?;
     let found = match layout(&cage)? {
         Some(LAYOUT) => verify(&cage)?,
         Some(found) => {
             return Err(StoreError::OtherLayout { found, known: LAYOUT });
         }
-        None => {
+        None if blank => {
             begin(&cage)?;
             0
         }
+        None => 0,
     };
-    let witness = Witness::open(path)?;
+    if found == 0 && !blank {
+        // sled takes a log that is damaged near its beginning for one that has only just begun.
+        return Err(StoreError::damaged("it holds nothing though batches of it were durable"));
+    }
     let promised = witness.promised();
     let rolled_back = (found < promised)
         .then_some(RolledBack { found: Ticket(found), promised: Ticket(promised) });

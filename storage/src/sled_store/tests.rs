@@ -156,6 +156,20 @@ fn a_lost_tail_is_noticed_and_its_tickets_are_not_given_again() {
 }
 
 #[test]
+fn a_store_that_has_lost_everything_is_moved_aside() {
+    for note in [&9_u64.to_le_bytes()[..], b"unreadable"] {
+        let (_folder, path) = fresh();
+        drop(opened(&path));
+        std::fs::write(path.join("durable"), note).unwrap();
+        let opened_again = SledStore::open(&path).unwrap();
+        let aside = opened_again.moved_aside.unwrap();
+        assert!(aside.join("db").exists());
+        drop(opened_again.store);
+        assert_eq!(SledStore::open(&path).unwrap().moved_aside, None);
+    }
+}
+
+#[test]
 fn another_layout_is_left_where_it_is() {
     let (_folder, path) = fresh();
     drop(opened(&path));

@@ -43,6 +43,11 @@ impl Witness {
         u64::from_le_bytes(ticket)
     }
 
+    /// Whether no barrier was ever noted, be it readable or not.
+    pub(super) fn is_blank(&self) -> io::Result<bool> {
+        Ok(self.file.metadata()?.len() == 0)
+    }
+
     /// Notes that everything up to `ticket` is durable.
     pub(super) fn note(&self, ticket: u64) -> io::Result<()> {
         let ticket = ticket.to_le_bytes();
