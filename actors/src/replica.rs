@@ -272,6 +272,8 @@ pub struct Replica<S> {
     durable: Ticket,
     disk_failed: bool,
     time: SiteTime,
+    /// What this machine's own wall clock said last.
+    own_wall_ms: i64,
     duty: Option<Duty>,
     vault: Option<Vault<S>>,
     rng: StdRng,
@@ -297,6 +299,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         let mut replica = Replica {
             site: Site::new(me.site),
             time: SiteTime::new(me.kind),
+            own_wall_ms: now.wall_ms,
             store,
             me,
             author,
@@ -332,6 +335,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
 
     /// Takes one input in, at one moment. Never blocks on anything but the store's memory.
     pub fn handle(&mut self, input: Input, raw: Moment) -> Vec<Output> {
+        self.own_wall_ms = raw.wall_ms;
         let now = self.time.moment(raw);
         match input {
             Input::Wake => {}

@@ -11,6 +11,8 @@ use super::{Notice, ROUND_MS, Replica, site_time};
 
 /// A digest of the registers goes out each so many rounds, as a net under what is sent at once.
 const DIGEST_EVERY: u64 = 12;
+/// A wrong wall clock is spoken of once an hour.
+const CLOCK_EVERY: u64 = 3_600_000 / ROUND_MS;
 /// Rows are compared each so many rounds.
 const ROWS_EVERY: u64 = 3;
 
@@ -21,8 +23,9 @@ impl<S: LedgerStore + Clone> Replica<S> {
         }
         self.next_round = now.boot_ms + ROUND_MS;
         self.rounds += 1;
-        if self.me.kind == NodeKind::Admin && !now.trusted && self.rounds % 720 == 1 {
-            self.notice(Notice::Clock(now.wall_ms));
+        let own = self.own_wall_ms;
+        if !site_time::is_possible(own) && self.rounds % CLOCK_EVERY == 1 {
+            self.notice(Notice::Clock(own));
         }
         let peers: Vec<(NodeId, NodeKind)> =
             self.peers.iter().map(|(peer, link)| (*peer, link.kind)).collect();
