@@ -16,7 +16,7 @@ use ractor::rpc::CallResult;
 use ractor::{Actor, ActorCell, ActorRef, SpawnErr};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::link::close::CloseReason;
+use crate::link::close::{CloseReason, LinkEnd};
 use crate::link::endpoint::Endpoint;
 use crate::link::handshake::{Introduction, PeerKind};
 use crate::link::intake::Intake;
@@ -175,6 +175,17 @@ impl Peers {
         let actor = self.actor();
         match actor.call(shell::PeersMessage::Links, Some(ANSWER)).await {
             Ok(CallResult::Success(links)) => links,
+            Ok(CallResult::Timeout | CallResult::SenderError) | Err(_) => Vec::new(),
+        }
+    }
+
+    /// Where somebody answered and refused this node, or was refused by it, and how; an address
+    /// leaves the list when a link there stands.
+    pub async fn closed_doors(&self) -> Vec<(SocketAddr, LinkEnd)> {
+        let actor = self.actor();
+        let asked = actor.call(shell::PeersMessage::ClosedDoors, Some(ANSWER));
+        match asked.await {
+            Ok(CallResult::Success(doors)) => doors,
             Ok(CallResult::Timeout | CallResult::SenderError) | Err(_) => Vec::new(),
         }
     }

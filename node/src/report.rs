@@ -10,7 +10,7 @@ use domain::id::NodeId;
 use tokio::time::timeout;
 
 use crate::control::view::{
-    ClocksView, EpochView, LinkView, NodeView, ReplicationView, StatusView,
+    ClocksView, DoorView, EpochView, LinkView, NodeView, ReplicationView, StatusView,
 };
 use crate::ops::Figures;
 
@@ -26,6 +26,7 @@ pub(crate) async fn status(
     console_certificate: Option<[u8; 32]>,
 ) -> Result<StatusView, NotDone> {
     let addresses = addresses(desk).await;
+    let closed_doors = closed_doors(desk).await;
     desk.look(move |replica, now| {
         let site = replica.site();
         let me = replica.me();
@@ -72,6 +73,7 @@ pub(crate) async fn status(
                 .fingerprint()
                 .map_or_else(|_| String::new(), |hash| data_encoding::HEXLOWER.encode(&hash)),
             links,
+            closed_doors,
             frontier,
             replication,
             clocks: ClocksView {
@@ -149,6 +151,17 @@ pub(crate) async fn figures(desk: &Desk) -> Figures {
 
 fn count(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+/// Where this node knocks in vain.
+async fn closed_doors(desk: &Desk) -> Vec<DoorView> {
+    let Some(peers) = desk.shared().peers() else {
+        return Vec::new();
+    };
+    let doors = peers.closed_doors().await.into_iter();
+    doors
+        .map(|(address, end)| DoorView { address: address.to_string(), why: end.to_string() })
+        .collect()
 }
 
 /// Where the linked nodes are.

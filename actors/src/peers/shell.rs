@@ -1,7 +1,8 @@
 //! The peers actor: dials what the book says, keeps one link per node, tells of their coming and
 //! going.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use ractor::{
@@ -23,6 +24,8 @@ use crate::link::session::Session;
 
 /// Before a door that closed is opened again.
 const REOPEN_DOOR: Duration = Duration::from_millis(500);
+/// Addresses that are remembered for refusing a link; beyond them none is told.
+const MAX_CLOSED_DOORS: usize = 64;
 
 mod dialling;
 
@@ -36,6 +39,7 @@ pub(super) enum PeersMessage {
     Close([u8; 32], CloseReason),
     Links(RpcReplyPort<Vec<LinkNow>>),
     Cells(RpcReplyPort<Vec<([u8; 32], ActorCell)>>),
+    ClosedDoors(RpcReplyPort<Vec<(SocketAddr, LinkEnd)>>),
     /// A judged connection wants to become the link to its node.
     Claim(Box<Claim>, RpcReplyPort<Result<(), CloseReason>>),
     /// Its lanes are open; with the dial that made it, if this node dialled.
@@ -54,6 +58,8 @@ pub(super) struct State {
     claims: HashMap<[u8; 32], Claim>,
     links: HashMap<[u8; 32], Slot>,
     dials: usize,
+    /// Where somebody answers and no link comes of it.
+    closed_doors: BTreeMap<SocketAddr, LinkEnd>,
     alarm: Option<JoinHandle<()>>,
     door: Option<ActorRef<DoorMessage>>,
 }
@@ -95,6 +101,7 @@ impl Actor for Shell {
             claims: HashMap::new(),
             links: HashMap::new(),
             dials: 0,
+            closed_doors: BTreeMap::new(),
             alarm: None,
             door: None,
         })
@@ -126,6 +133,10 @@ impl Actor for Shell {
             PeersMessage::Forget(node) => state.book.forget(node),
             PeersMessage::Close(node, reason) => state.close(node, reason),
             PeersMessage::Links(port) => reply(port, state.links_now()),
+            PeersMessage::ClosedDoors(port) => {
+                let doors = state.closed_doors.iter();
+                reply(port, doors.map(|(address, end)| (*address, *end)).collect());
+            }
             PeersMessage::Cells(port) => {
                 let cells = state.links.iter();
                 reply(port, cells.map(|(node, slot)| (*node, slot.actor.get_cell())).collect());
@@ -143,6 +154,7 @@ impl Actor for Shell {
             PeersMessage::Failed(dial, end) => {
                 state.dials = state.dials.saturating_sub(1);
                 tracing::debug!(address = %dial.address, %end, "dialling came to nothing");
+                state.note_door(dial.address, end);
                 state.book.failed(dial, end, Instant::now(), rand::random());
             }
             PeersMessage::Due => {}
@@ -186,6 +198,32 @@ impl State {
             .chain(self.claims.values())
             .filter(|claim| claim.kind != PeerKind::Admin)
             .count()
+    }
+
+    /// Remembers who refused this node or was refused by it, and says so when it is news: whoever
+    /// set a node up waits for a link and must not wait in vain without a word.
+    fn note_door(&mut self, address: SocketAddr, end: LinkEnd) {
+        let (LinkEnd::Ours(reason) | LinkEnd::Theirs(reason)) = end else {
+            return;
+        };
+        let lasting = match reason {
+            CloseReason::VersionMismatch
+            | CloseReason::OtherSite
+            | CloseReason::NotMember
+            | CloseReason::Revoked => true,
+            CloseReason::Duplicate
+            | CloseReason::Shutdown
+            | CloseReason::Malformed
+            | CloseReason::Overrun
+            | CloseReason::OtherNode => false,
+        };
+        let known = self.closed_doors.contains_key(&address);
+        if !lasting || (!known && self.closed_doors.len() >= MAX_CLOSED_DOORS) {
+            return;
+        }
+        if self.closed_doors.insert(address, end) != Some(end) {
+            tracing::warn!(%address, why = %end, "no link there");
+        }
     }
 
     fn know(&mut self, node: [u8; 32], kind: PeerKind) {
@@ -273,6 +311,7 @@ impl State {
         let address = claim.connection.remote_address();
         let whom = dial.map(|dial| dial.whom);
         self.book.reached(whom, node, address, kind, Instant::now());
+        self.closed_doors.remove(&address);
         let arguments = LinkArguments {
             session,
             intake: self.settings.intake.clone(),

@@ -50,6 +50,10 @@ fn in_words(status: &StatusView, lang: Lang) -> String {
         let address = link.address.as_deref().unwrap_or("");
         line("", "", format!("{}  {kind}  {address}", link.node));
     }
+    for door in &status.closed_doors {
+        let value = format!("{}  {}", door.address, door.why);
+        line("Porte fermée", "Closed door", value);
+    }
     let entries = status.replication.entries;
     line(
         "Journal",
@@ -95,7 +99,7 @@ mod tests {
     use domain::id::{NodeId, SiteId};
 
     use super::in_words;
-    use crate::control::view::{ClocksView, LinkView, ReplicationView, StatusView};
+    use crate::control::view::{ClocksView, DoorView, LinkView, ReplicationView, StatusView};
     use crate::texts::Lang;
 
     #[test]
@@ -115,6 +119,10 @@ mod tests {
                 kind: None,
                 address: Some("127.0.0.1:7443".into()),
             }],
+            closed_doors: vec![DoorView {
+                address: "127.0.0.1:7444".into(),
+                why: "closed by the other end: revoked".into(),
+            }],
             frontier: Vec::new(),
             replication: ReplicationView::default(),
             clocks: ClocksView::default(),
@@ -122,9 +130,16 @@ mod tests {
         };
         for (lang, word) in [(Lang::Fr, "Empreinte"), (Lang::En, "Fingerprint")] {
             let text = in_words(&status, lang);
-            for part in
-                [word, "Médiathèque", "pid 42", "127.0.0.1:7443", &"f".repeat(64), &"c".repeat(64)]
-            {
+            for part in [
+                word,
+                "Médiathèque",
+                "pid 42",
+                "127.0.0.1:7443",
+                "127.0.0.1:7444",
+                "revoked",
+                &"f".repeat(64),
+                &"c".repeat(64),
+            ] {
                 assert!(text.contains(part), "{part} is not in:\n{text}");
             }
         }

@@ -30,6 +30,9 @@ pub(crate) struct StatusView {
     pub(crate) fingerprint: String,
     /// Its links.
     pub(crate) links: Vec<LinkView>,
+    /// Where somebody answered and no link came of it.
+    #[serde(default)]
+    pub(crate) closed_doors: Vec<DoorView>,
     /// What it has of the ledger, by epoch.
     pub(crate) frontier: Vec<EpochView>,
     /// How safe what it wrote is.
@@ -51,6 +54,15 @@ pub(crate) struct LinkView {
     pub(crate) kind: Option<NodeKind>,
     /// Its address, where known.
     pub(crate) address: Option<String>,
+}
+
+/// A place where somebody refused this node, or was refused by it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct DoorView {
+    /// Where.
+    pub(crate) address: String,
+    /// Who closed it, and by which reason.
+    pub(crate) why: String,
 }
 
 /// What a node has of one epoch's log.
