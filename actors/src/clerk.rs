@@ -241,8 +241,9 @@ impl State {
                 meeting.admit(peer_kind(kind));
             }
             Err(why) => {
-                tracing::info!(%peer, %why, "link refused");
-                self.shared.note_stranger(peer, &why);
+                if self.shared.note_stranger(peer, &why) {
+                    tracing::info!(%peer, %why, "link refused");
+                }
                 meeting.refuse(match why {
                     Unwelcome::Malformed => CloseReason::Malformed,
                     Unwelcome::Revoked => CloseReason::Revoked,

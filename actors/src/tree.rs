@@ -130,12 +130,15 @@ impl Shared {
         }
     }
 
-    pub(crate) fn note_stranger(&self, peer: NodeId, why: &Unwelcome) {
+    /// Remembers why a stranger was refused; `false` when that is known: it asks again every few
+    /// seconds, for as long as it is left to.
+    pub(crate) fn note_stranger(&self, peer: NodeId, why: &Unwelcome) -> bool {
+        let why = why.to_string();
         let mut strangers = lock(&self.strangers);
-        if strangers.len() >= MOST_STRANGERS {
+        if !strangers.contains_key(&peer) && strangers.len() >= MOST_STRANGERS {
             strangers.pop_first();
         }
-        strangers.insert(peer, why.to_string());
+        strangers.insert(peer, why.clone()) != Some(why)
     }
 
     /// Nodes that were refused a link lately, and why.
