@@ -26,6 +26,7 @@ if [ "$purpose" = test ]; then
     want python3 python3
     want mkfs.ext4 e2fsprogs
     want ip iproute2
+    want faketime faketime
 fi
 if [ "$purpose" = bench ]; then
     want chromium chromium
