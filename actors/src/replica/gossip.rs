@@ -12,9 +12,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::authority::NodeKind;
 use domain::id::{EpochId, NodeId};
 use domain::moment::Moment;
+use domain::session::Reading;
 use storage::ledger_store::LedgerStore;
 
 use super::message::{LedgerMessage, MOST_ANSWERS, MOST_ENTRY_BYTES, MOST_WANTS, Message, Reach};
+use super::readings::Register;
 use super::{Output, ROUND_MS, Replica};
 use crate::entry::{Entry, NO_ENTRY};
 
@@ -23,6 +25,9 @@ use crate::entry::{Entry, NO_ENTRY};
 const MOST_FROM_STRANGER: u64 = 8;
 /// Logs of nodes that are no members.
 const MOST_STRANGERS: usize = 4_096;
+
+/// Registers that a peer is remembered to hold; beyond, some are told twice.
+const MOST_HELD: usize = 4_096;
 
 /// The other end of a link.
 #[derive(Debug)]
@@ -41,10 +46,30 @@ pub(super) struct Peer {
     pub(super) suspected: BTreeSet<EpochId>,
     /// How far back their difference is looked for.
     pub(super) probe: u64,
+    /// Readings that the peer is known to hold, or was sent: by register, their number.
+    pub(super) uses_held: BTreeMap<Register, u32>,
     /// Whether the peer's readings brought anything since it was last sent a digest.
     pub(super) uses_news: bool,
     /// Readings were dropped on their way: a digest will tell which.
     pub(super) uses_behind: bool,
+}
+
+impl Peer {
+    /// Notes that the peer holds a reading or was sent it.
+    pub(super) fn note_held(&mut self, reading: &Reading) {
+        if self.uses_held.len() >= MOST_HELD {
+            self.uses_held.clear();
+        }
+        let register = (reading.session, reading.epoch);
+        let held = self.uses_held.entry(register).or_insert(0);
+        *held = reading.n.max(*held);
+    }
+
+    /// Whether it does.
+    pub(super) fn is_held(&self, reading: &Reading) -> bool {
+        let held = self.uses_held.get(&(reading.session, reading.epoch));
+        held.is_some_and(|held| *held >= reading.n)
+    }
 }
 
 impl<S: LedgerStore + Clone> Replica<S> {
@@ -59,6 +84,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
             uses_sent,
             suspected: BTreeSet::new(),
             probe: 0,
+            uses_held: BTreeMap::new(),
             uses_news: false,
             uses_behind: false,
         };

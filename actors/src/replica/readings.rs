@@ -29,7 +29,8 @@ const MOST_ANSWER: usize = 2_000;
 /// Changes remembered for the rounds; who is further behind gets a digest.
 const MOST_CHANGES: usize = 20_000;
 
-type Register = (SessionId, EpochId);
+/// The name of a register.
+pub(super) type Register = (SessionId, EpochId);
 
 /// The registers as they travel.
 #[derive(Debug, Default)]
@@ -171,7 +172,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 .map(|(peer, _)| *peer)
                 .collect();
             for peer in to {
-                self.send(peer, Message::Use(UseMessage::Readings(vec![signed])));
+                self.send_readings(peer, &[signed]);
             }
         }
         while let Some((ticket, peer, (session, epoch), n)) =
@@ -187,7 +188,8 @@ impl<S: LedgerStore + Clone> Replica<S> {
         }
     }
 
-    /// Sends what changed since the last round, but for what the peer measured itself.
+    /// Sends what changed since the last round, but for what the peer measured itself, said or was
+    /// sent: a reading crosses each link about once.
     pub(super) fn send_changed_readings(&mut self, to: NodeId) {
         let Some(peer) = self.peers.get_mut(&to) else {
             return;
@@ -205,12 +207,16 @@ impl<S: LedgerStore + Clone> Replica<S> {
             .range(since..)
             .filter_map(|(_, register)| self.readings.signed.get(register))
             .filter(|signed| self.site.node_of(&signed.reading.epoch) != Some(to))
+            .filter(|signed| !self.peers.get(&to).is_some_and(|p| p.is_held(&signed.reading)))
             .copied()
             .collect();
         self.send_readings(to, &changed);
     }
 
     fn send_readings(&mut self, to: NodeId, readings: &[SignedReading]) {
+        if let Some(peer) = self.peers.get_mut(&to) {
+            readings.iter().for_each(|signed| peer.note_held(&signed.reading));
+        }
         for part in readings.chunks(MOST_READINGS) {
             self.send(to, Message::Use(UseMessage::Readings(part.to_vec())));
         }
@@ -275,6 +281,9 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 && self.site.chain().node_of(&reading.epoch).is_some();
             if !told_of {
                 continue;
+            }
+            if let Some(peer) = self.peers.get_mut(&from) {
+                peer.note_held(&reading);
             }
             let known = self
                 .readings

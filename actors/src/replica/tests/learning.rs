@@ -104,3 +104,16 @@ fn more_registers_than_one_answer_holds_are_learnt_without_waiting_for_a_round()
     world.run_for(500);
     assert!(knows_all(&world, kiosks[1]));
 }
+
+#[test]
+fn a_reading_is_told_to_nobody_who_said_it_or_was_told() {
+    let (mut world, admins, kiosks) = World::new(2, 2);
+    world.issue(admins[0], 1, 600);
+    world.run_for(1_000);
+    world.type_code(kiosks[0], 1).unwrap();
+    world.run_for(10_000);
+    world.readings_sent = 0;
+    world.run_for(40_000);
+    // 8 readings: each at once to three nodes, and those may tell each other in the same round.
+    assert!((24..=8 * 9).contains(&world.readings_sent), "{}", world.readings_sent);
+}

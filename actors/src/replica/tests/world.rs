@@ -19,7 +19,7 @@ use ed25519_dalek::{Signer, SigningKey};
 use storage::memory::MemoryStore;
 
 use super::super::greeting::Unwelcome;
-use super::super::message::Message;
+use super::super::message::{Message, UseMessage};
 use super::super::{AskId, Done, Failure, Identity, Input, Notice, Output, Replica};
 use crate::vault::Vault;
 use crate::vault::key::VaultKey;
@@ -51,6 +51,8 @@ pub(crate) struct World {
     queue: VecDeque<(NodeId, NodeId, Message)>,
     pub(crate) replies: BTreeMap<u64, Result<Done, Failure>>,
     pub(crate) notices: Vec<(NodeId, Notice)>,
+    /// Readings that were sent, by anybody to anybody.
+    pub(crate) readings_sent: usize,
     next: u64,
     to_start_again: Vec<NodeId>,
 }
@@ -104,6 +106,7 @@ impl World {
             queue: VecDeque::new(),
             replies: BTreeMap::new(),
             notices: Vec::new(),
+            readings_sent: 0,
             next: 1,
             to_start_again: Vec::new(),
         }
@@ -249,7 +252,12 @@ impl World {
     pub(crate) fn carry_out(&mut self, node: NodeId, outputs: Vec<Output>) {
         for output in outputs {
             match output {
-                Output::Send { peer, message } => self.queue.push_back((node, peer, message)),
+                Output::Send { peer, message } => {
+                    if let Message::Use(UseMessage::Readings(readings)) = &message {
+                        self.readings_sent += readings.len();
+                    }
+                    self.queue.push_back((node, peer, message));
+                }
                 Output::Persist(_) => {
                     let machine = &self.machines[&node];
                     if machine.disk_answers {
