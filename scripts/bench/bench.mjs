@@ -1,5 +1,5 @@
 // `make bench`: everything, or the parts named on the command line. BENCH_QUICK=1 tries little and
-// writes nothing: to see that it works.
+// writes nothing: to see that it works. BENCH_ENTRIES is the length of the ledger that is joined.
 
 import { resolve } from 'node:path'
 
@@ -37,7 +37,8 @@ if (wanted('heal')) {
 }
 if (wanted('join')) {
   say('cold join, about 5 minutes')
-  rows.push(...(await joining({ count: quick ? 1 : 5, entries: quick ? 10_000 : 100_000, ports: 19_300 })))
+  const entries = Number(process.env.BENCH_ENTRIES ?? (quick ? 10_000 : 100_000))
+  rows.push(...(await joining({ count: quick ? 1 : 5, entries, ports: 19_300 })))
 }
 if (wanted('rest')) {
   say('a site at rest, 10 minutes')
