@@ -1,6 +1,7 @@
 //! A running node: its parts put together, and taken apart again.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use actors::desk::Desk;
 use actors::gateway::LiveCalls;
 use actors::keeper::KeeperSettings;
 use actors::kiosk::Seat;
+use actors::link::LinkError;
 use actors::link::endpoint::Endpoint;
 use actors::link::handshake::PeerKind;
 use actors::link::hello::VERSIONS;
@@ -18,7 +20,7 @@ use actors::replica::Identity;
 use actors::tree::{Node, NodeSettings};
 use actors::vault::key::VaultKey;
 use admin_web::accept::Limits;
-use admin_web::console::{Console, ConsoleConfig};
+use admin_web::console::{Console, ConsoleConfig, ConsoleError};
 use discovery::hint::{Announcement, Interfaces, Kind as SeenKind};
 use discovery::node_discovery::Discovery;
 use domain::authority::NodeKind;
@@ -82,7 +84,7 @@ impl Running {
             Kind::Kiosk => Some(listen("kiosk.page", config.kiosk.page).await?),
             Kind::Admin => None,
         };
-        let endpoint = Endpoint::bind(&identity.node_key, config.listen)?;
+        let endpoint = Endpoint::bind(&identity.node_key, config.listen).map_err(no_links)?;
         let control = Control::bind(data_dir)?;
         let store = open_store(&config)?;
 
@@ -193,7 +195,8 @@ impl Running {
             data_dir: config.data_dir.clone(),
             limits: Limits::default(),
         };
-        let console = Console::bind(settings, side, self.stop.subscribe()).await?;
+        let bound = Console::bind(settings, side, self.stop.subscribe()).await;
+        let console = bound.map_err(no_console)?;
         tracing::info!(pages = ?console.pages(), "console is served");
         Ok(console)
     }
@@ -237,6 +240,33 @@ impl Running {
         }
         self.node.stop().await;
     }
+}
+
+/// Why the links have no port, with the field that names it.
+fn no_links(error: LinkError) -> anyhow::Error {
+    let (address, reason) = match error {
+        LinkError::PortInUse(address) => (address, ErrorKind::AddrInUse.to_string()),
+        LinkError::Listen { address, cause } => (address, cause.to_string()),
+        other @ LinkError::Tls(_) => return other.into(),
+    };
+    port_taken("listen", address, reason).into()
+}
+
+/// Why the console is not served, with the field that names its port.
+fn no_console(error: ConsoleError) -> anyhow::Error {
+    match error {
+        ConsoleError::Listen { address, error } => {
+            port_taken("console.listen", address, error.to_string()).into()
+        }
+        other @ (ConsoleError::PlainBeyondLoopback(_)
+        | ConsoleError::Page(..)
+        | ConsoleError::Certificate(_)
+        | ConsoleError::Tls(_)) => other.into(),
+    }
+}
+
+fn port_taken(what: &str, address: SocketAddr, reason: String) -> Say {
+    Say::PortTaken { what: what.to_owned(), address: address.to_string(), reason }
 }
 
 /// One process for a data folder; the lock goes with the process, however it ends.
