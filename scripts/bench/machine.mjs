@@ -7,7 +7,8 @@ import { join } from 'node:path'
 
 import { rank, single } from './figures.mjs'
 
-const said = (command, ...words) => execFileSync(command, words, { encoding: 'utf8' }).trim()
+const quietly = { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }
+const said = (command, ...words) => execFileSync(command, words, quietly).trim()
 
 /** What one 4 KiB write with its fsync takes here: the floor under everything that is durable. */
 function fsyncMs() {
