@@ -50,6 +50,8 @@ pub(super) struct Peer {
     pub(super) uses_held: BTreeMap<Register, u32>,
     /// Whether the peer's readings brought anything since it was last sent a digest.
     pub(super) uses_news: bool,
+    /// Rows came whose authors were not known yet: they are asked for again with the next round.
+    pub(super) rows_behind: bool,
     /// Readings were dropped on their way: a digest will tell which.
     pub(super) uses_behind: bool,
 }
@@ -74,6 +76,11 @@ impl Peer {
 
 impl<S: LedgerStore + Clone> Replica<S> {
     pub(in crate::replica) fn link_up(&mut self, peer: NodeId, kind: NodeKind, now: Moment) {
+        if self.site.standing().members.get(&peer).is_some_and(|member| member.revoked) {
+            // Its revocation came after its greeting was judged and before its lanes were open.
+            self.out.push(Output::Drop { peer });
+            return;
+        }
         let uses_sent = self.readings.count();
         let fresh = Peer {
             kind,
@@ -86,6 +93,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
             probe: 0,
             uses_held: BTreeMap::new(),
             uses_news: false,
+            rows_behind: false,
             uses_behind: false,
         };
         self.peers.insert(peer, fresh);
@@ -143,6 +151,8 @@ impl<S: LedgerStore + Clone> Replica<S> {
                     if self.peers.get(&peer).is_some_and(|peer| peer.pulling_until.is_none()) {
                         // All is here: readings of sessions that were not known yet may be had now.
                         self.send_use_digest(peer, true);
+                        // Likewise rows, whose authors were not known yet.
+                        self.send_row_round(peer);
                     }
                 }
             }

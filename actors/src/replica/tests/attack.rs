@@ -1,3 +1,4 @@
+use domain::authority::NodeKind;
 use domain::command::Command;
 use domain::fact::{Fact, SessionExtended};
 use domain::id::{NodeId, RequestId};
@@ -5,7 +6,7 @@ use domain::refusal::Refusal;
 
 use super::super::greeting::Unwelcome;
 use super::super::message::{LedgerMessage, Message};
-use super::super::{Failure, Identity, Input, Notice};
+use super::super::{Failure, Identity, Input, Notice, Output};
 use super::world::{HOST, World, kiosk_id};
 use crate::entry::{Author, Entry};
 
@@ -84,6 +85,21 @@ fn a_revoked_kiosk_is_dropped_at_once_and_what_it_writes_changes_nothing() {
         .map(|node| world.replica(*node).site().fingerprint().unwrap())
         .collect();
     assert_eq!(live.len(), 1);
+}
+
+#[test]
+fn a_kiosk_revoked_while_its_link_was_being_made_is_dropped_as_it_comes_up() {
+    let (mut world, admins, kiosks) = World::new(1, 1);
+    let cut = cut_of(&world, admins[0], kiosks[0]);
+    world.must(admins[0], Command::RevokeNode { node: kiosks[0], cut });
+    let now = world.moment(admins[0]);
+    let admin = world.replica_mut(admins[0]);
+    let outputs = admin.handle(Input::LinkUp { peer: kiosks[0], kind: NodeKind::Kiosk }, now);
+    let told = |output: &Output| matches!(output, Output::Send { peer, .. } if *peer == kiosks[0]);
+    assert!(!outputs.iter().any(told), "{outputs:?}");
+    let drops = |output: &Output| matches!(output, Output::Drop { peer } if *peer == kiosks[0]);
+    assert_eq!(outputs.iter().filter(|output| drops(output)).count(), 1, "{outputs:?}");
+    assert_eq!(admin.links().count(), 0);
 }
 
 #[test]
