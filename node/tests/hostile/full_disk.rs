@@ -13,7 +13,7 @@ use crate::site::Site;
 use crate::waiting::{until, until_true};
 
 /// A file system of a few megabytes; gone when dropped.
-struct SmallDisk {
+pub(crate) struct SmallDisk {
     path: PathBuf,
 }
 
@@ -68,21 +68,22 @@ impl Drop for SmallDisk {
 }
 
 /// A running site of one admin node and one kiosk, each on a small disk of its own.
-fn on_small_disks() -> Option<([SmallDisk; 2], Site)> {
+fn on_small_disks() -> Option<Site> {
     let mut site = Site::plan(1, 1);
-    let admin = SmallDisk::on(&site.admins[0].data_dir())?;
-    let kiosk = SmallDisk::on(&site.kiosks[0].data_dir())?;
+    for member in site.admins.iter().chain(&site.kiosks) {
+        site.disks.push(SmallDisk::on(&member.data_dir())?);
+    }
     site.begin();
     let line = site.join_line(&crate::site::kiosk_name(0));
     site.kiosks[0].says(["join", &line]);
     site.kiosks[0].start();
     site.settle();
-    Some(([admin, kiosk], site))
+    Some(site)
 }
 
 #[test]
 fn a_full_disk_refuses_clearly_and_loses_nothing_that_was_acknowledged() {
-    let Some(([disk, _kiosk_disk], mut site)) = on_small_disks() else {
+    let Some(mut site) = on_small_disks() else {
         return;
     };
     let code = site.admins[0].issue(60);
@@ -98,7 +99,7 @@ fn a_full_disk_refuses_clearly_and_loses_nothing_that_was_acknowledged() {
             assert_eq!(reply.status, 200, "{reply:?}");
             sessions.push(session(&reply));
         }
-        fill(&disk);
+        fill(&site.disks[0]);
         // Each is either on the disk or refused; soon all are.
         let refused = until("a refusal", || {
             let reply = issue();
@@ -121,7 +122,7 @@ fn a_full_disk_refuses_clearly_and_loses_nothing_that_was_acknowledged() {
         assert_eq!(admin.said_of("the disk failed").len(), 1, "{}", admin.said());
         counts_down(&site.kiosks[0], 1_000);
 
-        disk.make_room();
+        site.disks[0].make_room();
         let admin = &mut site.admins[0];
         admin.never_panicked();
         admin.kill();
@@ -141,20 +142,20 @@ fn a_full_disk_refuses_clearly_and_loses_nothing_that_was_acknowledged() {
 
 #[test]
 fn a_kiosk_whose_disk_is_full_goes_on_with_its_session() {
-    let Some(([_admin_disk, disk], mut site)) = on_small_disks() else {
+    let Some(mut site) = on_small_disks() else {
         return;
     };
     let code = site.admins[0].issue(60);
     site.agree();
     open_for_sure(&site.kiosks[0], &code);
-    disk.fill();
+    site.disks[1].fill();
     // It notices at its next reading.
     until_true("the kiosk to notice", || site.kiosks[0].status()["writable"] == false);
     counts_down(&site.kiosks[0], 6_000);
     assert_eq!(site.kiosks[0].said_of("the disk failed").len(), 1);
     let left = remaining_ms(&site.kiosks[0]);
 
-    disk.make_room();
+    site.disks[1].make_room();
     site.kiosks[0].never_panicked();
     restart(&mut site.kiosks[0]);
     site.settle();

@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_json::json;
 use tempfile::TempDir;
 
+use crate::full_disk::SmallDisk;
 use crate::member::Member;
 use crate::waiting::{until, until_true};
 
@@ -23,6 +24,8 @@ const ROOM: &str = "Salle";
 pub(crate) struct Site {
     pub(crate) admins: Vec<Member>,
     pub(crate) kiosks: Vec<Member>,
+    /// Data folders that are file systems of their own, unmounted before the folder goes.
+    pub(crate) disks: Vec<SmallDisk>,
     pub(crate) folder: TempDir,
 }
 
@@ -69,7 +72,7 @@ impl Site {
             member.configure(&peers.copied().collect::<Vec<_>>());
         }
         let kiosks = members.split_off(admins);
-        Self { admins: members, kiosks, folder }
+        Self { admins: members, kiosks, disks: Vec::new(), folder }
     }
 
     /// Founds the planned site, starts its first admin node and admits the others.
