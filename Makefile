@@ -97,8 +97,7 @@ test-story: need-test $(CONSOLE_PAGE) ## The story and the faces in Chromium, on
 .PHONY: bench
 bench: need-bench $(CONSOLE_PAGE) ## Speed and size of a release build, into docs/bench.md (PARTS=clicks: only that)
 	$(say) 'poste: release build'
-	cargo build --release --locked --package node --bin poste
-	cargo build --release --locked --package node --example history
+	cargo build --release --locked --package node --bin poste --example history
 	PATH="$$PATH:/usr/sbin:/sbin" unshare --user --map-root-user --net -- \
 		bash -c 'ip link set lo up && exec node scripts/bench/bench.mjs "$$@"' bench $(PARTS)
 
