@@ -82,6 +82,7 @@ pub(crate) async fn status(
                 site_ms: now.wall_ms,
                 trusted: now.trusted,
             },
+            rows: replica.vault().map(|vault| u64::try_from(vault.len()).unwrap_or(u64::MAX)),
             console_certificate: console_certificate
                 .map(|hash| data_encoding::HEXLOWER.encode(&hash)),
         }

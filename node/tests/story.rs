@@ -65,11 +65,11 @@ fn session_outlives_admin_node_and_kiosk_program() {
     let before = screen["remaining_ms"].as_u64().unwrap();
     assert!((44 * 60_000..=45 * 60_000).contains(&before), "{before}");
 
-    // The first admin node dies; time is added from the second.
-    demo.kill("admin-1");
+    // The first admin node dies; time is added from the second, which knows its operators.
     let console = "127.0.0.2:8700";
     let (login, password) = demo.login();
     let body = format!("{{\"login\":\"{login}\",\"password\":\"{password}\"}}");
+    demo.kill("admin-1");
     let signed_in = web::post(console, "/api/v1/login", &body, "");
     assert_eq!(signed_in.status, 200, "{}", signed_in.body);
     let cookie = signed_in.cookie();

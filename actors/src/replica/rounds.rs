@@ -37,7 +37,10 @@ impl<S: LedgerStore + Clone> Replica<S> {
             if behind || self.rounds.is_multiple_of(DIGEST_EVERY) {
                 self.send_use_digest(peer, true);
             }
-            if kind == NodeKind::Admin && self.rounds.is_multiple_of(ROWS_EVERY) {
+            let rows_behind =
+                self.peers.get_mut(&peer).is_some_and(|peer| std::mem::take(&mut peer.rows_behind));
+            let rows_due = rows_behind || self.rounds.is_multiple_of(ROWS_EVERY);
+            if kind == NodeKind::Admin && rows_due {
                 self.send_row_round(peer);
             }
         }

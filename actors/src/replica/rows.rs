@@ -211,6 +211,9 @@ impl<S: LedgerStore + Clone> Replica<S> {
         let Some(vault) = &mut self.vault else { return };
         match vault.handle(kind, message, &authorised, &mut self.rng) {
             Ok(handled) => {
+                if let Some(peer) = self.peers.get_mut(&from) {
+                    peer.rows_behind |= handled.skipped.unauthorised > 0;
+                }
                 if let Some(ticket) = handled.ticket {
                     self.staged = self.staged.max(ticket);
                 }

@@ -131,6 +131,9 @@ async fn start(plan: &Plan, crew: &mut Crew) -> anyhow::Result<Option<Vec<String
     for member in &plan.members {
         crew.wait_until_up(member).await?;
     }
+    for admin in plan.members.iter().filter(|m| m.role == Role::Admin) {
+        crew.wait_until_furnished(admin).await?;
+    }
     for kiosk in plan.members.iter().filter(|m| m.role == Role::Kiosk) {
         crew.wait_until_joined(kiosk).await?;
     }

@@ -127,6 +127,7 @@ mod tests {
             replication: ReplicationView::default(),
             clocks: ClocksView::default(),
             console_certificate: Some("c".repeat(64)),
+            rows: Some(1),
         };
         for (lang, word) in [(Lang::Fr, "Empreinte"), (Lang::En, "Fingerprint")] {
             let text = in_words(&status, lang);

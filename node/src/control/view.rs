@@ -43,6 +43,8 @@ pub(crate) struct StatusView {
     /// the console over TLS: what a browser shows of it.
     #[serde(default)]
     pub(crate) console_certificate: Option<String>,
+    /// Rows of the vault that an admin node holds: accounts, messages, notes.
+    pub(crate) rows: Option<u64>,
 }
 
 /// A link to another node.

@@ -117,3 +117,33 @@ fn a_reading_is_told_to_nobody_who_said_it_or_was_told() {
     // 8 readings: each at once to three nodes, and those may tell each other in the same round.
     assert!((24..=8 * 9).contains(&world.readings_sent), "{}", world.readings_sent);
 }
+
+#[test]
+fn a_new_admin_node_has_the_accounts_as_soon_as_it_has_the_ledger() {
+    use crate::vault::account::NewAccount;
+    use crate::vault::login::Login;
+    use crate::vault::password::PasswordHash;
+
+    let (mut world, admins, _) = World::new(1, 0);
+    let operator = domain::id::OperatorId([4; 16]);
+    let new = NewAccount {
+        operator,
+        name: String::from("Léa Hoarau"),
+        login: Login::parse("lea").unwrap(),
+        password: PasswordHash::of("Vacoa-et-Filao-974", [1; 16]).unwrap(),
+        role: domain::operator::OperatorRole::Host,
+    };
+    let now = world.moment(admins[0]);
+    let written = world.replica_mut(admins[0]).write_rows(operator, now, |vault, author, rng| {
+        Ok(((), vec![vault.create_account(new, author, rng)?]))
+    });
+    let (outcome, outputs) = written.unwrap();
+    outcome.unwrap();
+    world.carry_out(admins[0], outputs);
+    // The author's log ended with its process: the newcomer learns of it with the ledger only.
+    world.kill(admins[0]);
+    world.start(admins[0]);
+    let second = world.add_admin(2);
+    world.run_for(500);
+    assert_eq!(world.replica(second).vault().unwrap().accounts().unwrap().len(), 1);
+}

@@ -120,7 +120,7 @@ impl World {
         Signature(key.sign(bytes).to_bytes())
     }
 
-    fn add_admin(&mut self, number: u8) -> NodeId {
+    pub(crate) fn add_admin(&mut self, number: u8) -> NodeId {
         let (site, node_key) = (self.site(), key(number));
         let node = NodeId(node_key.verifying_key().to_bytes());
         let derivation = Derivation { version: 1, salt: [3; 16], memory_kib: 1024, passes: 1 };

@@ -113,6 +113,15 @@ impl Crew {
             .await
     }
 
+    /// Waits until an admin node knows the operator, so that each console lets people in.
+    pub(super) async fn wait_until_furnished(&mut self, member: &Member) -> anyhow::Result<()> {
+        self.wait_until(
+            member,
+            |answer| matches!(answer, Answer::Status(status) if status.rows > Some(0)),
+        )
+        .await
+    }
+
     async fn wait_until(
         &mut self,
         member: &Member,
