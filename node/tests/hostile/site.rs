@@ -150,11 +150,17 @@ pub(crate) fn kiosk_name(number: usize) -> String {
 }
 
 /// Addresses on loopback of which neither the TCP nor the UDP port is taken, below the range from
-/// which the system itself takes ports.
+/// which the system itself takes ports. Tests that run beside each other choose from ranges of their
+/// own, so that none takes a port whose node is just being started again.
 pub(crate) fn free_addresses(count: usize) -> Vec<SocketAddr> {
+    let slot = std::env::var("NEXTEST_TEST_GLOBAL_SLOT").ok();
+    let range = match slot.and_then(|slot| slot.parse::<u16>().ok()).filter(|slot| *slot < 10) {
+        Some(slot) => 12_000 + slot * 2_000..14_000 + slot * 2_000,
+        None => 11_000..32_000,
+    };
     let mut held = Vec::new();
     while held.len() < count {
-        let port: u16 = rand::random_range(11_000..32_000);
+        let port: u16 = rand::random_range(range.clone());
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         if let (Ok(tcp), Ok(udp)) = (TcpListener::bind(address), UdpSocket::bind(address)) {
             held.push((address, tcp, udp));
