@@ -131,7 +131,7 @@ fn a_full_disk_refuses_clearly_and_loses_nothing_that_was_acknowledged() {
         assert_eq!(admin.said_of("DAMAGED"), [""; 0]);
         let console = Console::sign_in(&site.admins[0]);
         for session in &sessions {
-            assert!(console.knows(session), "{session} is lost");
+            until_true(session, || console.knows(session));
         }
         site.settle();
     }
