@@ -93,7 +93,11 @@ export async function joining({ count, entries, ports }) {
         node.start()
         // A fingerprint is dear on a long ledger: it is asked for once all entries are there, and that
         // of the admin node, which nothing changes, once.
-        await moment('all entries', 50, 180_000, async () => (await node.entries()) > whole)
+        await moment(`${name} to hold more than ${whole} entries`, 50, 120_000, async () => {
+          const held = await node.entries()
+          if (held > whole) return true
+          throw new Error(`${held}, with ${await node.links()} links to admin nodes`)
+        })
         const all = performance.now()
         const end = await admin.fingerprint()
         values.push((await moment('one fingerprint', 100, 120_000, async () => (await node.fingerprint()) === end)) - from)
