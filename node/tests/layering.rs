@@ -18,6 +18,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("actors", &["domain", "storage", "discovery"]),
     ("admin-web", &["actors", "domain"]),
     ("node", &["actors", "admin-web", "discovery", "storage", "domain"]),
+    ("chaos-tests", &["actors", "domain", "storage"]),
 ];
 
 /// Crates from outside that only some of our packages may depend on.
@@ -27,12 +28,12 @@ const NAMED_ONLY_BY: &[(&str, &[&str])] = &[
     ("bincode", &["domain"]),
     ("ractor", &["actors"]),
     ("ractor_cluster", &["actors"]),
-    ("quinn", &["actors"]),
+    ("quinn", &["actors", "chaos-tests"]),
     ("quinn-proto", &["actors"]),
     ("rustls", &["actors", "admin-web"]),
     ("tokio-rustls", &["actors", "admin-web"]),
     ("warp", &["admin-web", "node"]),
-    ("anyhow", &["node"]),
+    ("anyhow", &["node", "chaos-tests"]),
     ("zbus", &["node"]),
     ("ipp", &["node"]),
 ];

@@ -1,0 +1,51 @@
+//! What a target can show of its nodes when an invariant asks.
+
+use std::borrow::Cow;
+
+use domain::id::{EntryId, EpochId, KioskId, NodeId, RowId};
+use domain::moment::Moment;
+use domain::site::Site;
+
+use crate::event::HostId;
+
+/// The state of one node, read when asked.
+pub trait NodeState {
+    /// The node.
+    fn node(&self) -> NodeId;
+    /// Its running epoch.
+    fn epoch(&self) -> EpochId;
+    /// The kiosk that it serves; `None` for an admin node.
+    fn kiosk(&self) -> Option<KioskId>;
+    /// Its moment, in site time as it sees it.
+    fn moment(&self) -> Moment;
+    /// Its site. The laboratory folds it from the entries that the node exports, so that the node's
+    /// own word about its state is never taken for it.
+    fn site(&self) -> Cow<'_, Site>;
+    /// What the node itself says its fingerprint is.
+    fn fingerprint(&self) -> [u8; 32];
+    /// Whether it holds an entry, or a checkpoint that covers it.
+    fn holds(&self, entry: &EntryId) -> bool;
+    /// Hash of the bytes that it holds under a name, where it holds them.
+    fn entry_hash(&self, entry: &EntryId) -> Option<[u8; 32]>;
+    /// The entries of one epoch that it holds: from the lowest kept to below the height.
+    fn reach(&self, epoch: &EpochId) -> Option<(u64, u64)>;
+    /// Every epoch of which it holds anything.
+    fn epochs(&self) -> Vec<EpochId>;
+    /// Whether bytes of this row are anywhere in its store or its backups; `None` where a target
+    /// cannot tell.
+    fn keeps_row(&self, row: &RowId) -> Option<bool>;
+    /// Hosts to which it has a link now.
+    fn links(&self) -> Vec<NodeId>;
+}
+
+/// The whole of a run, read when asked.
+pub trait Cluster {
+    /// Every host, in order.
+    fn hosts(&self) -> Vec<HostId>;
+    /// Its name in reports: `admin-1`, `poste-3`.
+    fn name(&self, host: HostId) -> String;
+    /// The node that runs on a host now; `None` while it is down, stopped or not to be reached.
+    fn node(&self, host: HostId) -> Option<&dyn NodeState>;
+    /// Whether its node was given up to a thief: what it says of itself proves nothing.
+    fn is_hostile(&self, host: HostId) -> bool;
+}

@@ -1,0 +1,234 @@
+//! What happened in a run: what the harness did, and what it saw from outside.
+//!
+//! Targets report events as they come; invariants and the report read nothing else, but for the state
+//! of nodes that a target can show ([`crate::cluster::Cluster`]).
+
+use domain::command::Command;
+use domain::fact::Cause;
+use domain::id::{EntryId, EpochId, KioskId, NodeId, RequestId, RowId, SessionId};
+use domain::refusal::Refusal;
+
+use crate::fault::Fault;
+
+/// A machine of the run, by its place in the scenario: admin hosts first. Stays itself when its
+/// process, its disk or its node key changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HostId(pub u16);
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// The process alone: what it wrote to the disk's cache lives.
+    Killed,
+    /// The machine: only what a barrier covered lives.
+    PowerLost,
+    /// The machine, in good order.
+    Rebooted,
+    /// The disk was lost with it.
+    DiskLost,
+    /// The disk was replaced by an older copy.
+    Restored,
+    /// It asked to be started again: its epoch is proven to have two histories.
+    AskedFor,
+}
+
+/// Why a question was not accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Denied {
+    /// By the rules.
+    Refused(Refusal),
+    /// The disk takes nothing.
+    Disk,
+    /// No answer came: it may or may not have been carried out.
+    NoAnswer,
+}
+
+/// What a kiosk shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// Waits for a code, or takes nobody.
+    Locked,
+    /// Time runs down.
+    Running {
+        /// Of this session.
+        session: SessionId,
+        /// With so much left, as the page shows it.
+        remaining_ms: u64,
+    },
+    /// A session pauses.
+    Paused {
+        /// Which.
+        session: SessionId,
+    },
+    /// A session has just ended.
+    Ended {
+        /// Which.
+        session: SessionId,
+        /// Why.
+        cause: Cause,
+    },
+}
+
+/// One event.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// A process started on a host.
+    Started {
+        /// Where.
+        host: HostId,
+        /// The node that it is.
+        node: NodeId,
+        /// The kiosk that it serves.
+        kiosk: Option<KioskId>,
+        /// Its epoch.
+        epoch: EpochId,
+        /// Whether the machine booted anew.
+        new_boot: bool,
+        /// Whether it forgets all when it stops.
+        amnesic: bool,
+    },
+    /// A process ended.
+    Stopped {
+        /// Where.
+        host: HostId,
+        /// How.
+        how: Stop,
+    },
+    /// A fault began.
+    FaultBegan {
+        /// Number within the run.
+        number: u32,
+        /// Which.
+        fault: Fault,
+        /// The hosts that it came to mean.
+        hosts: Vec<HostId>,
+    },
+    /// A fault ended.
+    FaultEnded {
+        /// Number within the run.
+        number: u32,
+    },
+    /// No fault is in force any more; convergence is expected from here on.
+    Healed,
+    /// Two hosts can exchange messages now.
+    Linked {
+        /// One.
+        one: HostId,
+        /// The other.
+        other: HostId,
+    },
+    /// They no longer can.
+    Unlinked {
+        /// One.
+        one: HostId,
+        /// The other.
+        other: HostId,
+    },
+    /// Somebody asked for something.
+    Asked {
+        /// Where.
+        host: HostId,
+        /// Under which request.
+        request: RequestId,
+        /// What.
+        command: Command,
+    },
+    /// The node said that it is done: it is durable there.
+    Accepted {
+        /// Where.
+        host: HostId,
+        /// Which request.
+        request: RequestId,
+        /// The entries that it became.
+        entries: Vec<EntryId>,
+        /// The session that it is about.
+        session: Option<SessionId>,
+    },
+    /// The node said no, or nothing.
+    Denied {
+        /// Where.
+        host: HostId,
+        /// Which request.
+        request: RequestId,
+        /// Why.
+        why: Denied,
+    },
+    /// A code was typed, and this came of it.
+    Typed {
+        /// Where.
+        host: HostId,
+        /// The session of the code.
+        session: SessionId,
+        /// `None`: it opened.
+        why_not: Option<Denied>,
+    },
+    /// Entries were written by a node's own process (in the simulator as they are staged).
+    Wrote {
+        /// Where.
+        host: HostId,
+        /// The entries.
+        entries: Vec<EntryId>,
+    },
+    /// A barrier returned: every entry that the host held at `staged` time is on its disk.
+    Durable {
+        /// Where.
+        host: HostId,
+    },
+    /// The picture of a kiosk, whenever it changed other than by counting down, and each second.
+    Shows {
+        /// Where.
+        host: HostId,
+        /// What.
+        shown: Shown,
+        /// Whether the node takes itself for alone.
+        alone: bool,
+    },
+    /// A hostile node wrote or said something of this kind.
+    Attacked {
+        /// From which host.
+        host: HostId,
+        /// Entries with which it breaks a rule, where it wrote some.
+        entries: Vec<EntryId>,
+    },
+    /// An epoch now has two contents under one number, by the harness's doing.
+    Equivocated {
+        /// Whose.
+        host: HostId,
+        /// The epoch.
+        epoch: EpochId,
+        /// The first number that exists twice.
+        seq: u64,
+    },
+    /// A row was erased for ever.
+    Erased {
+        /// Which.
+        row: RowId,
+    },
+    /// What a host takes up.
+    Weighs {
+        /// Which.
+        host: HostId,
+        /// Bytes in memory (resident in the laboratory, counted in the simulator).
+        memory: u64,
+        /// Bytes on its disk.
+        disk: u64,
+        /// Messages that wait for the wire.
+        queued: u64,
+    },
+    /// A rare branch was taken: its name, for the "sometimes" list.
+    Sometimes(&'static str),
+    /// The process said something that people should know.
+    Notice {
+        /// Where.
+        host: HostId,
+        /// In its words.
+        words: String,
+    },
+    /// The process panicked, or ended without being told to.
+    Fell {
+        /// Where.
+        host: HostId,
+        /// Its last words.
+        words: String,
+    },
+}

@@ -1,0 +1,11 @@
+//! The harness that keeps the system honest.
+//!
+//! One set of [scenarios](scenario::Scenario), one set of [invariants](checker::Invariant), three
+//! [targets](target::Target): a seeded simulator, a laboratory of real processes, a real site.
+
+pub mod checker;
+pub mod cluster;
+pub mod event;
+pub mod fault;
+pub mod scenario;
+pub mod target;

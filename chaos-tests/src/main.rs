@@ -1,0 +1,3 @@
+//! `poste-chaos`.
+
+fn main() {}

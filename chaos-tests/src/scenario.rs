@@ -1,0 +1,193 @@
+//! A scenario: one TOML file that the simulator, the laboratory and a real site can carry out.
+
+use serde::{Deserialize, Serialize};
+
+use crate::fault::{Fault, Hosts};
+
+/// A text in both languages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Words {
+    /// French.
+    pub fr: String,
+    /// English.
+    pub en: String,
+}
+
+/// One scenario.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Scenario {
+    /// Its title.
+    pub title: Words,
+    /// What it shows, in two or three sentences.
+    pub about: Words,
+    /// The site that it wants. On a real site: the least that must be there.
+    pub site: Shape,
+    /// Length of the run before healing, in seconds.
+    pub lasts_s: u64,
+    /// What must hold, and how well.
+    #[serde(default)]
+    pub hold: Hold,
+    /// What people do meanwhile.
+    #[serde(default)]
+    pub load: Vec<Load>,
+    /// What goes wrong, and when.
+    #[serde(default)]
+    pub fault: Vec<Step>,
+    /// What a run on a real site may touch.
+    #[serde(default)]
+    pub limits: Limits,
+    /// Rare branches that this scenario must have taken ([`crate::event::Event::Sometimes`]).
+    #[serde(default)]
+    pub sometimes: Vec<String>,
+}
+
+/// How large the site is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Shape {
+    /// Admin hosts.
+    pub admins: u16,
+    /// Kiosks.
+    pub kiosks: u16,
+    /// Of the kiosks, the last so many forget everything when they stop.
+    #[serde(default)]
+    pub amnesic: u16,
+    /// What a kiosk does that is alone: `finish`, `codes`, `lock`.
+    #[serde(default)]
+    pub policy: Policy,
+    /// Days of history in the ledger before the run.
+    #[serde(default)]
+    pub history_days: u16,
+}
+
+/// The site's policy for a kiosk that is alone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Policy {
+    /// Finish the running session.
+    #[default]
+    Finish,
+    /// Accept known codes up to the allowance.
+    Codes,
+    /// Lock.
+    Lock,
+}
+
+/// Tolerances. Zero is never meant: what is not said has the default of the invariants.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+pub struct Hold {
+    /// Rounds of anti-entropy until all connected nodes agree after healing.
+    pub rounds: Option<u32>,
+    /// Seconds that a kiosk may run past what it could know to be left.
+    pub overrun_s: Option<f64>,
+    /// Share of kiosks, in hundredths, that must be open for the public all the time.
+    pub kiosks_open: Option<u8>,
+}
+
+/// Something people do, again and again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "who", deny_unknown_fields)]
+pub enum Load {
+    /// Patrons come to the desk, get a code and use a kiosk until it ends or they leave.
+    Patrons {
+        /// Seconds after the beginning.
+        #[serde(default)]
+        from_s: u64,
+        /// Their number in an hour, for the whole site.
+        per_hour: u32,
+        /// Minutes on a code.
+        minutes: u16,
+    },
+    /// Operators extend, pause, resume, close, withdraw and write messages.
+    Operators {
+        /// Seconds after the beginning.
+        #[serde(default)]
+        from_s: u64,
+        /// Commands in an hour, for the whole site.
+        per_hour: u32,
+    },
+    /// One code is typed on several kiosks at one time.
+    SameCode {
+        /// Seconds after the beginning.
+        at_s: u64,
+        /// Where.
+        hosts: Hosts,
+        /// Minutes on the code.
+        minutes: u16,
+    },
+    /// Every kiosk is switched on within a while, and opened by a patron.
+    OpeningRush {
+        /// Seconds after the beginning.
+        at_s: u64,
+        /// Within so many seconds.
+        within_s: u64,
+    },
+    /// Operators close everything that runs.
+    ClosingTime {
+        /// Seconds after the beginning.
+        at_s: u64,
+    },
+    /// On one session, one operator extends and another closes at the same time, on two admin hosts.
+    ExtendAgainstClose {
+        /// Seconds after the beginning.
+        at_s: u64,
+        /// How often.
+        times: u16,
+    },
+    /// A patron switches the machine off and on to gain time.
+    RebootAbuse {
+        /// Seconds after the beginning.
+        at_s: u64,
+        /// Where.
+        hosts: Hosts,
+        /// How often.
+        times: u16,
+    },
+    /// Codes by the batch.
+    Batch {
+        /// Seconds after the beginning.
+        at_s: u64,
+        /// How many codes.
+        codes: u16,
+    },
+    /// Wrong codes are typed.
+    WrongCodes {
+        /// Seconds after the beginning.
+        at_s: u64,
+        /// Where.
+        hosts: Hosts,
+        /// How often.
+        times: u16,
+    },
+}
+
+/// A fault with its times.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Step {
+    /// Seconds after the beginning.
+    pub at_s: f64,
+    /// For so many seconds; not said: for a moment, or until healing.
+    #[serde(default)]
+    pub for_s: Option<f64>,
+    /// What goes wrong.
+    #[serde(flatten)]
+    pub fault: Fault,
+}
+
+/// What a run on a real site may touch; what is not said is the strictest.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+pub struct Limits {
+    /// Local hours within which it may run: `20:00-07:00`. Not said: never while kiosks are in use.
+    pub hours: Option<String>,
+    /// Most kiosks that are under a fault at one time, in hundredths.
+    pub share: Option<u8>,
+    /// Durable nodes that are never touched at one time: at least 1.
+    pub keep_durable: Option<u16>,
+    /// Longest that one fault may last, in seconds: each node enforces it by its own clock.
+    pub deadline_s: Option<u64>,
+}

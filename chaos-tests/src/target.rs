@@ -1,0 +1,123 @@
+//! What carries a scenario out.
+
+use serde::Serialize;
+
+use crate::checker::Breach;
+use crate::scenario::Scenario;
+
+/// Progress of a run, for people who watch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Progress {
+    /// True time since the run began.
+    pub at_ms: u64,
+    /// Of so much.
+    pub of_ms: u64,
+    /// What goes on.
+    pub what: String,
+}
+
+/// What became of one invariant.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Verdict {
+    /// Its number.
+    pub number: u8,
+    /// Its name.
+    pub name: &'static str,
+    /// What it protects from: French, English.
+    pub protects: (&'static str, &'static str),
+    /// Whether this target could look at all.
+    pub checked: bool,
+    /// How it was broken; empty when it held.
+    pub breaches: Vec<String>,
+    /// The worst figure and its unit.
+    pub worst: Option<(f64, &'static str)>,
+}
+
+/// A stretch of a host's time, for the timeline of the report.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Stretch {
+    /// The host's name.
+    pub host: String,
+    /// `down`, `paused`, `cut`, `disk`, `clock`, `hostile`, `session`, `alone`.
+    pub kind: &'static str,
+    /// From then.
+    pub from_ms: u64,
+    /// Until then.
+    pub until_ms: u64,
+    /// In words.
+    pub label: String,
+}
+
+/// What came of a run.
+#[derive(Debug, Clone, Serialize)]
+pub struct Outcome {
+    /// The scenario's title: French, English.
+    pub title: (String, String),
+    /// `sim`, `lab`, `site`.
+    pub target: &'static str,
+    /// Everything that was drawn came of it.
+    pub seed: u64,
+    /// Versions of the harness and of the nodes.
+    pub versions: Vec<(String, String)>,
+    /// Names of the hosts, in order.
+    pub hosts: Vec<String>,
+    /// Length of the run, healing included.
+    pub lasted_ms: u64,
+    /// Hash over the trace: equal for the same seed (simulator only).
+    pub trace: Option<String>,
+    /// Each invariant.
+    pub verdicts: Vec<Verdict>,
+    /// Time from healing to one state, if they came to one.
+    pub converged_ms: Option<u64>,
+    /// Acknowledged facts that are nowhere.
+    pub lost: u64,
+    /// For the timeline.
+    pub stretches: Vec<Stretch>,
+    /// When two hosts had a link: one, other, from, until.
+    pub links: Vec<(String, String, u64, u64)>,
+    /// Rare branches, and how often each was taken.
+    pub sometimes: Vec<(String, u64)>,
+    /// Figures for the reader: name, value, unit.
+    pub figures: Vec<(String, f64, String)>,
+    /// What people should know, with its time.
+    pub notices: Vec<(u64, String)>,
+}
+
+impl Outcome {
+    /// Whether everything that was looked at held.
+    pub fn held(&self) -> bool {
+        self.verdicts.iter().all(|verdict| verdict.breaches.is_empty())
+    }
+}
+
+/// A target could not carry a scenario out; nothing is said about invariants.
+#[derive(Debug, thiserror::Error)]
+pub enum NotRun {
+    /// It has no means for it.
+    #[error("{target} cannot do this: {what}")]
+    Cannot {
+        /// Which target.
+        target: &'static str,
+        /// What.
+        what: String,
+    },
+    /// Its surroundings failed.
+    #[error("{0}")]
+    Broken(String),
+    /// Something held no longer, and the target stops at once (a real site).
+    #[error("stopped: {0}")]
+    Stopped(#[from] Breach),
+}
+
+/// Carries scenarios out.
+pub trait Target {
+    /// Its name.
+    fn name(&self) -> &'static str;
+    /// Runs one, and heals everything at its end whatever happens.
+    fn run(
+        &mut self,
+        scenario: &Scenario,
+        seed: u64,
+        watch: &mut dyn FnMut(&Progress),
+    ) -> Result<Outcome, NotRun>;
+}
