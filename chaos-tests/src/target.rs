@@ -1,6 +1,6 @@
 //! What carries a scenario out.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::checker::Breach;
 use crate::scenario::Scenario;
@@ -17,29 +17,29 @@ pub struct Progress {
 }
 
 /// What became of one invariant.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
     /// Its number.
     pub number: u8,
     /// Its name.
-    pub name: &'static str,
+    pub name: String,
     /// What it protects from: French, English.
-    pub protects: (&'static str, &'static str),
+    pub protects: (String, String),
     /// Whether this target could look at all.
     pub checked: bool,
     /// How it was broken; empty when it held.
     pub breaches: Vec<String>,
     /// The worst figure and its unit.
-    pub worst: Option<(f64, &'static str)>,
+    pub worst: Option<(f64, String)>,
 }
 
 /// A stretch of a host's time, for the timeline of the report.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Stretch {
     /// The host's name.
     pub host: String,
     /// `down`, `paused`, `cut`, `disk`, `clock`, `hostile`, `session`, `alone`.
-    pub kind: &'static str,
+    pub kind: String,
     /// From then.
     pub from_ms: u64,
     /// Until then.
@@ -48,13 +48,13 @@ pub struct Stretch {
     pub label: String,
 }
 
-/// What came of a run.
-#[derive(Debug, Clone, Serialize)]
+/// What came of a run. Read back from its journal, it makes the same report again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
     /// The scenario's title: French, English.
     pub title: (String, String),
     /// `sim`, `lab`, `site`.
-    pub target: &'static str,
+    pub target: String,
     /// Everything that was drawn came of it.
     pub seed: u64,
     /// Versions of the harness and of the nodes.
