@@ -40,6 +40,8 @@ pub(super) struct Peer {
     pub(super) pulling_until: Option<u64>,
     /// Whether that answer has brought anything so far.
     pub(super) pulled: bool,
+    /// The last log that was asked for in vain: the next want begins behind it.
+    pub(super) in_vain: Option<EpochId>,
     /// Changes of registers up to this count were sent.
     pub(super) uses_sent: u64,
     /// Logs of which the peer holds another history.
@@ -74,6 +76,33 @@ impl Peer {
     }
 }
 
+/// How far an answer has come in one log.
+struct Place {
+    epoch: EpochId,
+    from: u64,
+    until: u64,
+}
+
+/// Messages of entries in answer to one want.
+struct Answer {
+    frames: Vec<Vec<Vec<u8>>>,
+    /// Bytes in the last of them.
+    size: usize,
+}
+
+impl Answer {
+    fn put(&mut self, bytes: Vec<u8>) {
+        if self.size + bytes.len() > MOST_ENTRY_BYTES {
+            self.frames.push(Vec::new());
+            self.size = 0;
+        }
+        self.size += bytes.len();
+        if let Some(frame) = self.frames.last_mut() {
+            frame.push(bytes);
+        }
+    }
+}
+
 impl<S: LedgerStore + Clone> Replica<S> {
     pub(in crate::replica) fn link_up(&mut self, peer: NodeId, kind: NodeKind, now: Moment) {
         if self.site.standing().members.get(&peer).is_some_and(|member| member.revoked) {
@@ -88,6 +117,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
             theirs: BTreeMap::new(),
             pulling_until: None,
             pulled: false,
+            in_vain: None,
             uses_sent,
             suspected: BTreeSet::new(),
             probe: 0,
@@ -175,6 +205,9 @@ impl<S: LedgerStore + Clone> Replica<S> {
             return false;
         }
         peer.pulling_until = None;
+        if peer.pulled {
+            peer.in_vain = None;
+        }
         std::mem::take(&mut peer.pulled) || !peer.suspected.is_empty()
     }
 
@@ -229,9 +262,11 @@ impl<S: LedgerStore + Clone> Replica<S> {
         if peer.pulling_until.is_some_and(|until| until > now.boot_ms) {
             return;
         }
-        let mut wants: Vec<_> = peer
-            .theirs
-            .iter()
+        let (before, behind): (Vec<_>, Vec<_>) =
+            peer.theirs.iter().partition(|(epoch, _)| Some(**epoch) <= peer.in_vain);
+        let mut wants: Vec<_> = behind
+            .into_iter()
+            .chain(before)
             .filter_map(|(epoch, theirs)| {
                 let mine = self.frontier.get(epoch).map_or(0, |reach| reach.height);
                 (mine < (*theirs).min(self.welcome_below(epoch))).then_some((*epoch, mine))
@@ -251,6 +286,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
             }
             peer.pulling_until = Some(now.boot_ms + 2 * ROUND_MS);
             peer.pulled = false;
+            peer.in_vain = wants.last().map(|(epoch, _)| *epoch);
         }
         self.send(from, Message::Ledger(LedgerMessage::Want(wants)));
     }
@@ -293,41 +329,50 @@ impl<S: LedgerStore + Clone> Replica<S> {
         Reach { height: reach.height.min(below), head, ..*reach }
     }
 
+    /// Answers a want: first a fair share of every log, since the entries without which the others
+    /// mean nothing may stand in any of them; then the rest, as far as one answer goes.
     pub(in crate::replica) fn answer_want(&mut self, to: NodeId, wants: Vec<(EpochId, u64)>) {
-        let mut frames: Vec<Vec<Vec<u8>>> = vec![Vec::new()];
-        let mut size = 0;
-        for (epoch, from) in wants {
-            let Some(until) = self.frontier.get(&epoch).map(|reach| self.visible(reach)) else {
-                continue;
-            };
-            let mut from = from;
-            while from < until && frames.len() <= MOST_ANSWERS {
-                let Ok(page) = self.store.entries(&epoch.0, from, 64, MOST_ENTRY_BYTES) else {
-                    break;
-                };
-                let Some((last, _)) = page.last() else { break };
-                let next = last + 1;
-                for (_, bytes) in page.into_iter().filter(|(seq, _)| *seq < until) {
-                    if size + bytes.len() > MOST_ENTRY_BYTES {
-                        frames.push(Vec::new());
-                        size = 0;
-                    }
-                    size += bytes.len();
-                    if let Some(frame) = frames.last_mut() {
-                        frame.push(bytes);
-                    }
-                }
-                from = next;
-            }
-            if let Some(peer) = self.peers.get_mut(&to) {
-                let theirs = peer.theirs.entry(epoch).or_insert(0);
-                *theirs = (*theirs).max(from.min(until));
+        let share = MOST_ANSWERS * MOST_ENTRY_BYTES / wants.len().max(1);
+        let mut places: Vec<Place> = wants
+            .into_iter()
+            .filter_map(|(epoch, from)| {
+                let until = self.visible(self.frontier.get(&epoch)?);
+                Some(Place { epoch, from, until })
+            })
+            .collect();
+        let mut answer = Answer { frames: vec![Vec::new()], size: 0 };
+        for budget in [share, usize::MAX] {
+            for place in &mut places {
+                self.fill(&mut answer, place, budget);
             }
         }
-        let last = frames.len() - 1;
-        for (place, entries) in frames.into_iter().enumerate() {
+        if let Some(peer) = self.peers.get_mut(&to) {
+            for place in places {
+                let theirs = peer.theirs.entry(place.epoch).or_insert(0);
+                *theirs = (*theirs).max(place.from.min(place.until));
+            }
+        }
+        let last = answer.frames.len() - 1;
+        for (place, entries) in answer.frames.into_iter().enumerate() {
             let message = LedgerMessage::Entries { more: place < last, answer: true, entries };
             self.send(to, Message::Ledger(message));
+        }
+    }
+
+    /// Puts entries of one log into an answer, of about `budget` bytes, while there is room.
+    fn fill(&self, answer: &mut Answer, place: &mut Place, budget: usize) {
+        let mut left = budget;
+        while place.from < place.until && left > 0 && answer.frames.len() <= MOST_ANSWERS {
+            let most = left.min(MOST_ENTRY_BYTES);
+            let Ok(page) = self.store.entries(&place.epoch.0, place.from, 64, most) else {
+                return;
+            };
+            let Some((last, _)) = page.last() else { return };
+            place.from = last + 1;
+            for (_, bytes) in page.into_iter().filter(|(seq, _)| *seq < place.until) {
+                left = left.saturating_sub(bytes.len());
+                answer.put(bytes);
+            }
         }
     }
 

@@ -1,12 +1,16 @@
 //! How a node learns what others wrote while it could not hear them.
 
+use std::collections::BTreeMap;
+
 use domain::command::{Command, Terms};
 use domain::fact::Place;
 use domain::id::{CodeKey, SessionId};
 use domain::session::Reading;
 
-use super::super::Notice;
+use super::super::message::{LedgerMessage, Message};
+use super::super::{Input, Notice, Output};
 use super::world::{START_MS, World};
+use crate::entry::Entry;
 
 /// Entries that fill several messages.
 const MANY: i32 = 900;
@@ -146,4 +150,47 @@ fn a_new_admin_node_has_the_accounts_as_soon_as_it_has_the_ledger() {
     let second = world.add_admin(2);
     world.run_for(500);
     assert_eq!(world.replica(second).vault().unwrap().accounts().unwrap().len(), 1);
+}
+
+#[test]
+fn no_log_is_so_long_that_an_answer_leaves_the_others_out() {
+    let (mut world, admins, kiosks) = World::new(1, 1);
+    for batch in 0..40_u8 {
+        let codes: Vec<_> = (0..500_u16)
+            .map(|n| {
+                let mut name = [batch; 16];
+                name[..2].copy_from_slice(&n.to_le_bytes());
+                (SessionId(name), CodeKey([&name[..], &name[..]].concat().try_into().unwrap()))
+            })
+            .collect();
+        let terms = Terms {
+            derivation: 1,
+            seconds: 600,
+            from_ms: START_MS,
+            until_ms: START_MS + 86_400_000,
+            place: Place::Anywhere,
+        };
+        world.must(admins[0], Command::IssueCodes { codes, terms });
+    }
+    let long = world.replica(admins[0]).epoch();
+    let short = world.replica(kiosks[0]).epoch();
+    let now = world.moment(admins[0]);
+    let admin = world.replica_mut(admins[0]);
+    let want = Message::Ledger(LedgerMessage::Want(vec![(long, 0), (short, 0)]));
+    let outputs = admin.handle(Input::Heard { peer: kiosks[0], message: want }, now);
+    let mut bytes = BTreeMap::new();
+    for output in outputs {
+        if let Output::Send {
+            message: Message::Ledger(LedgerMessage::Entries { entries, .. }),
+            ..
+        } = output
+        {
+            for entry in entries {
+                let id = Entry::parse(&entry).unwrap().id;
+                *bytes.entry(id.epoch).or_insert(0) += entry.len();
+            }
+        }
+    }
+    assert!(bytes[&long] > 900_000, "the log is longer than an answer: {bytes:?}");
+    assert!(bytes.contains_key(&short), "{bytes:?}");
 }
