@@ -5,7 +5,9 @@
 
 pub mod checker;
 pub mod cluster;
+pub mod cut;
 pub mod event;
 pub mod fault;
+pub mod record;
 pub mod scenario;
 pub mod target;

@@ -1,0 +1,289 @@
+//! What a run leaves behind: every event passes here once, to the invariants and into the outcome.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::checker::{Breach, Held, Invariant};
+use crate::cluster::Cluster;
+use crate::event::{Event, HostId, Shown, Stop};
+use crate::fault::Fault;
+use crate::target::{Outcome, Stretch, Verdict};
+
+/// Breaches of one invariant that are kept: the first ones tell the story.
+const MOST_BREACHES: usize = 20;
+/// Notices that are kept.
+const MOST_NOTICES: usize = 500;
+
+/// What the run was of, for its outcome.
+#[derive(Debug, Clone)]
+pub struct About {
+    /// The scenario's title: French, English.
+    pub title: (String, String),
+    /// The target's name.
+    pub target: &'static str,
+    /// The seed.
+    pub seed: u64,
+    /// Versions of the harness and of the nodes.
+    pub versions: Vec<(String, String)>,
+}
+
+/// A stretch that has begun.
+type Open = (u64, String);
+
+/// The record of one run.
+pub struct Record {
+    invariants: Vec<Box<dyn Invariant>>,
+    breaches: Vec<Breach>,
+    stretches: Vec<Stretch>,
+    open: BTreeMap<(HostId, &'static str, u32), Open>,
+    links: Vec<(HostId, HostId, u64, u64)>,
+    linked: BTreeMap<(HostId, HostId), u64>,
+    sometimes: BTreeMap<&'static str, u64>,
+    notices: Vec<(u64, String)>,
+}
+
+impl Record {
+    /// A record that these invariants watch.
+    pub fn new(invariants: Vec<Box<dyn Invariant>>) -> Self {
+        Self {
+            invariants,
+            breaches: Vec::new(),
+            stretches: Vec::new(),
+            open: BTreeMap::new(),
+            links: Vec::new(),
+            linked: BTreeMap::new(),
+            sometimes: BTreeMap::new(),
+            notices: Vec::new(),
+        }
+    }
+
+    /// Shows an event to every invariant, and writes it down.
+    pub fn see(&mut self, at_ms: u64, event: &Event, cluster: &dyn Cluster) {
+        let mut broken = Vec::new();
+        for invariant in &mut self.invariants {
+            let held = invariant.see(at_ms, event, cluster);
+            broken.extend(breach(invariant.as_ref(), at_ms, held));
+        }
+        self.keep(broken);
+        self.write_down(at_ms, event, cluster);
+    }
+
+    /// The end: the cluster was healed and has had its time to converge.
+    pub fn healed(&mut self, at_ms: u64, cluster: &dyn Cluster) {
+        let mut broken = Vec::new();
+        for invariant in &mut self.invariants {
+            let held = invariant.healed(at_ms, cluster);
+            broken.extend(breach(invariant.as_ref(), at_ms, held));
+        }
+        self.keep(broken);
+    }
+
+    /// What was broken so far.
+    pub fn breaches(&self) -> &[Breach] {
+        &self.breaches
+    }
+
+    /// What came of the run. Figures, the time to converge, the trace and what was lost are the
+    /// target's to add.
+    pub fn outcome(mut self, about: About, at_ms: u64, cluster: &dyn Cluster) -> Outcome {
+        for ((host, kind, _), (from_ms, label)) in std::mem::take(&mut self.open) {
+            let host = cluster.name(host);
+            let kind = kind.to_owned();
+            self.stretches.push(Stretch { host, kind, from_ms, until_ms: at_ms, label });
+        }
+        self.stretches.sort_by(|a, b| (a.from_ms, &a.host).cmp(&(b.from_ms, &b.host)));
+        for ((one, other), from_ms) in std::mem::take(&mut self.linked) {
+            self.links.push((one, other, from_ms, at_ms));
+        }
+        let links = self.links.iter();
+        let links = links.map(|(one, other, from_ms, until_ms)| {
+            (cluster.name(*one), cluster.name(*other), *from_ms, *until_ms)
+        });
+        let sometimes = self.sometimes.iter().map(|(name, count)| ((*name).to_owned(), *count));
+        Outcome {
+            title: about.title,
+            target: about.target.to_owned(),
+            seed: about.seed,
+            versions: about.versions,
+            hosts: cluster.hosts().into_iter().map(|host| cluster.name(host)).collect(),
+            lasted_ms: at_ms,
+            trace: None,
+            verdicts: self.verdicts(),
+            converged_ms: None,
+            lost: 0,
+            links: links.collect(),
+            sometimes: sometimes.collect(),
+            figures: Vec::new(),
+            stretches: self.stretches,
+            notices: self.notices,
+        }
+    }
+
+    fn keep(&mut self, broken: Vec<Breach>) {
+        for breach in broken {
+            let same = self.breaches.iter().filter(|b| b.number == breach.number).count();
+            if same < MOST_BREACHES {
+                self.breaches.push(breach);
+            }
+        }
+    }
+
+    fn verdicts(&self) -> Vec<Verdict> {
+        let verdicts = self.invariants.iter().map(|invariant| {
+            let (french, english) = invariant.protects();
+            let broken = self.breaches.iter().filter(|b| b.number == invariant.number());
+            Verdict {
+                number: invariant.number(),
+                name: invariant.name().into(),
+                protects: (french.into(), english.into()),
+                checked: true,
+                breaches: broken.map(|b| format!("{} ms: {}", b.at_ms, b.what)).collect(),
+                worst: invariant.worst().map(|(figure, unit)| (figure, unit.into())),
+            }
+        });
+        verdicts.collect()
+    }
+
+    #[allow(clippy::wildcard_enum_match_arm, reason = "what is not drawn is for invariants alone")]
+    fn write_down(&mut self, at_ms: u64, event: &Event, cluster: &dyn Cluster) {
+        match event {
+            Event::Started { host, .. } => self.end(*host, "down", 0, at_ms, cluster),
+            Event::Stopped { host, how } => {
+                self.begin(*host, "down", 0, at_ms, how_it_stopped(*how).to_owned());
+                for kind in ["session", "alone"] {
+                    self.end(*host, kind, 0, at_ms, cluster);
+                }
+            }
+            Event::FaultBegan { number, fault, hosts } => {
+                let (kind, name) = drawn(fault);
+                for host in hosts {
+                    self.begin(*host, kind, *number + 1, at_ms, name.to_owned());
+                }
+                *self.sometimes.entry(name).or_default() += 1;
+            }
+            Event::FaultEnded { number } => self.end_fault(Some(*number + 1), at_ms, cluster),
+            Event::Healed => self.end_fault(None, at_ms, cluster),
+            Event::Linked { one, other } => {
+                self.linked.insert((*one.min(other), *one.max(other)), at_ms);
+            }
+            Event::Unlinked { one, other } => {
+                let ends = (*one.min(other), *one.max(other));
+                if let Some(from_ms) = self.linked.remove(&ends) {
+                    self.links.push((ends.0, ends.1, from_ms, at_ms));
+                }
+            }
+            Event::Shows { host, shown, alone } => {
+                self.hold("alone", *host, alone.then(String::new), at_ms, cluster);
+                let session = match shown {
+                    Shown::Running { session, .. } | Shown::Paused { session } => {
+                        Some(session.to_string().chars().take(8).collect())
+                    }
+                    Shown::Locked | Shown::Ended { .. } => None,
+                };
+                self.hold("session", *host, session, at_ms, cluster);
+            }
+            Event::Sometimes(name) => *self.sometimes.entry(name).or_default() += 1,
+            Event::Notice { host, words } | Event::Fell { host, words } => {
+                if self.notices.len() < MOST_NOTICES {
+                    self.notices.push((at_ms, format!("{}: {words}", cluster.name(*host))));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn begin(&mut self, host: HostId, kind: &'static str, number: u32, at_ms: u64, label: String) {
+        self.open.entry((host, kind, number)).or_insert((at_ms, label));
+    }
+
+    fn end(
+        &mut self,
+        host: HostId,
+        kind: &'static str,
+        number: u32,
+        at_ms: u64,
+        cluster: &dyn Cluster,
+    ) {
+        if let Some((from_ms, label)) = self.open.remove(&(host, kind, number)) {
+            let host = cluster.name(host);
+            let kind = kind.to_owned();
+            self.stretches.push(Stretch { host, kind, from_ms, until_ms: at_ms, label });
+        }
+    }
+
+    /// Begins, goes on with or ends the one stretch of a kind that a host can be in.
+    fn hold(
+        &mut self,
+        kind: &'static str,
+        host: HostId,
+        label: Option<String>,
+        at_ms: u64,
+        cluster: &dyn Cluster,
+    ) {
+        let now = self.open.get(&(host, kind, 0)).map(|(_, label)| label.clone());
+        if now != label {
+            self.end(host, kind, 0, at_ms, cluster);
+            if let Some(label) = label {
+                self.begin(host, kind, 0, at_ms, label);
+            }
+        }
+    }
+
+    fn end_fault(&mut self, number: Option<u32>, at_ms: u64, cluster: &dyn Cluster) {
+        let ends: BTreeSet<_> = self
+            .open
+            .keys()
+            .filter(|(_, _, of)| *of > 0 && number.is_none_or(|number| number == *of))
+            .copied()
+            .collect();
+        for (host, kind, of) in ends {
+            self.end(host, kind, of, at_ms, cluster);
+        }
+    }
+}
+
+fn breach(invariant: &dyn Invariant, at_ms: u64, held: Held) -> Option<Breach> {
+    let what = held.err()?;
+    let (number, name) = (invariant.number(), invariant.name());
+    Some(Breach { number, name, at_ms, host: None, what })
+}
+
+fn how_it_stopped(how: Stop) -> &'static str {
+    match how {
+        Stop::Killed => "killed",
+        Stop::PowerLost => "power cut",
+        Stop::Rebooted => "reboot",
+        Stop::DiskLost => "disk lost",
+        Stop::Restored => "restored",
+        Stop::AskedFor => "asked for",
+    }
+}
+
+/// How a fault is drawn on the timeline, and what it is called there.
+fn drawn(fault: &Fault) -> (&'static str, &'static str) {
+    match fault {
+        Fault::Cut { .. } => ("cut", "cut"),
+        Fault::Flap { .. } => ("cut", "flap"),
+        Fault::Degrade { .. } => ("cut", "degrade"),
+        Fault::NewAddress { .. } => ("cut", "new-address"),
+        Fault::Kill { .. } => ("down", "kill"),
+        Fault::PowerCut { .. } => ("down", "power-cut"),
+        Fault::Reboot { .. } => ("down", "reboot"),
+        Fault::TornTail { .. } => ("down", "torn-tail"),
+        Fault::OtherRelease { .. } => ("down", "other-release"),
+        Fault::Pause { .. } => ("paused", "pause"),
+        Fault::Suspend { .. } => ("paused", "suspend"),
+        Fault::Amnesia { .. } => ("disk", "amnesia"),
+        Fault::Restore { .. } => ("disk", "restore"),
+        Fault::Clone { .. } => ("disk", "clone"),
+        Fault::DiskFull { .. } => ("disk", "disk-full"),
+        Fault::DiskSlow { .. } => ("disk", "disk-slow"),
+        Fault::DiskFails { .. } => ("disk", "disk-fails"),
+        Fault::BitFlip { .. } => ("disk", "bit-flip"),
+        Fault::ClockJump { .. } => ("clock", "clock-jump"),
+        Fault::ClockLost { .. } => ("clock", "clock-lost"),
+        Fault::ClockStrobe { .. } => ("clock", "clock-strobe"),
+        Fault::ClockDrift { .. } => ("clock", "clock-drift"),
+        Fault::Hostile { .. } => ("hostile", "hostile"),
+        Fault::Revoke { .. } => ("hostile", "revoke"),
+    }
+}
