@@ -1,13 +1,14 @@
 //! What can go wrong, in words that every target understands.
 //!
 //! A fault is an intent: the simulator, the laboratory and a real site each carry it out by their own
-//! means, or say that they cannot ([`Fault::targets`] of a scenario is checked before anything runs).
+//! means, or say before anything runs that they cannot ([`crate::target::NotRun::Cannot`]).
 
 use serde::{Deserialize, Serialize};
 
 /// Which hosts a fault is about, as scenario files write it: `admin-1`, `poste-3`, `admins`,
-/// `kiosks`, `all`, `half` (every second kiosk, with the first admin host), `any-kiosk`,
-/// `any-admin` (drawn from the seed), or several joined by `+`.
+/// `kiosks`, `all`, `half` (the first admin host, with the first kiosk and every second one from
+/// there), `any-kiosk`, `any-admin` (drawn from the seed), or several joined by `+`. What they mean
+/// is [`Hosts::mean`]'s to say, in the order in which they are written.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Hosts(pub String);
