@@ -32,13 +32,13 @@ if (wanted('clicks')) {
   rows.push(...(await clicks({ count: quick ? 20 : 250, ports: 19_100 })))
 }
 if (wanted('heal')) {
-  say('healing after a cut, about 10 minutes')
-  rows.push(...(await healing({ count: quick ? 2 : 20, entries: 10_000, ports: 19_200 })))
+  say('healing after a cut, about 5 minutes')
+  rows.push(...(await healing({ count: quick ? 2 : 10, entries: 10_000, ports: 19_200 })))
 }
 if (wanted('join')) {
-  say('cold join, about 5 minutes')
+  say('cold join, about 3 minutes')
   const entries = Number(process.env.BENCH_ENTRIES ?? (quick ? 10_000 : 100_000))
-  rows.push(...(await joining({ count: quick ? 1 : 5, entries, ports: 19_300 })))
+  rows.push(...(await joining({ count: quick ? 1 : 3, entries, ports: 19_300 })))
 }
 if (wanted('rest')) {
   say('a site at rest, 10 minutes')
