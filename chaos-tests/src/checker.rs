@@ -1,5 +1,7 @@
 //! The invariants' common ground: each sees every event, and the whole cluster at the end of healing.
+//! [`crate::record::Record`] is who shows them.
 
+use crate::book::Book;
 use crate::cluster::Cluster;
 use crate::event::{Event, HostId};
 
@@ -19,8 +21,40 @@ pub struct Breach {
     pub what: String,
 }
 
+/// What was seen that may not be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// Where, if it is about one host.
+    pub host: Option<HostId>,
+    /// In words, with the figures.
+    pub what: String,
+}
+
+impl Broken {
+    /// Something about one host.
+    pub fn on(host: HostId, what: String) -> Self {
+        Broken { host: Some(host), what }
+    }
+
+    /// Something about the whole site.
+    pub fn anywhere(what: String) -> Self {
+        Broken { host: None, what }
+    }
+}
+
 /// What an invariant says when asked.
-pub type Held = Result<(), String>;
+pub type Held = Result<(), Broken>;
+
+/// What an invariant may look at.
+#[derive(Clone, Copy)]
+pub struct Scene<'a> {
+    /// True time since the run began.
+    pub at_ms: u64,
+    /// What the run has shown so far, this event included.
+    pub book: &'a Book,
+    /// The nodes as they are now.
+    pub cluster: &'a dyn Cluster,
+}
 
 /// Something that must hold in every run, whatever goes wrong.
 pub trait Invariant {
@@ -30,10 +64,12 @@ pub trait Invariant {
     fn name(&self) -> &'static str;
     /// What it protects a patron or an operator from, in French and in English.
     fn protects(&self) -> (&'static str, &'static str);
-    /// Sees an event at a true time. Called for every event: cheap.
-    fn see(&mut self, at_ms: u64, event: &Event, cluster: &dyn Cluster) -> Held;
+    /// Sees an event. Called for every one: cheap.
+    fn see(&mut self, event: &Event, scene: Scene<'_>) -> Held;
     /// Looks at everything once the cluster was healed and has had its time to converge.
-    fn healed(&mut self, at_ms: u64, cluster: &dyn Cluster) -> Held;
+    fn healed(&mut self, scene: Scene<'_>) -> Held;
+    /// How often there was something to judge: 0 says nothing about whether it holds.
+    fn judged(&self) -> u64;
     /// The worst figure seen, in its unit, for the report: an overrun, a time to converge.
     fn worst(&self) -> Option<(f64, &'static str)> {
         None

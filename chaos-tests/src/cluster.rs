@@ -25,8 +25,8 @@ pub trait NodeState {
     fn fingerprint(&self) -> [u8; 32];
     /// Whether it holds an entry, or a checkpoint that covers it.
     fn holds(&self, entry: &EntryId) -> bool;
-    /// Hash of the bytes that it holds under a name, where it holds them.
-    fn entry_hash(&self, entry: &EntryId) -> Option<[u8; 32]>;
+    /// The bytes that it holds under a name, where it holds them.
+    fn entry_bytes(&self, entry: &EntryId) -> Option<Vec<u8>>;
     /// The entries of one epoch that it holds: from the lowest kept to below the height.
     fn reach(&self, epoch: &EpochId) -> Option<(u64, u64)>;
     /// Every epoch of which it holds anything.
@@ -34,8 +34,11 @@ pub trait NodeState {
     /// Whether bytes of this row are anywhere in its store or its backups; `None` where a target
     /// cannot tell.
     fn keeps_row(&self, row: &RowId) -> Option<bool>;
-    /// Hosts to which it has a link now.
+    /// Nodes to which it has a link now.
     fn links(&self) -> Vec<NodeId>;
+    /// What it tells its operators of an entry that this process wrote: how many durable nodes hold
+    /// it, this one included, of how many that should. `None` where nothing is told.
+    fn replicated(&self, entry: &EntryId) -> Option<(u32, u32)>;
 }
 
 /// The whole of a run, read when asked.

@@ -1,11 +1,13 @@
 //! What happened in a run: what the harness did, and what it saw from outside.
 //!
 //! Targets report events as they come; invariants and the report read nothing else, but for the state
-//! of nodes that a target can show ([`crate::cluster::Cluster`]).
+//! of nodes that a target can show ([`crate::cluster::Cluster`]). Each is reported once what it tells
+//! of can be seen in that state, and before anything that follows from it.
 
 use domain::command::Command;
 use domain::fact::Cause;
 use domain::id::{EntryId, EpochId, KioskId, NodeId, RequestId, RowId, SessionId};
+use domain::operator::OperatorRole;
 use domain::refusal::Refusal;
 
 use crate::fault::Fault;
@@ -94,7 +96,7 @@ pub enum Event {
         /// How.
         how: Stop,
     },
-    /// A fault began.
+    /// A fault begins: reported before its first effect.
     FaultBegan {
         /// Number within the run.
         number: u32,
@@ -103,21 +105,21 @@ pub enum Event {
         /// The hosts that it came to mean.
         hosts: Vec<HostId>,
     },
-    /// A fault ended.
+    /// A fault ended: reported after its last effect, and before what was held up goes on.
     FaultEnded {
         /// Number within the run.
         number: u32,
     },
     /// No fault is in force any more; convergence is expected from here on.
     Healed,
-    /// Two hosts can exchange messages now.
+    /// A link stands, and both ends know it.
     Linked {
         /// One.
         one: HostId,
         /// The other.
         other: HostId,
     },
-    /// They no longer can.
+    /// It ended: the first of its ends has noticed.
     Unlinked {
         /// One.
         one: HostId,
@@ -132,6 +134,8 @@ pub enum Event {
         request: RequestId,
         /// What.
         command: Command,
+        /// The role in which an operator asks; `None` for the kiosk's own patron.
+        role: Option<OperatorRole>,
     },
     /// The node said that it is done: it is durable there.
     Accepted {
@@ -162,19 +166,37 @@ pub enum Event {
         /// `None`: it opened.
         why_not: Option<Denied>,
     },
-    /// Entries were written by a node's own process (in the simulator as they are staged).
+    /// Entries were written by a node's own process: in the simulator as they are staged, from the
+    /// boot certificate on; in the laboratory as they are seen. Their bytes can be read from the host
+    /// now ([`crate::cluster::NodeState::entry_bytes`]).
     Wrote {
         /// Where.
         host: HostId,
         /// The entries.
         entries: Vec<EntryId>,
     },
-    /// A barrier returned: every entry that the host held at `staged` time is on its disk.
+    /// A barrier returned: everything that was staged up to that time is on the disk. Where barriers
+    /// cannot be seen from outside, none is reported.
     Durable {
         /// Where.
         host: HostId,
+        /// True time of the latest operation that the barrier covers.
+        staged_ms: u64,
     },
-    /// The picture of a kiosk, whenever it changed other than by counting down, and each second.
+    /// A start found a damaged store, moved it aside, said so, and began an empty one.
+    Rebuilt {
+        /// Where.
+        host: HostId,
+    },
+    /// A node refused an epoch whole, as older than the horizon, and listed it.
+    RefusedWhole {
+        /// Which node.
+        host: HostId,
+        /// Whose entries.
+        epoch: EpochId,
+    },
+    /// The picture of a kiosk: at its process's start, whenever it changed other than by counting
+    /// down, and each second. None comes while the process stands still (stopped, suspended).
     Shows {
         /// Where.
         host: HostId,

@@ -3,6 +3,7 @@
 //! One set of [scenarios](scenario::Scenario), one set of [invariants](checker::Invariant), three
 //! [targets](target::Target): a seeded simulator, a laboratory of real processes, a real site.
 
+pub mod book;
 pub mod checker;
 pub mod cluster;
 pub mod cut;

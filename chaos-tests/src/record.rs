@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::checker::{Breach, Held, Invariant};
+use crate::book::Book;
+use crate::checker::{Breach, Held, Invariant, Scene};
 use crate::cluster::Cluster;
 use crate::event::{Event, HostId, Shown, Stop};
 use crate::fault::Fault;
@@ -31,6 +32,7 @@ type Open = (u64, String);
 
 /// The record of one run.
 pub struct Record {
+    book: Book,
     invariants: Vec<Box<dyn Invariant>>,
     breaches: Vec<Breach>,
     stretches: Vec<Stretch>,
@@ -45,6 +47,7 @@ impl Record {
     /// A record that these invariants watch.
     pub fn new(invariants: Vec<Box<dyn Invariant>>) -> Self {
         Self {
+            book: Book::default(),
             invariants,
             breaches: Vec::new(),
             stretches: Vec::new(),
@@ -58,23 +61,14 @@ impl Record {
 
     /// Shows an event to every invariant, and writes it down.
     pub fn see(&mut self, at_ms: u64, event: &Event, cluster: &dyn Cluster) {
-        let mut broken = Vec::new();
-        for invariant in &mut self.invariants {
-            let held = invariant.see(at_ms, event, cluster);
-            broken.extend(breach(invariant.as_ref(), at_ms, held));
-        }
-        self.keep(broken);
+        self.book.see(at_ms, event, cluster);
+        self.ask(at_ms, cluster, |invariant, scene| invariant.see(event, scene));
         self.write_down(at_ms, event, cluster);
     }
 
     /// The end: the cluster was healed and has had its time to converge.
     pub fn healed(&mut self, at_ms: u64, cluster: &dyn Cluster) {
-        let mut broken = Vec::new();
-        for invariant in &mut self.invariants {
-            let held = invariant.healed(at_ms, cluster);
-            broken.extend(breach(invariant.as_ref(), at_ms, held));
-        }
-        self.keep(broken);
+        self.ask(at_ms, cluster, |invariant, scene| invariant.healed(scene));
     }
 
     /// What was broken so far.
@@ -82,8 +76,12 @@ impl Record {
         &self.breaches
     }
 
-    /// What came of the run. Figures, the time to converge, the trace and what was lost are the
-    /// target's to add.
+    /// What the run has shown so far.
+    pub fn book(&self) -> &Book {
+        &self.book
+    }
+
+    /// What came of the run. Figures and the trace are the target's to add.
     pub fn outcome(mut self, about: About, at_ms: u64, cluster: &dyn Cluster) -> Outcome {
         for ((host, kind, _), (from_ms, label)) in std::mem::take(&mut self.open) {
             let host = cluster.name(host);
@@ -108,8 +106,8 @@ impl Record {
             lasted_ms: at_ms,
             trace: None,
             verdicts: self.verdicts(),
-            converged_ms: None,
-            lost: 0,
+            converged_ms: self.book.converged_ms(),
+            lost: self.book.lost(cluster),
             links: links.collect(),
             sometimes: sometimes.collect(),
             figures: Vec::new(),
@@ -118,11 +116,23 @@ impl Record {
         }
     }
 
-    fn keep(&mut self, broken: Vec<Breach>) {
-        for breach in broken {
-            let same = self.breaches.iter().filter(|b| b.number == breach.number).count();
+    /// Asks every invariant, and keeps what it says is broken.
+    fn ask(
+        &mut self,
+        at_ms: u64,
+        cluster: &dyn Cluster,
+        mut question: impl FnMut(&mut dyn Invariant, Scene<'_>) -> Held,
+    ) {
+        let scene = Scene { at_ms, book: &self.book, cluster };
+        for invariant in &mut self.invariants {
+            let Err(broken) = question(invariant.as_mut(), scene) else {
+                continue;
+            };
+            let (number, name) = (invariant.number(), invariant.name());
+            let same = self.breaches.iter().filter(|breach| breach.number == number).count();
             if same < MOST_BREACHES {
-                self.breaches.push(breach);
+                let (host, what) = (broken.host, broken.what);
+                self.breaches.push(Breach { number, name, at_ms, host, what });
             }
         }
     }
@@ -135,7 +145,7 @@ impl Record {
                 number: invariant.number(),
                 name: invariant.name().into(),
                 protects: (french.into(), english.into()),
-                checked: true,
+                judged: invariant.judged(),
                 breaches: broken.map(|b| format!("{} ms: {}", b.at_ms, b.what)).collect(),
                 worst: invariant.worst().map(|(figure, unit)| (figure, unit.into())),
             }
@@ -239,12 +249,6 @@ impl Record {
             self.end(host, kind, of, at_ms, cluster);
         }
     }
-}
-
-fn breach(invariant: &dyn Invariant, at_ms: u64, held: Held) -> Option<Breach> {
-    let what = held.err()?;
-    let (number, name) = (invariant.number(), invariant.name());
-    Some(Breach { number, name, at_ms, host: None, what })
 }
 
 fn how_it_stopped(how: Stop) -> &'static str {

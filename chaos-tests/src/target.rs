@@ -25,8 +25,8 @@ pub struct Verdict {
     pub name: String,
     /// What it protects from: French, English.
     pub protects: (String, String),
-    /// Whether this target could look at all.
-    pub checked: bool,
+    /// How often there was something to judge: 0 says nothing about whether it holds.
+    pub judged: u64,
     /// How it was broken; empty when it held.
     pub breaches: Vec<String>,
     /// The worst figure and its unit.

@@ -1,0 +1,179 @@
+//! For how long sessions really ran: the time during which a kiosk's picture showed them running.
+//!
+//! No reading and no register takes part, so that the system's own counting can be held against it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::id::SessionId;
+use domain::session::READING_MS;
+
+use super::hosts::{Hosts, Trouble, ends_boot, loses_disk};
+use crate::event::{Event, HostId, Shown, Stop};
+
+/// Two rounds of anti-entropy: what a kiosk told within that time may not have come to anybody while
+/// the network or its neighbours were in trouble.
+const UNTOLD_MS: u64 = 2 * READING_MS;
+
+/// What a session used during one boot of one machine.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stint {
+    /// Milliseconds that it ran for certain.
+    pub sure_ms: u64,
+    /// Milliseconds that it ran at most: the last moments before a power cut may have been seen by
+    /// nobody.
+    pub most_ms: u64,
+    /// Pictures at which its running began or ended: each may be a moment late.
+    pub edges: u32,
+}
+
+/// A session as a kiosk shows it now, or showed it when its process died.
+#[derive(Debug, Clone, Copy)]
+struct Live {
+    session: SessionId,
+    sure_until: u64,
+    most_until: u64,
+    process_died: bool,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Usage {
+    live: BTreeMap<HostId, Live>,
+    running: BTreeMap<SessionId, BTreeSet<HostId>>,
+    stints: BTreeMap<SessionId, BTreeMap<(HostId, u32), Stint>>,
+    excused: BTreeMap<SessionId, u64>,
+    shown: BTreeMap<HostId, (u64, Shown)>,
+}
+
+impl Usage {
+    #[allow(clippy::wildcard_enum_match_arm, reason = "the other events run no session")]
+    pub(super) fn see(&mut self, at_ms: u64, event: &Event, hosts: &Hosts) {
+        match event {
+            Event::Shows { host, shown, .. } => {
+                let boot = hosts.machine(*host).map_or(0, |machine| machine.boot);
+                self.shows(at_ms, *host, boot, *shown);
+                self.shown.insert(*host, (at_ms, *shown));
+            }
+            Event::Stopped { host, how } => self.stops(at_ms, *host, *how, hosts),
+            Event::Fell { host, .. } => self.stops(at_ms, *host, Stop::Killed, hosts),
+            Event::Started { host, new_boot: true, .. } => {
+                self.forget(*host);
+                self.shown.remove(host);
+            }
+            _ => {}
+        }
+    }
+
+    fn shows(&mut self, at_ms: u64, host: HostId, boot: u32, shown: Shown) {
+        let running = match shown {
+            Shown::Running { session, .. } => Some(session),
+            Shown::Locked | Shown::Paused { .. } | Shown::Ended { .. } => None,
+        };
+        if let Some(live) = self.live.get(&host).copied() {
+            let goes_on = running == Some(live.session);
+            let stint = self.stint(live.session, host, boot);
+            stint.most_ms += at_ms.saturating_sub(live.most_until);
+            // A process that died and does not go on with it: what ran in between is not certain.
+            if goes_on || !live.process_died {
+                stint.sure_ms += at_ms.saturating_sub(live.sure_until);
+            }
+            if !goes_on {
+                stint.edges += 1;
+                self.forget(host);
+            }
+        }
+        if let Some(session) = running {
+            if !self.live.contains_key(&host) {
+                self.stint(session, host, boot).edges += 1;
+            }
+            let live = Live { session, sure_until: at_ms, most_until: at_ms, process_died: false };
+            self.live.insert(host, live);
+            self.running.entry(session).or_default().insert(host);
+        }
+    }
+
+    fn stops(&mut self, at_ms: u64, host: HostId, how: Stop, hosts: &Hosts) {
+        let (Some(live), Some(machine)) = (self.live.get(&host).copied(), hosts.machine(host))
+        else {
+            return;
+        };
+        let stint = self.stint(live.session, host, machine.boot);
+        stint.most_ms += at_ms.saturating_sub(live.most_until);
+        stint.edges += 1;
+        let most_until = at_ms.max(live.most_until);
+        self.live.insert(host, Live { most_until, process_died: true, ..live });
+        if !ends_boot(how) && !machine.amnesic {
+            return;
+        }
+        let mut unmeasured = 0;
+        if loses_disk(how, machine.amnesic) {
+            unmeasured += at_ms.saturating_sub(hosts.contact_ms(host, at_ms));
+            if hosts.unrest_since(at_ms.saturating_sub(UNTOLD_MS)) {
+                unmeasured += UNTOLD_MS;
+            }
+        } else if hosts.had_since(host, Trouble::Disk, machine.running_since.unwrap_or(0)) {
+            let durable = machine.durable_ms.or(machine.running_since).unwrap_or(0);
+            unmeasured += at_ms.saturating_sub(durable);
+        }
+        // A process that stood still could not measure.
+        if hosts.has(host, Trouble::Process) {
+            unmeasured += at_ms.saturating_sub(live.sure_until);
+        }
+        *self.excused.entry(live.session).or_default() += unmeasured;
+    }
+
+    fn forget(&mut self, host: HostId) {
+        if let Some(live) = self.live.remove(&host)
+            && let Some(hosts) = self.running.get_mut(&live.session)
+        {
+            hosts.remove(&host);
+            if hosts.is_empty() {
+                self.running.remove(&live.session);
+            }
+        }
+    }
+
+    fn stint(&mut self, session: SessionId, host: HostId, boot: u32) -> &mut Stint {
+        self.stints.entry(session).or_default().entry((host, boot)).or_default()
+    }
+
+    /// What a session used, by host and boot.
+    pub fn stints(&self, session: &SessionId) -> impl Iterator<Item = (HostId, u32, &Stint)> {
+        let stints = self.stints.get(session).into_iter().flatten();
+        stints.map(|((host, boot), stint)| (*host, *boot, stint))
+    }
+
+    /// What it used during one boot of one machine.
+    pub fn on(&self, session: &SessionId, host: HostId, boot: u32) -> Stint {
+        let stints = self.stints.get(session);
+        stints.and_then(|stints| stints.get(&(host, boot))).copied().unwrap_or_default()
+    }
+
+    /// Sessions that ran at all.
+    pub fn sessions(&self) -> impl Iterator<Item = &SessionId> {
+        self.stints.keys()
+    }
+
+    /// Milliseconds of a session that no kiosk could have kept: its disk was lost before anybody was
+    /// told, or took nothing, or its process stood still when the power went.
+    pub fn excused_ms(&self, session: &SessionId) -> u64 {
+        self.excused.get(session).copied().unwrap_or(0)
+    }
+
+    /// Hosts that show a session running.
+    pub fn running_on(&self, session: &SessionId) -> impl Iterator<Item = HostId> {
+        let hosts = self.running.get(session).into_iter().flatten().copied();
+        hosts.filter(|host| self.live.get(host).is_some_and(|live| !live.process_died))
+    }
+
+    /// Every host that shows a session running, with the session.
+    pub fn running(&self) -> impl Iterator<Item = (HostId, SessionId)> {
+        let live = self.live.iter().filter(|(_, live)| !live.process_died);
+        live.map(|(host, live)| (*host, live.session))
+    }
+
+    /// What a kiosk showed last, and when.
+    pub fn shown(&self, host: HostId) -> Option<(u64, Shown)> {
+        self.shown.get(&host).copied()
+    }
+}
