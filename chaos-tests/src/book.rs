@@ -6,6 +6,7 @@
 //! them: the invariants compare the two.
 
 pub mod hosts;
+pub mod knowledge;
 pub mod ledger;
 pub mod usage;
 
@@ -62,11 +63,12 @@ impl Book {
             return;
         }
         self.compared_ms = at_ms;
-        let mut prints = self.honest(cluster).map(|(_, node)| node.fingerprint());
-        let first = prints.next();
-        if first.is_some() && prints.all(|other| Some(other) == first) {
-            self.agreed_ms = Some(at_ms);
-        }
+        let agreed = {
+            let mut prints = self.honest(cluster).map(|(_, node)| node.fingerprint());
+            let first = prints.next();
+            first.is_some() && prints.all(|other| Some(other) == first)
+        };
+        self.agreed_ms = agreed.then_some(at_ms);
     }
 
     /// The running nodes of hosts whose word counts: not in a thief's hands, and members still.

@@ -183,7 +183,8 @@ pub enum Event {
         /// True time of the latest operation that the barrier covers.
         staged_ms: u64,
     },
-    /// A start found a damaged store, moved it aside, said so, and began an empty one.
+    /// A start finds a damaged store, moves it aside, says so, and begins an empty one: reported before
+    /// the process counts as started.
     Rebuilt {
         /// Where.
         host: HostId,

@@ -10,5 +10,6 @@ pub mod cut;
 pub mod event;
 pub mod fault;
 pub mod record;
+pub mod replay;
 pub mod scenario;
 pub mod target;

@@ -39,12 +39,12 @@ pub struct Birth {
 }
 
 /// A machine as it is now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Machine {
-    /// Its latest process.
-    pub epoch: EpochId,
     /// Number of its boot.
     pub boot: u32,
+    /// The epochs of its processes since then, the latest last.
+    pub epochs: Vec<EpochId>,
     /// Since when its process runs; `None` while none does.
     pub running_since: Option<u64>,
     /// Whether it forgets all when its process stops.
@@ -83,9 +83,14 @@ impl Hosts {
                 if self.births.insert(*epoch, birth).is_some() {
                     self.reborn.push((*epoch, *host));
                 }
+                let mut epochs = match before {
+                    Some(machine) if !new_boot => machine.epochs.clone(),
+                    Some(_) | None => Vec::new(),
+                };
+                epochs.push(*epoch);
                 let machine = Machine {
-                    epoch: *epoch,
                     boot,
+                    epochs,
                     running_since: Some(at_ms),
                     amnesic: *amnesic,
                     durable_ms: None,

@@ -142,6 +142,9 @@ impl Ledger {
             let kiosk = hosts.of(&id.epoch).and_then(|birth| birth.kiosk);
             self.cuts.take(at_ms, id, fact, kiosk.is_some());
             self.sessions.take(id, fact, kiosk);
+            if let Some(request) = request_of(fact) {
+                self.by_request.entry(request).or_default().push(*id);
+            }
         }
         let prev = entry.prev;
         self.entries.insert(*id, Written { host, at_ms, fact, hash, prev, fact_hash });
@@ -253,5 +256,17 @@ impl Ledger {
     /// Epochs that some node refused whole.
     pub fn refused_whole(&self) -> &BTreeSet<EpochId> {
         &self.refused_whole
+    }
+}
+
+/// The intent that a fact carries, where it carries one.
+#[allow(clippy::wildcard_enum_match_arm, reason = "the other facts carry none")]
+fn request_of(fact: &Fact) -> Option<RequestId> {
+    match fact {
+        Fact::CodeIssued(f) => Some(f.request),
+        Fact::SessionExtended(f) => Some(f.request),
+        Fact::CodesIssued(f) => Some(f.part.intent),
+        Fact::NodeRevoked(f) => Some(f.part.intent),
+        _ => None,
     }
 }

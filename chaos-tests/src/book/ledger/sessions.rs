@@ -53,6 +53,8 @@ pub struct Session {
     pub ended: Vec<EntryId>,
     /// Entries by which operators freed it from its kiosk: closed with the rest kept, or paused.
     pub freed: Vec<EntryId>,
+    /// Whether one request was used for two different extensions, one of them here.
+    pub request_reused: bool,
 }
 
 impl Session {
@@ -82,7 +84,10 @@ impl Session {
 
 /// See the module.
 #[derive(Debug, Default)]
-pub struct Sessions(BTreeMap<SessionId, Session>);
+pub struct Sessions {
+    all: BTreeMap<SessionId, Session>,
+    extensions: BTreeMap<RequestId, (SessionId, i64)>,
+}
 
 impl Sessions {
     /// Takes a fact in. A kiosk grants nothing and orders nothing, whatever it writes; an admin node
@@ -97,8 +102,7 @@ impl Sessions {
                 }
             }
             (Fact::SessionExtended(f), None) => {
-                let (request, ms) = (Some(f.request), i64::from(f.seconds) * 1000);
-                self.of(f.session).grants.push(Grant { entry: *entry, request, ms });
+                self.extend(f.session, *entry, f.request, i64::from(f.seconds) * 1000);
             }
             (Fact::Withdrawn(f), None) => self.of(f.session).ended.push(*entry),
             (Fact::CloseAsked(f), None) if f.keep_rest => {
@@ -123,12 +127,21 @@ impl Sessions {
     }
 
     fn of(&mut self, session: SessionId) -> &mut Session {
-        self.0.entry(session).or_default()
+        self.all.entry(session).or_default()
     }
 
     fn issue(&mut self, session: SessionId, entry: EntryId, seconds: u32) {
         let grant = Grant { entry, request: None, ms: i64::from(seconds) * 1000 };
         self.of(session).grants.push(grant);
+    }
+
+    fn extend(&mut self, session: SessionId, entry: EntryId, request: RequestId, ms: i64) {
+        let first = *self.extensions.entry(request).or_insert((session, ms));
+        if first != (session, ms) {
+            self.of(first.0).request_reused = true;
+            self.of(session).request_reused = true;
+        }
+        self.of(session).grants.push(Grant { entry, request: Some(request), ms });
     }
 
     fn step(
@@ -145,12 +158,12 @@ impl Sessions {
 
     /// One session.
     pub fn get(&self, session: &SessionId) -> Option<&Session> {
-        self.0.get(session)
+        self.all.get(session)
     }
 
     /// Every session.
     pub fn all(&self) -> impl Iterator<Item = (&SessionId, &Session)> {
-        self.0.iter()
+        self.all.iter()
     }
 }
 
