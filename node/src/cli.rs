@@ -62,6 +62,12 @@ enum Verb {
     /// Access codes.
     #[command(subcommand)]
     Code(CodeVerb),
+    /// Rooms of the site.
+    #[command(subcommand)]
+    Room(RoomVerb),
+    /// Places at a desk, named before their machines join.
+    #[command(subcommand)]
+    Kiosk(KioskVerb),
     /// Nodes of the site.
     #[command(subcommand)]
     Node(NodeVerb),
@@ -159,6 +165,32 @@ pub(crate) enum TokenVerb {
     Revoke {
         /// Its id, as listed.
         token: domain::id::TokenId,
+    },
+}
+
+/// Rooms of the site.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RoomVerb {
+    /// Make a room, or give one of this name another place among them.
+    Add {
+        /// Its name.
+        name: String,
+        /// Place among the rooms.
+        #[arg(long, default_value_t = 1)]
+        order: u16,
+    },
+}
+
+/// Places at a desk.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KioskVerb {
+    /// Make a kiosk's place, or move one of this name to another room.
+    Add {
+        /// Its name.
+        name: String,
+        /// Its room, by name or id.
+        #[arg(long)]
+        room: String,
     },
 }
 
@@ -361,6 +393,8 @@ fn carry_out(cli: Cli) -> anyhow::Result<String> {
         Verb::Join(args) => commands::join::join(&config()?, &args),
         Verb::Status { json } => commands::status::status(&config()?, json),
         Verb::Code(verb) => commands::code::code(&config()?, verb),
+        Verb::Room(verb) => commands::place::room(&config()?, verb),
+        Verb::Kiosk(verb) => commands::place::kiosk(&config()?, verb),
         Verb::Node(verb) => commands::node::node(&config()?, verb),
         Verb::Operator(verb) => commands::operator::operator(&config()?, verb),
         Verb::Run(args) => commands::run::run(config()?, &args),

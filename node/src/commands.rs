@@ -14,6 +14,7 @@ pub(crate) mod ledger;
 pub(crate) mod node;
 pub(crate) mod operator;
 mod pairing;
+pub(crate) mod place;
 pub(crate) mod revoke_admin;
 pub(crate) mod run;
 pub(crate) mod status;

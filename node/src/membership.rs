@@ -186,10 +186,18 @@ impl Membership {
     /// # Errors
     /// [`Say::HasSite`]; the disk.
     pub(crate) fn create(&self, data_dir: &Path) -> Result<(), Say> {
-        let path = path(data_dir);
-        if path.exists() {
+        if path(data_dir).exists() {
             return Err(Say::HasSite { folder: data_dir.display().to_string() });
         }
+        self.replace(data_dir)
+    }
+
+    /// Keeps it in `data_dir` instead of what was there.
+    ///
+    /// # Errors
+    /// The disk.
+    pub(crate) fn replace(&self, data_dir: &Path) -> Result<(), Say> {
+        let path = path(data_dir);
         let trouble =
             |reason: String| Say::FileTrouble { file: path.display().to_string(), reason };
         let mut certificates = Vec::with_capacity(self.certificates.len());

@@ -270,7 +270,7 @@ fn port_taken(what: &str, address: SocketAddr, reason: String) -> Say {
 }
 
 /// One process for a data folder; the lock goes with the process, however it ends.
-fn lock(data_dir: &Path) -> Result<File, Say> {
+pub(crate) fn lock(data_dir: &Path) -> Result<File, Say> {
     let path = data_dir.join("node.lock");
     let file = File::create(&path).map_err(|error| Say::FileTrouble {
         file: path.display().to_string(),

@@ -234,6 +234,10 @@ sentences! {
     TokenRevoked =>
         "L'invitation est révoquée : plus personne n'entre par elle.",
         "The invitation is revoked: nobody enters by it any more.";
+    /// A room or a kiosk has its name.
+    PlaceNamed { name: String } =>
+        "« {name} » est en place.",
+        "{name} is in place.";
     /// A node was revoked.
     NodeRevoked =>
         "Le nœud est révoqué. S'il est entré par une invitation encore valable, révoquez-la aussi (poste token list).",
@@ -282,6 +286,10 @@ sentences! {
     Joined { site: String } =>
         "Ce nœud rejoint le site {site}. Démarrez-le : poste run.",
         "This node joins the site {site}. Start it: poste run.";
+    /// A node of the site has taken up a new invitation.
+    JoinedAgain { site: String } =>
+        "Ce nœud a repris sa place dans le site {site} avec cette invitation et une clé nouvelle. Démarrez-le : poste run.",
+        "This node took its place in the site {site} again by this invitation, with a new key. Start it: poste run.";
     /// The digits that two screens must show.
     CompareDigits { digits: String, plain: String } =>
         "\n    {digits}\n\nLe nœud d'administration doit montrer les mêmes chiffres : dans la console, « Santé du cluster », ou\n    poste node pair {plain} --kiosk NOM\nS'ils diffèrent, refusez : quelqu'un s'interpose. En attente…",
@@ -380,8 +388,8 @@ sentences! {
         "{folder} belongs to no site yet: poste init founds one, poste join joins one.";
     /// The folder belongs to a site already.
     HasSite { folder: String } =>
-        "{folder} appartient déjà à un site.",
-        "{folder} belongs to a site already.";
+        "{folder} appartient déjà à un site ; seule une nouvelle invitation de ce même site peut y remplacer celle d'un poste.",
+        "{folder} belongs to a site already; only a new invitation of that same site can replace that of a kiosk.";
     /// The machine has nothing to be recognised by.
     NoMachine =>
         "Rien ne distingue cette machine (ni numéro de série, ni carte réseau) : donnez-lui un nom par kiosk.machine dans la configuration.",

@@ -12,6 +12,7 @@ use crate::invitation::Invitation;
 use crate::key_file;
 use crate::machine;
 use crate::membership::{Membership, node_seed};
+use crate::seed::Seed;
 use crate::texts::Say;
 
 /// Longest line that is read, in bytes.
@@ -21,13 +22,14 @@ const LINE_MAX: u64 = 4096;
 /// the others when it runs.
 pub(crate) fn join(config: &Config, args: &JoinArgs) -> anyhow::Result<String> {
     key_file::private_folder(&config.data_dir)?;
-    if Membership::read(&config.data_dir)?.is_some() {
-        return Err(Say::HasSite { folder: config.data_dir.display().to_string() }.into());
+    let before = Membership::read(&config.data_dir)?;
+    let has_site = || Say::HasSite { folder: config.data_dir.display().to_string() };
+    if before.is_some() && args.line.is_none() && args.line_file.is_none() {
+        return Err(has_site().into());
     }
     if let Some(address) = args.pair {
         return pair(config, address);
     }
-    let node = NodeId(node_seed(&config.data_dir)?.public());
     let line = match (&args.line, &args.line_file) {
         (Some(line), _) => line.clone(),
         (None, Some(file)) => fs::read_to_string(file).map_err(|error| Say::FileTrouble {
@@ -35,13 +37,34 @@ pub(crate) fn join(config: &Config, args: &JoinArgs) -> anyhow::Result<String> {
             reason: error.to_string(),
         })?,
         (None, None) if config.kind == Kind::Admin => {
+            let node = NodeId(node_seed(&config.data_dir)?.public());
             return Ok(Say::AwaitsAdmission { node: node.to_string() }.to_string());
         }
         (None, None) => ask_line()?,
     };
-    let membership = accept(config, &Invitation::read(&line)?, node)?;
+    let invitation = Invitation::read(&line)?;
+    if let Some(before) = before {
+        if before.site != invitation.site || before.kind != Kind::Kiosk {
+            return Err(has_site().into());
+        }
+        return join_again(config, &invitation);
+    }
+    let node = NodeId(node_seed(&config.data_dir)?.public());
+    let membership = accept(config, &invitation, node)?;
     membership.create(&config.data_dir)?;
     Ok(Say::Joined { site: membership.site.to_string() }.to_string())
+}
+
+/// A kiosk that was turned away, or revoked, is let in again: by a key that nobody has revoked. What
+/// its store holds of the site stays.
+fn join_again(config: &Config, invitation: &Invitation) -> anyhow::Result<String> {
+    let _lock = crate::running::lock(&config.data_dir)?;
+    let seed = Seed::fresh()?;
+    let membership = accept(config, invitation, NodeId(seed.public()))?;
+    // A power cut between the two leaves a key that nobody knows: this command mends it.
+    key_file::write_private(&config.data_dir.join("node.key"), seed.bytes())?;
+    membership.replace(&config.data_dir)?;
+    Ok(Say::JoinedAgain { site: membership.site.to_string() }.to_string())
 }
 
 /// The membership that `invitation` gives the node that `config` describes.
@@ -128,8 +151,29 @@ mod tests {
         // The site of this invitation is nobody's key; its certificate still holds,
         // being the token's.
         assert_eq!(membership.unwrap().members, invitation.addresses);
-        let again = join(&config, &by(Some(invitation.write()))).unwrap_err();
+        let again = join(&config, &by(None)).unwrap_err();
         assert!(matches!(again.downcast_ref(), Some(Say::HasSite { .. })));
+    }
+
+    #[test]
+    fn kiosk_that_was_turned_away_is_let_in_again_by_its_own_site_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(folder.path(), Kind::Kiosk);
+        let line = |site: u8, token: u8| {
+            let right = Right::RoomToken(Seed::from_bytes([token; 32]));
+            Invitation { site: SiteId([site; 32]), right, addresses: Vec::new() }.write()
+        };
+        join(&config, &by(Some(line(8, 3)))).unwrap();
+        let first = Membership::read(&config.data_dir).unwrap().unwrap();
+        let node = node_seed(&config.data_dir).unwrap().public();
+        let other = join(&config, &by(Some(line(9, 4)))).unwrap_err();
+        assert!(matches!(other.downcast_ref(), Some(Say::HasSite { .. })));
+        assert_eq!(Membership::read(&config.data_dir).unwrap().unwrap(), first);
+        join(&config, &by(Some(line(8, 4)))).unwrap();
+        let second = Membership::read(&config.data_dir).unwrap().unwrap();
+        assert_eq!(second.kiosk, first.kiosk, "the machine is the same kiosk");
+        assert_ne!(second.certificates, first.certificates);
+        assert_ne!(node_seed(&config.data_dir).unwrap().public(), node);
     }
 
     #[test]
