@@ -7,8 +7,10 @@
 
 use domain::fact::MOST_BODY;
 use domain::id::{EntryId, EpochId, Signature, verifies};
-use ed25519_dalek::{Signer, SigningKey};
+use ed25519_dalek::SigningKey;
 use sha2::{Digest, Sha256};
+
+use crate::signing;
 
 /// Largest entry, in bytes.
 pub const MOST_ENTRY: usize = 1_200;
@@ -167,7 +169,7 @@ impl Author {
 
     /// Signs bytes that begin with a domain string of their own.
     pub fn sign(&self, bytes: &[u8]) -> Signature {
-        Signature(self.key.sign(bytes).to_bytes())
+        signing::sign(&self.key, bytes)
     }
 }
 

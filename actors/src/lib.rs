@@ -18,5 +18,6 @@ pub mod link;
 pub mod pairing;
 pub mod peers;
 pub mod replica;
+pub mod signing;
 pub mod tree;
 pub mod vault;

@@ -13,6 +13,8 @@ pub mod delivery;
 pub mod duty;
 mod gossip;
 pub mod greeting;
+#[cfg(feature = "chaos")]
+mod later_release;
 mod load;
 pub mod message;
 mod readings;
@@ -398,6 +400,11 @@ impl<S: LedgerStore + Clone> Replica<S> {
     /// How far each log is held.
     pub fn frontier(&self) -> impl Iterator<Item = &Reach> {
         self.frontier.values()
+    }
+
+    /// How far one log is held.
+    pub fn reach(&self, epoch: &EpochId) -> Option<&Reach> {
+        self.frontier.get(epoch)
     }
 
     /// The nodes with a link, and since when (boot time).

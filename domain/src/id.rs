@@ -186,6 +186,10 @@ impl<'de> Deserialize<'de> for Signature {
 /// Whether `signature` over `parts` (each preceded by nothing, the first a domain string) was made
 /// by the holder of `key`. Strict: small-order keys and malleable signatures are refused.
 pub fn verifies(key: &[u8; 32], parts: &[&[u8]], signature: &Signature) -> bool {
+    #[cfg(feature = "chaos")]
+    if let Some(right) = crate::stand_in::verdict(key, parts, signature) {
+        return right;
+    }
     let Ok(key) = ed25519_dalek::VerifyingKey::from_bytes(key) else {
         return false;
     };

@@ -31,3 +31,5 @@ pub mod screen;
 pub mod session;
 pub mod settings;
 pub mod site;
+#[cfg(feature = "chaos")]
+pub mod stand_in;

@@ -92,6 +92,23 @@ fn domain_stands_on_five_crates_without_std() {
     assert!(root.contains("#![no_std]"), "domain is no longer no_std");
 }
 
+/// Signatures that prove nothing are for simulated worlds: no node can be built with them.
+#[test]
+fn only_the_simulator_turns_its_feature_on() {
+    let root = manifest(&workspace().join("Cargo.toml"));
+    let shared =
+        root.get("workspace").and_then(|workspace| workspace.get("dependencies")?.get("domain"));
+    assert!(shared.is_some_and(|domain| domain.get("features").is_none()));
+    for package in packages() {
+        let turns_on = |d: &Dependency| d.features.iter().any(|feature| feature == "chaos");
+        let turned_on = package.dependencies.iter().any(turns_on);
+        assert_eq!(turned_on, package.name == "chaos-tests", "{}", package.name);
+        let features = manifest(&package.manifest).get("features").cloned();
+        let default = features.and_then(|features| features.get("default").cloned());
+        assert_eq!(default, None, "{} has default features", package.name);
+    }
+}
+
 #[test]
 fn every_package_takes_the_workspace_lints() {
     for package in packages() {

@@ -75,17 +75,60 @@ impl MemoryStore {
     /// one goes on unchanged.
     #[must_use]
     pub fn crash(&self) -> Self {
+        self.crash_late(0)
+    }
+
+    /// As [`crash`](Self::crash), where the first `batches` of those that no barrier had covered
+    /// came through, too: a disk may write earlier than it is told to, in order and each batch whole.
+    #[must_use]
+    pub fn crash_late(&self, batches: usize) -> Self {
         let state = self.lock();
+        let mut durable = state.durable.clone();
+        let late = &state.pending[..batches.min(state.pending.len())];
+        late.iter().for_each(|batch| durable.apply(batch));
+        let ticket = state.durable_ticket + late.len() as u64;
         Self {
             state: Mutex::new(State {
-                seen: state.durable.clone(),
-                durable: state.durable.clone(),
-                staged: state.durable_ticket,
-                durable_ticket: state.durable_ticket,
+                seen: durable.clone(),
+                durable,
+                staged: ticket,
+                durable_ticket: ticket,
                 full: state.full,
                 ..State::default()
             }),
         }
+    }
+
+    /// A barrier that was called when `ticket` was the last one staged, and returns only now: what
+    /// was staged meanwhile is not covered.
+    pub fn barrier_until(&self, ticket: Ticket) -> Result<Ticket, StoreError> {
+        let mut state = self.lock();
+        state.check_barrier()?;
+        let covered = ticket.0.saturating_sub(state.durable_ticket);
+        let covered = usize::try_from(covered)
+            .map_or(state.pending.len(), |covered| covered.min(state.pending.len()));
+        let batches: Vec<_> = state.pending.drain(..covered).collect();
+        batches.iter().for_each(|batch| state.durable.apply(batch));
+        state.durable_ticket += batches.len() as u64;
+        Ok(Ticket(state.durable_ticket))
+    }
+
+    /// The last ticket staged, durable or not.
+    pub fn staged(&self) -> Ticket {
+        Ticket(self.lock().staged)
+    }
+
+    /// Batches that no barrier has covered.
+    pub fn pending(&self) -> usize {
+        self.lock().pending.len()
+    }
+
+    /// Bytes of what readers see.
+    pub fn bytes(&self) -> u64 {
+        let state = self.lock();
+        let entries = state.seen.entries.values().map(|bytes| bytes.len());
+        let tables = state.seen.tables.iter().map(|((_, key), value)| key.len() + value.len());
+        entries.chain(tables).map(|length| length as u64).sum()
     }
 
     /// Fills the disk, or frees it: while it is full, batches that need room are refused.
@@ -110,6 +153,15 @@ impl State {
             None => Ok(()),
         }
     }
+
+    /// As [`check_whole`](Self::check_whole), at a barrier: it may be told to fail.
+    fn check_barrier(&mut self) -> Result<(), StoreError> {
+        self.check_whole()?;
+        if std::mem::take(&mut self.fail_next_barrier) {
+            self.broken = Some("the fsync was told to fail".to_owned());
+        }
+        self.check_whole()
+    }
 }
 
 impl LedgerStore for MemoryStore {
@@ -130,17 +182,8 @@ impl LedgerStore for MemoryStore {
     }
 
     fn barrier(&self) -> Result<Ticket, StoreError> {
-        let mut state = self.lock();
-        state.check_whole()?;
-        if std::mem::take(&mut state.fail_next_barrier) {
-            state.broken = Some("the fsync was told to fail".to_owned());
-        }
-        state.check_whole()?;
-        for batch in std::mem::take(&mut state.pending) {
-            state.durable.apply(&batch);
-        }
-        state.durable_ticket = state.staged;
-        Ok(Ticket(state.staged))
+        let staged = self.staged();
+        self.barrier_until(staged)
     }
 
     fn entry(&self, epoch: &[u8; 32], seq: u64) -> Result<Option<Vec<u8>>, StoreError> {

@@ -24,7 +24,7 @@ impl Lane {
     }
 
     /// How many bytes may wait to be sent on one link.
-    pub(crate) fn max_waiting_bytes(self) -> usize {
+    pub fn max_waiting_bytes(self) -> usize {
         match self {
             Self::Ledger => 4 * 1024 * 1024,
             Self::Uses => 512 * 1024,
@@ -48,7 +48,8 @@ impl Lane {
         }
     }
 
-    pub(crate) fn index(self) -> usize {
+    /// Its place among the lanes of a link.
+    pub fn index(self) -> usize {
         match self {
             Self::Ledger => 0,
             Self::Uses => 1,

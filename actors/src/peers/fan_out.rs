@@ -21,7 +21,7 @@ impl FanOut {
     ///
     /// A kiosk dials until it has five eighths of what it accepts, so that kiosks that come late
     /// still find places. Nodes of unknown kind are dialled: they may be admin nodes.
-    pub(super) fn dials(self, kind: PeerKind, kiosk_links: usize) -> bool {
+    pub fn dials(self, kind: PeerKind, kiosk_links: usize) -> bool {
         match kind {
             PeerKind::Admin | PeerKind::Unknown => true,
             PeerKind::Kiosk => self.admin || kiosk_links < self.max_kiosk_links.div_ceil(8) * 5,
@@ -29,7 +29,7 @@ impl FanOut {
     }
 
     /// Whether one more link to a node of this kind is kept.
-    pub(super) fn keeps(self, kind: PeerKind, kiosk_links: usize) -> bool {
+    pub fn keeps(self, kind: PeerKind, kiosk_links: usize) -> bool {
         self.admin || kind == PeerKind::Admin || kiosk_links < self.max_kiosk_links
     }
 }

@@ -2,9 +2,8 @@
 
 use domain::authority::Chain;
 use domain::fact::{BootCertificate, Fact, boot_bytes};
-use domain::id::{EpochId, Signature};
+use domain::id::EpochId;
 use domain::moment::Moment;
-use ed25519_dalek::Signer;
 use storage::error::StoreError;
 use storage::ledger_store::LedgerStore;
 use storage::operation::Table;
@@ -12,6 +11,7 @@ use storage::operation::Table;
 use super::Replica;
 use super::message::Reach;
 use crate::entry::Entry;
+use crate::signing;
 
 const PAGE: usize = 512;
 /// Folds in a row: every fact about membership is known after the first.
@@ -132,7 +132,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
     pub(super) fn begin_epoch(&mut self, now: Moment) -> Result<(), StoreError> {
         let (site, node, epoch) = (self.me.site, self.me.node(), self.author.epoch());
         let bytes = boot_bytes(&site, &node, &epoch, self.me.amnesic);
-        let signature = Signature(self.me.node_key.sign(&bytes).to_bytes());
+        let signature = signing::sign(&self.me.node_key, &bytes);
         let amnesic = self.me.amnesic;
         let mut facts =
             vec![Fact::BootCertificate(BootCertificate { node, epoch, amnesic, signature })];

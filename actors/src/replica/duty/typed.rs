@@ -3,13 +3,14 @@
 use domain::command::{Asked, Command};
 use domain::decide::Author as OnBehalf;
 use domain::fact::opening_bytes;
-use domain::id::{CodeKey, RequestId, Signature};
+use domain::id::{CodeKey, RequestId};
 use domain::moment::Moment;
 use domain::refusal::Refusal;
-use ed25519_dalek::{Signer, SigningKey};
+use ed25519_dalek::SigningKey;
 use storage::ledger_store::LedgerStore;
 
 use crate::replica::{AskId, Done, Failure, Output, Replica};
+use crate::signing;
 
 impl<S: LedgerStore + Clone> Replica<S> {
     /// A patron typed a code. The answer does not wait for the disk: unlocking is no
@@ -54,7 +55,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         let opening = found.next_opening();
         let node = self.me.node();
         let bytes = opening_bytes(&self.me.site, &session, &kiosk, &node, opening);
-        let proof = Signature(key.sign(&bytes).to_bytes());
+        let proof = signing::sign(key, &bytes);
         let command = Command::Open { session, opening, proof, alone };
         let asked = Asked { request: RequestId([0; 16]), command };
         let done = self.carry_out(OnBehalf::Kiosk { kiosk, node }, &asked, now)?;
