@@ -12,4 +12,5 @@ pub mod fault;
 pub mod record;
 pub mod replay;
 pub mod scenario;
+pub mod sim;
 pub mod target;

@@ -1,0 +1,156 @@
+//! The simulator: whole sites in one thread, with time that skips.
+//!
+//! A world drives one [`actors::replica::Replica`] for each process, the very machine that nodes
+//! run, over simulated wires, disks and clocks, with people on top who issue codes, type them and
+//! press power buttons. Everything that chance decides is drawn from one seeded generator, no clock
+//! of this machine is read and no map of random order is walked: equal seeds give equal runs, which
+//! the hash over the trace shows.
+//!
+//! What is simplified: a frame is lost or doubled whole, as a harsher network than QUIC's; changed
+//! bits are lost frames, since QUIC finds them; handling a message takes no time; signatures are
+//! stand-ins unless real ones are asked for.
+
+mod agenda;
+mod clock;
+mod desks;
+mod disk;
+mod founding;
+mod judge;
+mod linking;
+mod machine;
+mod network;
+mod occasions;
+mod opening;
+mod pages;
+mod patrons;
+mod people;
+mod sending;
+mod starting;
+mod thieves;
+mod upsets;
+mod world;
+
+use actors::replica::ROUND_MS;
+use actors::signing::stand_ins;
+
+use crate::checker::Invariant;
+use crate::event::Event;
+use crate::record::About;
+use crate::scenario::Scenario;
+use crate::target::{NotRun, Outcome, Progress, Target};
+use agenda::Due;
+use world::World;
+
+/// Rounds of anti-entropy after healing within which all agree.
+const ROUNDS: u32 = 10;
+/// Machines that were down when everything was healed have so long to come up and link.
+const COME_BACK_MS: u64 = 60_000;
+/// Progress is told each so often.
+const TELL_EVERY_MS: u64 = 60_000;
+
+/// The simulator as a target.
+#[derive(Default)]
+pub struct Sim {
+    /// Whether signatures are real ones: about ten times slower.
+    pub real_signatures: bool,
+    onlooker: Option<judge::Onlooker>,
+}
+
+impl Sim {
+    /// One whose every event is told to `onlooker`, with its true time.
+    pub fn watched(onlooker: impl FnMut(u64, &Event) + 'static) -> Self {
+        Sim { real_signatures: false, onlooker: Some(Box::new(onlooker)) }
+    }
+
+    /// Runs a scenario under invariants of the caller's choice.
+    ///
+    /// # Errors
+    /// A scenario that names hosts which its site does not have.
+    pub fn run_under(
+        &mut self,
+        scenario: &Scenario,
+        seed: u64,
+        invariants: Vec<Box<dyn Invariant>>,
+        watch: &mut dyn FnMut(&Progress),
+    ) -> Result<Outcome, NotRun> {
+        let cast = scenario.cast(seed).map_err(|error| NotRun::Broken(error.to_string()))?;
+        stand_ins::use_in_this_thread(!self.real_signatures);
+        let mut world = World::new(scenario.clone(), cast, seed, invariants);
+        world.judge.onlooker = self.onlooker.take();
+        world.found();
+        world.plan();
+        let ends_at = world.begins_at + scenario.lasts_s * 1_000;
+        let rounds = scenario.hold.rounds.unwrap_or(ROUNDS);
+        let of_ms = ends_at + COME_BACK_MS + u64::from(rounds) * ROUND_MS;
+        while world.now() < ends_at {
+            let what = String::from("faults and load");
+            watch(&Progress { at_ms: world.now(), of_ms, what });
+            let until = (world.now() + TELL_EVERY_MS).min(ends_at);
+            world.run_until(until, |_| false);
+        }
+        world.heal();
+        while world.now() < of_ms {
+            let what = String::from("healing");
+            watch(&Progress { at_ms: world.now(), of_ms, what });
+            // Somebody may have come back to a session that went on by itself.
+            world.everybody_leaves();
+            let until = (world.now() + ROUND_MS).min(of_ms);
+            world.run_until(until, |_| false);
+        }
+        self.onlooker = world.judge.onlooker.take();
+        Ok(world.conclude(scenario, seed))
+    }
+}
+
+impl Target for Sim {
+    fn name(&self) -> &'static str {
+        "sim"
+    }
+
+    fn run(
+        &mut self,
+        scenario: &Scenario,
+        seed: u64,
+        watch: &mut dyn FnMut(&Progress),
+    ) -> Result<Outcome, NotRun> {
+        self.run_under(scenario, seed, Vec::new(), watch)
+    }
+}
+
+impl World {
+    /// Notes everything that the scenario wants.
+    fn plan(&mut self) {
+        for (step, planned) in self.scenario.fault.iter().enumerate() {
+            let at = self.begins_at + upsets::milliseconds(planned.at_s);
+            self.agenda.note(at, Due::Upset { step });
+        }
+        self.plan_copies();
+        self.plan_loads();
+    }
+
+    fn conclude(mut self, scenario: &Scenario, seed: u64) -> Outcome {
+        let at = self.now();
+        self.judge.record.healed(at, &self.stage);
+        let title = (scenario.title.fr.clone(), scenario.title.en.clone());
+        let version = String::from(env!("CARGO_PKG_VERSION"));
+        let versions = vec![(String::from("poste-chaos"), version)];
+        let about = About { title, target: "sim", seed, versions };
+        let trace = self.judge.trace();
+        let branches: Vec<_> = self.judge.branches().collect();
+        let nodes = self.stage.hosts.len();
+        let mut outcome = self.judge.record.outcome(about, at, &self.stage);
+        outcome.trace = Some(trace);
+        outcome.sometimes.extend(branches);
+        #[expect(clippy::cast_precision_loss, reason = "figures for people")]
+        let figures = [
+            ("nodes", nodes as f64, ""),
+            ("processes", self.processes as f64, ""),
+            ("frames", self.frames as f64, ""),
+            ("node-seconds", nodes as f64 * at as f64 / 1_000.0, "s"),
+        ];
+        for (name, figure, unit) in figures {
+            outcome.figures.push((name.to_owned(), figure, unit.to_owned()));
+        }
+        outcome
+    }
+}

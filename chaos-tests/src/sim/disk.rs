@@ -1,0 +1,156 @@
+//! Simulated disks: a store in memory, between a node and its promises.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use domain::id::{EntryId, EpochId, RowId};
+use storage::error::StoreError;
+use storage::ledger_store::{LedgerStore, Numbered, Pair, Placed};
+use storage::memory::MemoryStore;
+use storage::operation::{Op, Table, Ticket};
+
+/// Entries, tables and a barrier that somebody else calls in time.
+///
+/// A node sees what it staged at once; what a power cut leaves is decided by
+/// [`Disk::barrier_until`], which the simulator calls when a barrier returns. [`LedgerStore::barrier`]
+/// is never called by a node that is simulated.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Disk(Arc<Inside>);
+
+#[derive(Debug, Default)]
+struct Inside {
+    store: MemoryStore,
+    /// Entries that were staged since somebody asked.
+    fresh: Mutex<Vec<EntryId>>,
+}
+
+impl Disk {
+    fn holding(store: MemoryStore) -> Self {
+        Disk(Arc::new(Inside { store, fresh: Mutex::default() }))
+    }
+
+    /// The disk as a power cut leaves it, `late` of the batches that no barrier covered included.
+    pub(super) fn after_power_cut(&self, late: usize) -> Self {
+        Self::holding(self.0.store.crash_late(late))
+    }
+
+    /// The disk as the end of a process leaves it: the system writes everything in time.
+    pub(super) fn after_kill(&self) -> Self {
+        self.after_power_cut(usize::MAX)
+    }
+
+    /// Batches that no barrier has covered.
+    pub(super) fn pending(&self) -> usize {
+        self.0.store.pending()
+    }
+
+    /// The last batch staged.
+    pub(super) fn staged(&self) -> Ticket {
+        self.0.store.staged()
+    }
+
+    /// A barrier returns that was called after this batch.
+    pub(super) fn barrier_until(&self, ticket: Ticket) -> Result<Ticket, StoreError> {
+        self.0.store.barrier_until(ticket)
+    }
+
+    /// Fills the disk, or frees it.
+    pub(super) fn set_full(&self, full: bool) {
+        self.0.store.set_full(full);
+    }
+
+    /// Makes the next barrier fail.
+    pub(super) fn fail_next_barrier(&self) {
+        self.0.store.fail_next_barrier();
+    }
+
+    /// Bytes on it.
+    pub(super) fn bytes(&self) -> u64 {
+        self.0.store.bytes()
+    }
+
+    /// Entries staged since this was last asked.
+    pub(super) fn take_fresh(&self) -> Vec<EntryId> {
+        std::mem::take(&mut *self.0.fresh.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether anything is kept under a row's name, other than the word that it was erased.
+    pub(super) fn keeps_row(&self, row: &RowId) -> bool {
+        let mut after: Option<Vec<u8>> = None;
+        while let Ok(page) = self.0.store.scan(Table::Rows, after.as_deref(), 1_024) {
+            let Some((last, _)) = page.last() else {
+                return false;
+            };
+            after = Some(last.clone());
+            let named = |key: &[u8]| key.windows(row.0.len()).any(|part| part == row.0);
+            if page.iter().any(|(key, value)| named(key) && !value.is_empty()) {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+impl LedgerStore for Disk {
+    fn stage(&self, batch: Vec<Op>) -> Result<Ticket, StoreError> {
+        let entries: Vec<EntryId> = batch
+            .iter()
+            .filter_map(|op| match op {
+                Op::PutEntry { epoch, seq, .. } => {
+                    Some(EntryId { epoch: EpochId(*epoch), seq: *seq })
+                }
+                Op::DropEntriesBelow { .. }
+                | Op::Put { .. }
+                | Op::Remove { .. }
+                | Op::PutFolded(_) => None,
+            })
+            .collect();
+        let ticket = self.0.store.stage(batch)?;
+        if !entries.is_empty() {
+            self.0.fresh.lock().unwrap_or_else(PoisonError::into_inner).extend(entries);
+        }
+        Ok(ticket)
+    }
+
+    fn barrier(&self) -> Result<Ticket, StoreError> {
+        self.0.store.barrier()
+    }
+
+    fn entry(&self, epoch: &[u8; 32], seq: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        self.0.store.entry(epoch, seq)
+    }
+
+    fn entries(
+        &self,
+        epoch: &[u8; 32],
+        from: u64,
+        max_count: usize,
+        max_bytes: usize,
+    ) -> Result<Vec<Numbered>, StoreError> {
+        self.0.store.entries(epoch, from, max_count, max_bytes)
+    }
+
+    fn scan_entries(
+        &self,
+        after: Option<([u8; 32], u64)>,
+        max_count: usize,
+    ) -> Result<Vec<Placed>, StoreError> {
+        self.0.store.scan_entries(after, max_count)
+    }
+
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.0.store.get(table, key)
+    }
+
+    fn scan(
+        &self,
+        table: Table,
+        after: Option<&[u8]>,
+        max_count: usize,
+    ) -> Result<Vec<Pair>, StoreError> {
+        self.0.store.scan(table, after, max_count)
+    }
+
+    fn folded(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        self.0.store.folded()
+    }
+}
