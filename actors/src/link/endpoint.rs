@@ -22,11 +22,12 @@ use super::reset::ResetKey;
 use super::socket::{CountingSocket, QUIC_V1};
 use super::tls;
 
-/// How often an idle link shows that it is alive.
-pub const KEEP_ALIVE: Duration = Duration::from_secs(1);
+/// How often the dialler of an idle link shows that it is alive; the answer shows the same of the
+/// other end. What is lost of it is sent again within a fraction of a second.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(2);
 
 /// How long a peer may be silent before its link is lost.
-pub const IDLE: Duration = Duration::from_secs(4);
+pub const IDLE: Duration = Duration::from_secs(5);
 
 /// From the first packet to open lanes: how long either end may take.
 pub const HANDSHAKE: Duration = Duration::from_secs(5);
@@ -262,7 +263,9 @@ fn dialling(client: rustls::ClientConfig) -> Result<quinn::ClientConfig, LinkErr
     let client =
         QuicClientConfig::try_from(client).map_err(|error| LinkError::Tls(error.to_string()))?;
     let mut client = quinn::ClientConfig::new(Arc::new(client));
-    client.transport_config(Arc::new(transport()));
+    let mut transport = transport();
+    transport.keep_alive_interval(Some(KEEP_ALIVE));
+    client.transport_config(Arc::new(transport));
     Ok(client)
 }
 
@@ -278,7 +281,6 @@ fn transport() -> quinn::TransportConfig {
     let mut transport = quinn::TransportConfig::default();
     let idle = u32::try_from(IDLE.as_millis()).unwrap_or(u32::MAX);
     transport
-        .keep_alive_interval(Some(KEEP_ALIVE))
         .max_idle_timeout(Some(IdleTimeout::from(VarInt::from_u32(idle))))
         .max_concurrent_bidi_streams(VarInt::from_u32(MAX_STREAMS))
         .max_concurrent_uni_streams(VarInt::from_u32(0))

@@ -166,6 +166,10 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 }
                 if root != self.root() {
                     self.send_frontier(peer);
+                    if !self.begins_rounds(peer, kind) {
+                        // So that the other end says what it holds, too.
+                        self.send_round(peer, now);
+                    }
                 } else if kind == NodeKind::Admin {
                     self.caught_up();
                 }

@@ -30,7 +30,9 @@ impl<S: LedgerStore + Clone> Replica<S> {
         let peers: Vec<(NodeId, NodeKind)> =
             self.peers.iter().map(|(peer, link)| (*peer, link.kind)).collect();
         for (peer, kind) in peers {
-            self.send_round(peer, now);
+            if self.begins_rounds(peer, kind) {
+                self.send_round(peer, now);
+            }
             self.send_changed_readings(peer);
             let behind =
                 self.peers.get_mut(&peer).is_some_and(|peer| std::mem::take(&mut peer.uses_behind));
@@ -43,6 +45,16 @@ impl<S: LedgerStore + Clone> Replica<S> {
             if kind == NodeKind::Admin && rows_due {
                 self.send_row_round(peer);
             }
+        }
+    }
+
+    /// Whether this end of a link begins its rounds: one word a round suffices where nothing is new.
+    /// Admin nodes do, for kiosks want their time and other admin nodes their word that all is there.
+    pub(super) fn begins_rounds(&self, peer: NodeId, kind: NodeKind) -> bool {
+        match (self.me.kind, kind) {
+            (NodeKind::Admin, _) => true,
+            (NodeKind::Kiosk, NodeKind::Admin) => false,
+            (NodeKind::Kiosk, NodeKind::Kiosk) => self.me.node() < peer,
         }
     }
 

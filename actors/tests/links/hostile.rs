@@ -3,6 +3,7 @@
 use std::net::UdpSocket;
 use std::sync::Arc;
 
+use actors::link::endpoint::KEEP_ALIVE;
 use actors::link::gate::MAX_HANDSHAKES_FROM_ONE;
 use actors::link::hello::{Hello, VERSIONS};
 use actors::link::intake::LinkEvent;
@@ -19,7 +20,11 @@ async fn raw(seed: u8, node: &Node) -> (quinn::Endpoint, Connection) {
     let (_, client) = tls::configs(&key(seed)).unwrap();
     let client = QuicClientConfig::try_from(client).unwrap();
     let mut endpoint = quinn::Endpoint::client(anywhere()).unwrap();
-    endpoint.set_default_client_config(quinn::ClientConfig::new(Arc::new(client)));
+    let mut config = quinn::ClientConfig::new(Arc::new(client));
+    let mut transport = quinn::TransportConfig::default();
+    transport.keep_alive_interval(Some(KEEP_ALIVE));
+    config.transport_config(Arc::new(transport));
+    endpoint.set_default_client_config(config);
     let connecting = endpoint.connect(node.address, "poste.node").unwrap();
     let connection = within("TLS", connecting).await.unwrap();
     (endpoint, connection)
