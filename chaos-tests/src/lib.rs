@@ -9,6 +9,7 @@ pub mod cluster;
 pub mod cut;
 pub mod event;
 pub mod fault;
+pub mod invariants;
 pub mod record;
 pub mod replay;
 pub mod scenario;

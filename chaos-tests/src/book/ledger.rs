@@ -191,8 +191,17 @@ impl Ledger {
     }
 
     /// Every entry, by epoch and number.
-    pub fn entries(&self) -> impl Iterator<Item = (&EntryId, &Written)> {
+    pub fn entries(&self) -> impl ExactSizeIterator<Item = (&EntryId, &Written)> {
         self.entries.iter()
+    }
+
+    /// The entries from one name to another.
+    pub fn range(
+        &self,
+        first: EntryId,
+        last: EntryId,
+    ) -> impl Iterator<Item = (&EntryId, &Written)> {
+        self.entries.range(first..=last)
     }
 
     /// Names that were given a second time, and where.
@@ -251,6 +260,11 @@ impl Ledger {
     pub fn is_excused(&self, entry: &EntryId) -> bool {
         self.refused_whole.contains(&entry.epoch)
             || self.orphans.get(entry).is_some_and(|orphan| orphan.holders.is_empty())
+    }
+
+    /// Whether the host that acknowledged an entry has lost its disk since.
+    pub fn is_orphan(&self, entry: &EntryId) -> bool {
+        self.orphans.contains_key(entry)
     }
 
     /// Epochs that some node refused whole.

@@ -1,0 +1,80 @@
+//! The invariants: what must hold in every run, on every target, whatever goes wrong. One to a file.
+
+mod any_order;
+mod bounds;
+mod clean_start;
+mod closing;
+mod convergence;
+mod double_count;
+mod double_opening;
+mod durable_ack;
+mod early_ack;
+mod equivocation;
+mod erasure;
+mod fair_restart;
+mod one_content;
+mod overrun;
+mod poison;
+mod pruning;
+mod releases;
+mod remaining;
+mod revocation;
+mod role;
+
+#[cfg(test)]
+mod stage;
+
+use std::collections::BTreeSet;
+
+use domain::id::EntryId;
+
+use crate::checker::{Broken, Held, Invariant, Scene};
+use crate::replay::{Picture, Replay};
+use crate::scenario::Hold;
+
+/// Every invariant, in the order of their numbers.
+pub fn all(hold: &Hold) -> Vec<Box<dyn Invariant>> {
+    vec![
+        Box::<durable_ack::DurableAck>::default(),
+        Box::<early_ack::EarlyAck>::default(),
+        Box::new(overrun::Overrun::new(hold)),
+        Box::<closing::Closing>::default(),
+        Box::<fair_restart::FairRestart>::default(),
+        Box::<double_count::DoubleCount>::default(),
+        Box::<remaining::Remaining>::default(),
+        Box::<double_opening::DoubleOpening>::default(),
+        Box::new(convergence::Convergence::new(hold)),
+        Box::<any_order::AnyOrder>::default(),
+        Box::<role::Role>::default(),
+        Box::<revocation::Revocation>::default(),
+        Box::new(equivocation::Equivocation::new(hold)),
+        Box::<one_content::OneContent>::default(),
+        Box::<clean_start::CleanStart>::default(),
+        Box::<pruning::Pruning>::default(),
+        Box::<bounds::Bounds>::default(),
+        Box::<poison::Poison>::default(),
+        Box::<releases::Releases>::default(),
+        Box::<erasure::Erasure>::default(),
+    ]
+}
+
+/// Rounds of anti-entropy within which a healed cluster agrees, where a scenario says nothing else.
+const ROUNDS: u32 = 10;
+/// What pictures and polls may be late by, in milliseconds: the page is drawn each second, and the
+/// laboratory looks at it a few times in one.
+const LATE_MS: u64 = 2_000;
+
+/// Holds if the first honest node shows the same with these entries and without them.
+fn without_effect(entries: &BTreeSet<EntryId>, what: &str, scene: Scene<'_>) -> Held {
+    let Some((host, node)) = scene.book.honest(scene.cluster).next() else {
+        return Ok(());
+    };
+    let Some(replay) = Replay::of(node) else {
+        return Ok(());
+    };
+    let as_if = replay.without(|entry| entries.contains(entry)).fold(scene.at_ms);
+    match Picture::of(&node.site()).difference(&Picture::of(&as_if)) {
+        None => Ok(()),
+        Some(difference) => Err(Broken::on(host, format!("{what} changed {difference}"))),
+    }
+}

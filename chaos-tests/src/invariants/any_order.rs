@@ -1,0 +1,122 @@
+//! 10. Any order and any repetition of the same entries gives the same fingerprint.
+
+use crate::checker::{Broken, Held, Invariant, Scene};
+use crate::event::Event;
+use crate::replay::{Picture, Replay};
+
+/// Orders in which a node's entries are folded again.
+const ORDERS: u64 = 2;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct AnyOrder {
+    judged: u64,
+}
+
+impl Invariant for AnyOrder {
+    fn number(&self) -> u8 {
+        10
+    }
+
+    fn name(&self) -> &'static str {
+        "any_order"
+    }
+
+    fn protects(&self) -> (&'static str, &'static str) {
+        (
+            "Peu importe le chemin des nouvelles : arrivées en retard, en double ou en désordre, elles donnent le même résultat.",
+            "Whatever way news took: late, twice or out of turn, it comes to the same result.",
+        )
+    }
+
+    fn see(&mut self, _event: &Event, _scene: Scene<'_>) -> Held {
+        Ok(())
+    }
+
+    fn healed(&mut self, scene: Scene<'_>) -> Held {
+        let nodes: Vec<_> = scene.book.honest(scene.cluster).collect();
+        // One node is enough, since all agree; another one in each run.
+        let count = u64::try_from(nodes.len()).unwrap_or(1).max(1);
+        let chosen = usize::try_from(scene.at_ms % count).unwrap_or(0);
+        let Some((host, node)) = nodes.get(chosen) else {
+            return Ok(());
+        };
+        let Some(replay) = Replay::of(*node) else {
+            return Ok(());
+        };
+        let (said, site) = (node.fingerprint(), node.site());
+        let picture = Picture::of(&site);
+        for order in 0..ORDERS {
+            self.judged += 1;
+            let again = replay.fold(scene.at_ms.wrapping_add(order));
+            if let Some(differs) = picture.difference(&Picture::of(&again)) {
+                let what = format!("in another order the same entries give {differs}");
+                return Err(Broken::on(*host, what));
+            }
+            if again.fingerprint().is_ok_and(|print| print != said) {
+                let what =
+                    String::from("in another order the same entries give another fingerprint");
+                return Err(Broken::on(*host, what));
+            }
+        }
+        Ok(())
+    }
+
+    fn judged(&self) -> u64 {
+        self.judged
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::fact::Cause;
+
+    use super::*;
+    use crate::invariants::stage::{ADMIN, KIOSK, OTHER_ADMIN, OTHER_KIOSK, Stage};
+
+    fn busy() -> Stage<AnyOrder> {
+        let mut stage = Stage::with(AnyOrder::default());
+        let session = stage.opened(ADMIN, KIOSK, 600);
+        stage.reads(KIOSK, session, 10_000, 5_000);
+        stage.extend(OTHER_ADMIN, session, 60);
+        stage.closed(KIOSK, session, Cause::Left);
+        stage.spread();
+        stage.open(OTHER_KIOSK, session);
+        stage.close(ADMIN, session, true);
+        stage.spread();
+        stage
+    }
+
+    #[test]
+    fn the_same_entries_give_the_same_state() {
+        let mut stage = busy();
+        stage.heal();
+        assert_eq!((stage.broken(), stage.words(), stage.judged()), (None, "", ORDERS));
+    }
+
+    #[test]
+    fn a_state_that_its_entries_do_not_give_is_seen() {
+        let mut stage = busy();
+        let before = stage.nodes.at(ADMIN).site.clone();
+        let session = stage.opened(ADMIN, KIOSK, 60);
+        stage.withdraw(ADMIN, session);
+        stage.spread();
+        for host in [ADMIN, OTHER_ADMIN, KIOSK, OTHER_KIOSK] {
+            stage.nodes.at_mut(host).site = before.clone();
+        }
+        stage.heal();
+        assert!(stage.broken().is_some());
+    }
+
+    #[test]
+    fn a_node_that_pruned_is_not_asked() {
+        let mut stage = busy();
+        let epoch = stage.issue(ADMIN, 60).1.entry.epoch;
+        stage.spread();
+        for host in [ADMIN, OTHER_ADMIN, KIOSK, OTHER_KIOSK] {
+            stage.nodes.at_mut(host).pruned.insert(epoch, 3);
+        }
+        stage.heal();
+        assert_eq!((stage.broken(), stage.judged()), (None, 0));
+    }
+}

@@ -1,0 +1,232 @@
+//! 4. A closing or a withdrawal reaches a connected kiosk in 2 s; once healed, nothing runs that was
+//! ended for good. (That an isolated kiosk ends by policy or grant, `overrun` sees.)
+
+use std::collections::BTreeMap;
+
+use domain::command::Command;
+use domain::id::SessionId;
+
+use crate::checker::{Broken, Held, Invariant, Scene};
+use crate::event::{Event, HostId, Shown};
+
+/// A connected kiosk obeys within this time, in milliseconds.
+const OBEYS_MS: u64 = 2_000;
+/// Two hosts are connected beyond doubt once nothing was wrong with them, nor with the link between
+/// them, for so long.
+const CALM_MS: u64 = 10_000;
+
+/// An order on its way.
+#[derive(Debug, Clone, Copy)]
+struct Order {
+    session: SessionId,
+    from: HostId,
+    to: HostId,
+    given_ms: u64,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Closing {
+    orders: Vec<Order>,
+    /// Since when each kiosk shows what it shows.
+    shows: BTreeMap<HostId, (SessionId, u64)>,
+    worst_ms: u64,
+    judged: u64,
+}
+
+impl Closing {
+    #[allow(clippy::wildcard_enum_match_arm, reason = "the other commands end nothing")]
+    fn accepted(&mut self, from: HostId, command: &Command, scene: Scene<'_>) {
+        let session = match command {
+            Command::Close { session, .. } | Command::Withdraw { session } => *session,
+            _ => return,
+        };
+        let given_ms = scene.at_ms;
+        let calm = given_ms.saturating_sub(CALM_MS);
+        let on = self.shows.iter().filter(|(_, (shown, _))| *shown == session);
+        // Open in two places, it is a conflict first, and then an end.
+        if let [(to, (_, since))] = on.collect::<Vec<_>>()[..]
+            && since.saturating_add(OBEYS_MS) <= given_ms
+            && connected(from, *to, calm, scene)
+        {
+            self.orders.push(Order { session, from, to: *to, given_ms });
+        }
+    }
+
+    fn shows(&mut self, host: HostId, shown: Shown, scene: Scene<'_>) {
+        let session = match shown {
+            Shown::Running { session, .. } | Shown::Paused { session } => Some(session),
+            Shown::Locked | Shown::Ended { .. } => None,
+        };
+        let before = self.shows.get(&host).copied();
+        if before.map(|(session, _)| session) == session {
+            return;
+        }
+        match session {
+            Some(session) => self.shows.insert(host, (session, scene.at_ms)),
+            None => self.shows.remove(&host),
+        };
+        let (obeyed, waiting) = self.orders.iter().partition(|order: &&Order| order.to == host);
+        self.orders = waiting;
+        let obeyed: Vec<Order> = obeyed;
+        for order in obeyed {
+            self.judged += 1;
+            self.worst_ms = self.worst_ms.max(scene.at_ms.saturating_sub(order.given_ms));
+        }
+    }
+
+    fn overdue(&mut self, scene: Scene<'_>) -> Held {
+        let late = |order: &Order| scene.at_ms > order.given_ms.saturating_add(OBEYS_MS);
+        let Some(place) = self.orders.iter().position(late) else {
+            return Ok(());
+        };
+        let order = self.orders.swap_remove(place);
+        let calm = order.given_ms.saturating_sub(CALM_MS);
+        if !connected(order.from, order.to, calm, scene) {
+            return Ok(());
+        }
+        self.judged += 1;
+        self.worst_ms = self.worst_ms.max(scene.at_ms.saturating_sub(order.given_ms));
+        let from = scene.cluster.name(order.from);
+        let what = format!(
+            "{} still there {} ms after {from} ended it, with a good link",
+            order.session,
+            scene.at_ms - order.given_ms
+        );
+        Err(Broken::on(order.to, what))
+    }
+}
+
+/// Whether two honest hosts have had a good link all the time since.
+fn connected(one: HostId, other: HostId, since_ms: u64, scene: Scene<'_>) -> bool {
+    let hosts = &scene.book.hosts;
+    hosts.link_since(one, other).is_some_and(|since| since <= since_ms)
+        && [one, other].iter().all(|host| {
+            hosts.calm_since(*host, since_ms) && !scene.book.is_hostile(*host, scene.cluster)
+        })
+}
+
+impl Invariant for Closing {
+    fn number(&self) -> u8 {
+        4
+    }
+
+    fn name(&self) -> &'static str {
+        "closing"
+    }
+
+    fn protects(&self) -> (&'static str, &'static str) {
+        (
+            "Quand l'animateur ferme une session ou retire un code, le poste obéit aussitôt ; aucun poste ne la garde en secret.",
+            "When staff close a session or withdraw a code, the kiosk obeys at once; no kiosk keeps it in secret.",
+        )
+    }
+
+    #[allow(clippy::wildcard_enum_match_arm, reason = "the other events end nothing")]
+    fn see(&mut self, event: &Event, scene: Scene<'_>) -> Held {
+        match event {
+            Event::Accepted { host, request, entries, .. } if !entries.is_empty() => {
+                if let Some(question) = scene.book.ledger.question(request) {
+                    self.accepted(*host, &question.command, scene);
+                }
+            }
+            Event::Shows { host, shown, .. } => self.shows(*host, *shown, scene),
+            Event::Stopped { host, .. } | Event::Fell { host, .. } => {
+                self.shows.remove(host);
+                self.orders.retain(|order| order.to != *host);
+            }
+            _ => {}
+        }
+        self.overdue(scene)
+    }
+
+    fn healed(&mut self, scene: Scene<'_>) -> Held {
+        let Scene { book, cluster, .. } = scene;
+        for (host, (session, _)) in &self.shows {
+            let Some(node) = cluster.node(*host).filter(|_| !book.is_hostile(*host, cluster))
+            else {
+                continue;
+            };
+            let ended = book.ledger.sessions.get(session).map_or(&[][..], |found| &found.ended);
+            self.judged += 1;
+            let known = ended.iter().find(|entry| {
+                node.holds(entry)
+                    && book.is_honest_epoch(&entry.epoch, cluster)
+                    && book.ledger.is_within(entry)
+            });
+            if let Some(entry) = known {
+                let what = format!("{session} still there, though {entry} ended it for good");
+                return Err(Broken::on(*host, what));
+            }
+        }
+        Ok(())
+    }
+
+    fn judged(&self) -> u64 {
+        self.judged
+    }
+
+    fn worst(&self) -> Option<(f64, &'static str)> {
+        (self.judged > 0).then_some((self.worst_ms as f64 / 1000.0, "s"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::fact::Cause;
+    use domain::operator::OperatorRole;
+
+    use super::*;
+    use crate::fault::{Fault, Hosts};
+    use crate::invariants::stage::{ADMIN, KIOSK, Stage};
+
+    /// A session that runs on a kiosk with a good link, and its withdrawal, accepted.
+    fn withdrawn() -> (Stage<Closing>, SessionId) {
+        let mut stage = Stage::with(Closing::default());
+        stage.link(ADMIN, KIOSK);
+        let session = stage.opened(ADMIN, KIOSK, 600);
+        stage.runs(KIOSK, session, 20_000);
+        let request = stage.ask(ADMIN, Command::Withdraw { session }, OperatorRole::Host);
+        let entry = stage.withdraw(ADMIN, session);
+        stage.accept(ADMIN, request, &[entry]);
+        (stage, session)
+    }
+
+    #[test]
+    fn a_kiosk_that_obeys_within_two_seconds_is_in_time() {
+        let (mut stage, session) = withdrawn();
+        stage.runs(KIOSK, session, 2_000);
+        stage.shows(KIOSK, Shown::Ended { session, cause: Cause::Staff });
+        stage.pass(5_000);
+        stage.shows(KIOSK, Shown::Locked);
+        assert_eq!((stage.broken(), stage.worst()), (None, Some(2.0)));
+    }
+
+    #[test]
+    fn a_kiosk_that_goes_on_is_not() {
+        let (mut stage, session) = withdrawn();
+        stage.runs(KIOSK, session, 3_000);
+        assert_eq!(stage.broken(), Some(Some(KIOSK)));
+    }
+
+    #[test]
+    fn a_kiosk_that_was_cut_off_cannot_know() {
+        let (mut stage, session) = withdrawn();
+        let hosts = Hosts(String::from("poste-1"));
+        let flap = Fault::Flap { hosts, period_ms: 100 };
+        stage.begin(flap, &[KIOSK]);
+        stage.runs(KIOSK, session, 3_000);
+        assert_eq!(stage.broken(), None);
+    }
+
+    #[test]
+    fn what_runs_on_after_healing_is_seen() {
+        let (mut stage, session) = withdrawn();
+        stage.unlink(ADMIN, KIOSK);
+        stage.runs(KIOSK, session, 60_000);
+        assert_eq!(stage.broken(), None);
+        stage.spread();
+        stage.heal();
+        assert_eq!(stage.broken(), Some(Some(KIOSK)));
+    }
+}

@@ -1,0 +1,147 @@
+//! 9. All connected nodes have one fingerprint, byte for byte, at most ten rounds after healing, and
+//! make the same of it.
+
+use std::collections::BTreeMap;
+
+use actors::replica::ROUND_MS;
+
+use super::ROUNDS;
+use crate::checker::{Broken, Held, Invariant, Scene};
+use crate::event::Event;
+use crate::replay::Picture;
+use crate::scenario::Hold;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Convergence {
+    most_ms: u64,
+    took_ms: Option<u64>,
+    judged: u64,
+}
+
+impl Convergence {
+    pub(super) fn new(hold: &Hold) -> Self {
+        let rounds = u64::from(hold.rounds.unwrap_or(ROUNDS));
+        Convergence { most_ms: rounds * ROUND_MS, took_ms: None, judged: 0 }
+    }
+}
+
+impl Invariant for Convergence {
+    fn number(&self) -> u8 {
+        9
+    }
+
+    fn name(&self) -> &'static str {
+        "convergence"
+    }
+
+    fn protects(&self) -> (&'static str, &'static str) {
+        (
+            "Après une panne de réseau, tous les postes et toutes les consoles racontent de nouveau la même histoire.",
+            "After a network failure, all kiosks and all consoles tell the same story again.",
+        )
+    }
+
+    fn see(&mut self, _event: &Event, _scene: Scene<'_>) -> Held {
+        Ok(())
+    }
+
+    fn healed(&mut self, scene: Scene<'_>) -> Held {
+        let Scene { book, cluster, .. } = scene;
+        let mut groups: BTreeMap<[u8; 32], Vec<String>> = BTreeMap::new();
+        let mut first: Option<Picture> = None;
+        let mut differs = None;
+        for (host, node) in book.honest(cluster) {
+            self.judged += 1;
+            let (said, site) = (node.fingerprint(), node.site());
+            if site.fingerprint().is_ok_and(|folded| folded != said) {
+                let what = String::from("its fingerprint is not that of what it holds");
+                return Err(Broken::on(host, what));
+            }
+            groups.entry(said).or_default().push(cluster.name(host));
+            let picture = Picture::of(&site);
+            match &first {
+                None => first = Some(picture),
+                Some(first) => {
+                    differs = differs.or_else(|| Some((host, first.difference(&picture)?)))
+                }
+            }
+        }
+        if groups.len() > 1 {
+            let groups: Vec<String> = groups.values().map(|names| names.join(", ")).collect();
+            let differs = differs.map(|(_, differs)| differs).unwrap_or_default();
+            let what = format!("no common state: {}. {differs}", groups.join(" | "));
+            return Err(Broken::anywhere(what));
+        }
+        if let Some((host, differs)) = differs {
+            let what = format!("same fingerprint as others, and yet {differs}");
+            return Err(Broken::on(host, what));
+        }
+        self.took_ms = book.converged_ms();
+        if self.took_ms.is_some_and(|took| took > self.most_ms) {
+            let what = format!("agreed {:?} ms after healing", self.took_ms);
+            return Err(Broken::anywhere(what));
+        }
+        Ok(())
+    }
+
+    fn judged(&self) -> u64 {
+        self.judged
+    }
+
+    fn worst(&self) -> Option<(f64, &'static str)> {
+        self.took_ms.map(|took| (took as f64 / 1000.0, "s"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::invariants::stage::{ADMIN, KIOSK, OTHER_ADMIN, Stage};
+
+    fn convergence(rounds: u32) -> Convergence {
+        Convergence::new(&Hold { rounds: Some(rounds), ..Hold::default() })
+    }
+
+    #[test]
+    fn nodes_that_hold_the_same_agree() {
+        let mut stage = Stage::with(convergence(10));
+        stage.opened(ADMIN, KIOSK, 600);
+        stage.spread();
+        stage.heal();
+        assert_eq!((stage.broken(), stage.judged()), (None, 4));
+    }
+
+    #[test]
+    fn a_node_that_lacks_an_entry_does_not() {
+        let mut stage = Stage::with(convergence(10));
+        stage.opened(ADMIN, KIOSK, 600);
+        stage.heal();
+        assert_eq!(stage.broken(), Some(None));
+    }
+
+    #[test]
+    fn a_fingerprint_is_not_taken_on_trust() {
+        let mut stage = Stage::with(convergence(10));
+        let print = stage.nodes.at(ADMIN).site.fingerprint().unwrap();
+        stage.issue(ADMIN, 600);
+        stage.nodes.at_mut(ADMIN).claims = Some(print);
+        stage.heal();
+        assert_eq!(stage.broken(), Some(Some(ADMIN)));
+    }
+
+    #[test]
+    fn agreement_that_comes_late_is_seen() {
+        let mut stage = Stage::with(convergence(1));
+        let (_, issued) = stage.issue(ADMIN, 600);
+        stage.see(Event::Healed);
+        stage.pass(6_000);
+        stage.see(Event::Sometimes("a while passed"));
+        stage.spread();
+        stage.tell(OTHER_ADMIN, issued.entry);
+        stage.pass(2_000);
+        stage.see(Event::Sometimes("a while passed"));
+        stage.look();
+        assert_eq!(stage.broken(), Some(None));
+    }
+}

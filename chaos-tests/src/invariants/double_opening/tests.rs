@@ -1,0 +1,97 @@
+use super::*;
+use crate::invariants::stage::{ADMIN, KIOSK, OTHER_KIOSK, Stage};
+
+/// One code, opened on two kiosks that have not heard of each other.
+fn twice() -> (Stage<DoubleOpening>, SessionId) {
+    let mut stage = Stage::with(DoubleOpening::default());
+    let session = stage.opened(ADMIN, KIOSK, 600);
+    let issue = stage.issued(session);
+    stage.tell(OTHER_KIOSK, issue);
+    stage.open(OTHER_KIOSK, session);
+    (stage, session)
+}
+
+/// Both go on for so many seconds.
+fn both_run(stage: &mut Stage<DoubleOpening>, session: SessionId, seconds: u64) {
+    for _ in 0..seconds {
+        stage.pass(1_000);
+        stage.runs(KIOSK, session, 0);
+        stage.runs(OTHER_KIOSK, session, 0);
+    }
+}
+
+#[test]
+fn two_that_cannot_see_each_other_both_run() {
+    let (mut stage, session) = twice();
+    both_run(&mut stage, session, 120);
+    assert_eq!(stage.broken(), None);
+}
+
+#[test]
+fn two_that_meet_end_it_between_them() {
+    let (mut stage, session) = twice();
+    stage.pass(20_000);
+    stage.link(KIOSK, OTHER_KIOSK);
+    both_run(&mut stage, session, 40);
+    assert_eq!(stage.broken(), None);
+    both_run(&mut stage, session, 5);
+    assert_eq!(stage.broken(), Some(None));
+}
+
+#[test]
+fn two_that_meet_over_an_admin_host_do_so_too() {
+    let (mut stage, session) = twice();
+    stage.pass(20_000);
+    stage.link(ADMIN, KIOSK);
+    stage.link(ADMIN, OTHER_KIOSK);
+    both_run(&mut stage, session, 45);
+    assert_eq!(stage.broken(), Some(None));
+}
+
+#[test]
+fn the_one_that_the_rules_do_not_choose_gives_up() {
+    let (mut stage, session) = twice();
+    stage.spread();
+    let loser = match stage.kiosk_of_winner(session) == crate::invariants::stage::kiosk_of(KIOSK) {
+        true => OTHER_KIOSK,
+        false => KIOSK,
+    };
+    stage.closed(loser, session, Cause::Displaced);
+    stage.spread();
+    stage.heal();
+    assert_eq!((stage.broken(), stage.words()), (None, ""));
+}
+
+#[test]
+fn nobody_gives_up_a_session_that_was_closed_elsewhere_before() {
+    let mut stage = Stage::with(DoubleOpening::default());
+    let session = stage.opened(ADMIN, KIOSK, 600);
+    stage.closed(KIOSK, session, Cause::Left);
+    stage.spread();
+    stage.open(OTHER_KIOSK, session);
+    assert_eq!(stage.broken(), None);
+    stage.closed(OTHER_KIOSK, session, Cause::Displaced);
+    assert_eq!(stage.broken(), Some(Some(OTHER_KIOSK)));
+}
+
+#[test]
+fn an_overdraft_is_what_both_sides_saw_as_left() {
+    let (mut stage, session) = twice();
+    both_run(&mut stage, session, 2);
+    stage.reads(KIOSK, session, 600_000, 0);
+    stage.reads(OTHER_KIOSK, session, 600_000, 0);
+    stage.spread();
+    stage.heal();
+    assert_eq!((stage.broken(), stage.words()), (None, ""));
+}
+
+#[test]
+fn an_overdraft_beyond_that_is_seen() {
+    let (mut stage, session) = twice();
+    both_run(&mut stage, session, 2);
+    stage.reads(KIOSK, session, 600_000, 0);
+    stage.reads(OTHER_KIOSK, session, 660_000, 0);
+    stage.spread();
+    stage.heal();
+    assert!(stage.broken().is_some());
+}

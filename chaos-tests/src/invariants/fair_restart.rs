@@ -1,0 +1,242 @@
+//! 5. A restart costs the patron nothing and gives at most C; all that a session is forgiven is at
+//! most 3 C, on amnesic kiosks too.
+
+use std::collections::BTreeMap;
+
+use domain::fact::Cause;
+use domain::id::SessionId;
+
+use super::LATE_MS;
+use crate::book::hosts::{Trouble, ends_boot};
+use crate::book::knowledge::{CHARGE_MS, FORGIVEN, Knowledge};
+use crate::book::ledger::sessions::StepKind;
+use crate::checker::{Broken, Held, Invariant, Scene};
+use crate::event::{Event, HostId, Shown, Stop};
+
+/// A picture's beginning or end is seen this late at most on the average, in milliseconds: power cuts
+/// by the dozen add up.
+const EDGE_MS: u64 = 100;
+
+/// All that a session is ever forgiven, in milliseconds.
+const FORGIVEN_MS: u64 = CHARGE_MS * FORGIVEN as u64;
+
+/// A session that a process left running when it died, on a machine that did not.
+#[derive(Debug, Clone, Copy)]
+struct Left {
+    session: SessionId,
+    remaining_ms: u64,
+    at_ms: u64,
+    started: bool,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct FairRestart {
+    left: BTreeMap<HostId, Left>,
+    worst_ms: u64,
+    judged: u64,
+}
+
+impl FairRestart {
+    fn stopped(&mut self, host: HostId, how: Stop, scene: Scene<'_>) {
+        self.left.remove(&host);
+        let hosts = &scene.book.hosts;
+        let (Some(machine), Some((shown_ms, Shown::Running { session, remaining_ms }))) =
+            (hosts.machine(host), scene.book.usage.shown(host))
+        else {
+            return;
+        };
+        let disk = hosts.had(host, Trouble::Disk);
+        let elsewhere = scene.book.usage.running_on(&session).any(|other| other != host);
+        // Its links ended with it; one that had none before may have had to end the session.
+        let lonely = machine.alone_since.is_some_and(|since| since < scene.at_ms);
+        let thief = scene.book.is_hostile(host, scene.cluster);
+        if !(ends_boot(how) || machine.amnesic || disk || elsewhere || lonely || thief) {
+            let left = Left { session, remaining_ms, at_ms: shown_ms, started: false };
+            self.left.insert(host, left);
+        }
+    }
+
+    /// The first picture of the next process: the session must be there, with what was left.
+    fn goes_on(&mut self, host: HostId, shown: Shown, scene: Scene<'_>) -> Held {
+        let Some(left) = self.left.get(&host).copied().filter(|left| left.started) else {
+            return Ok(());
+        };
+        self.left.remove(&host);
+        let due = left.remaining_ms.saturating_sub(scene.at_ms.saturating_sub(left.at_ms));
+        if due <= CHARGE_MS + LATE_MS {
+            return Ok(());
+        }
+        self.judged += 1;
+        match shown {
+            Shown::Running { session, remaining_ms } if session == left.session => {
+                let cost = due.saturating_sub(remaining_ms);
+                if cost <= CHARGE_MS + LATE_MS {
+                    return Ok(());
+                }
+                let what = format!("a new process took {cost} ms from {session}");
+                Err(Broken::on(host, what))
+            }
+            Shown::Running { .. } | Shown::Paused { .. } | Shown::Locked | Shown::Ended { .. } => {
+                let session = left.session;
+                let what = format!("{session} did not go on in a new process of the same boot");
+                Err(Broken::on(host, what))
+            }
+        }
+    }
+}
+
+fn count<T>(of: impl Iterator<Item = T>) -> u64 {
+    of.fold(0, |count, _| count + 1)
+}
+
+impl Invariant for FairRestart {
+    fn number(&self) -> u8 {
+        5
+    }
+
+    fn name(&self) -> &'static str {
+        "fair_restart"
+    }
+
+    fn protects(&self) -> (&'static str, &'static str) {
+        (
+            "Une panne ne vole pas de minutes à l'usager, et rallumer sans cesse le poste n'en fait pas gagner.",
+            "A crash steals no minutes from the patron, and switching the kiosk off and on wins none.",
+        )
+    }
+
+    #[allow(clippy::wildcard_enum_match_arm, reason = "the other events restart nothing")]
+    fn see(&mut self, event: &Event, scene: Scene<'_>) -> Held {
+        match event {
+            Event::Stopped { host, how } => self.stopped(*host, *how, scene),
+            Event::Started { host, new_boot, .. } => {
+                if *new_boot {
+                    self.left.remove(host);
+                } else if let Some(left) = self.left.get_mut(host) {
+                    left.started = true;
+                }
+            }
+            Event::Shows { host, shown, .. } => return self.goes_on(*host, *shown, scene),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn healed(&mut self, scene: Scene<'_>) -> Held {
+        let Scene { book, cluster, .. } = scene;
+        let Some((_, node)) = book.honest(cluster).next() else {
+            return Ok(());
+        };
+        for session in book.usage.sessions() {
+            let Some(measured) = Knowledge::new(scene, node, *session).measured() else {
+                continue;
+            };
+            self.judged += 1;
+            let (mut ran, mut edges) = (0, 0);
+            for (_, _, stint) in book.usage.stints(session) {
+                ran += stint.sure_ms;
+                edges += u64::from(stint.edges);
+            }
+            // A timer may end a session a little late, and the patron is not charged for that.
+            let steps = book.ledger.sessions.get(session).map_or(&[][..], |found| &found.steps);
+            let expired = steps.iter().filter(|s| s.kind == StepKind::Closed(Cause::Expired));
+            // What runs now is read every C, and told with the next round.
+            let now = book.usage.running_on(session);
+            let seen_late =
+                LATE_MS * (1 + count(expired)) + EDGE_MS * edges + 2 * CHARGE_MS * count(now);
+            let given = ran.saturating_sub(measured.total_ms());
+            let given = given.saturating_sub(book.usage.excused_ms(session) + seen_late);
+            self.worst_ms = self.worst_ms.max(given);
+            if given > FORGIVEN_MS {
+                let what = format!(
+                    "{session} ran {ran} ms, of which {} ms are counted: {given} ms given",
+                    measured.total_ms()
+                );
+                return Err(Broken::anywhere(what));
+            }
+        }
+        Ok(())
+    }
+
+    fn judged(&self) -> u64 {
+        self.judged
+    }
+
+    fn worst(&self) -> Option<(f64, &'static str)> {
+        (self.judged > 0).then_some((self.worst_ms as f64 / 1000.0, "s"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::invariants::stage::{ADMIN, KIOSK, Stage};
+
+    /// A session that a patron reboots so many times after 13 s, of which readings tell 10 s.
+    fn rebooted(times: u64, ahead_ms: u32) -> Stage<FairRestart> {
+        let mut stage = Stage::with(FairRestart::default());
+        stage.link(ADMIN, KIOSK);
+        let session = stage.opened(ADMIN, KIOSK, 3_600);
+        for _ in 0..times {
+            stage.runs(KIOSK, session, 13_000);
+            stage.reads(KIOSK, session, 10_000, ahead_ms);
+            stage.stop(KIOSK, Stop::PowerLost);
+            stage.pass(30_000);
+            stage.start(KIOSK, true);
+        }
+        stage.spread();
+        stage.heal();
+        stage
+    }
+
+    #[test]
+    fn reboots_that_are_charged_win_nothing() {
+        let stage = rebooted(20, 5_000);
+        assert_eq!(stage.broken(), None);
+        assert!(stage.judged() > 0);
+    }
+
+    #[test]
+    fn reboots_that_are_forgiven_for_ever_do() {
+        let stage = rebooted(20, 0);
+        assert_eq!(stage.broken(), Some(None));
+    }
+
+    #[test]
+    fn a_session_goes_on_in_a_new_process() {
+        let mut stage = Stage::with(FairRestart::default());
+        stage.link(ADMIN, KIOSK);
+        let session = stage.opened(ADMIN, KIOSK, 600);
+        stage.runs(KIOSK, session, 20_000);
+        stage.stop(KIOSK, Stop::Killed);
+        stage.pass(3_000);
+        stage.start(KIOSK, false);
+        stage.runs(KIOSK, session, 1_000);
+        assert_eq!((stage.broken(), stage.judged()), (None, 1));
+    }
+
+    #[test]
+    fn a_new_process_that_locks_the_patron_out_is_seen() {
+        let mut stage = Stage::with(FairRestart::default());
+        stage.link(ADMIN, KIOSK);
+        let session = stage.opened(ADMIN, KIOSK, 600);
+        stage.runs(KIOSK, session, 20_000);
+        stage.stop(KIOSK, Stop::Killed);
+        stage.start(KIOSK, false);
+        stage.shows(KIOSK, Shown::Locked);
+        assert_eq!(stage.broken(), Some(Some(KIOSK)));
+    }
+
+    #[test]
+    fn a_new_process_that_takes_a_minute_is_seen() {
+        let mut stage = Stage::with(FairRestart::default());
+        stage.link(ADMIN, KIOSK);
+        let session = stage.opened(ADMIN, KIOSK, 600);
+        stage.runs(KIOSK, session, 20_000);
+        stage.stop(KIOSK, Stop::Killed);
+        stage.start(KIOSK, false);
+        stage.shows(KIOSK, Shown::Running { session, remaining_ms: 520_000 });
+        assert_eq!(stage.broken(), Some(Some(KIOSK)));
+    }
+}

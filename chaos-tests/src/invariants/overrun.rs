@@ -1,0 +1,324 @@
+//! 3. No kiosk runs past what it could know to be left, nor, alone, past the allowance.
+//!
+//! A process that stands still cannot end anything: only the time counts in which it drew its page.
+
+use std::collections::BTreeMap;
+
+use domain::id::SessionId;
+use domain::settings::{ALONE_AFTER_MS, IsolationPolicy};
+
+use super::LATE_MS;
+use crate::book::hosts::Machine;
+use crate::book::knowledge::{CHARGE_MS, Knowledge};
+use crate::checker::{Broken, Held, Invariant, Scene};
+use crate::event::{Event, HostId, Shown};
+use crate::scenario::Hold;
+
+/// Overrun that is no breach where a scenario says nothing else, in milliseconds.
+const OVERRUN_MS: u64 = 2_000;
+/// A page that was not drawn for longer than this: the process stood still.
+const STILL_MS: u64 = 1_500;
+/// With more than this left, as the page says, the figures are looked at only now and then.
+const NEAR_END_MS: u64 = 10_000;
+/// How often then.
+const NOW_AND_THEN_MS: u64 = 5_000;
+/// An idle link is noticed to be dead within this time; a kiosk may be alone for so long before it
+/// knows.
+const NOTICE_MS: u64 = 10_000;
+
+/// What a kiosk has been seen to do.
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    session: SessionId,
+    drawn_ms: u64,
+    looked_ms: u64,
+    /// Since when nothing is left by what the kiosk could know, not counting stillness.
+    past_since: Option<u64>,
+    /// Whether it opened while the kiosk was alone beyond doubt.
+    opened_alone: bool,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Overrun {
+    most_ms: u64,
+    worst_ms: u64,
+    judged: u64,
+    runs: BTreeMap<HostId, Run>,
+    /// Use of sessions that were opened alone, by kiosk, across restarts, until it meets somebody.
+    alone_ms: BTreeMap<(HostId, SessionId), u64>,
+}
+
+impl Overrun {
+    pub(super) fn new(hold: &Hold) -> Self {
+        let said = hold.overrun_s.map(|seconds| (seconds * 1000.0) as u64);
+        Overrun {
+            most_ms: said.unwrap_or(OVERRUN_MS),
+            worst_ms: 0,
+            judged: 0,
+            runs: BTreeMap::new(),
+            alone_ms: BTreeMap::new(),
+        }
+    }
+
+    fn running(
+        &mut self,
+        host: HostId,
+        session: SessionId,
+        left_ms: u64,
+        scene: Scene<'_>,
+    ) -> Held {
+        let at_ms = scene.at_ms;
+        let machine = scene.book.hosts.machine(host);
+        let known = self.runs.get(&host).copied().filter(|run| run.session == session);
+        let mut run = known.unwrap_or(Run {
+            session,
+            drawn_ms: at_ms,
+            looked_ms: 0,
+            past_since: None,
+            opened_alone: machine.is_some_and(|machine| is_alone(machine, at_ms)),
+        });
+        let gap = at_ms.saturating_sub(run.drawn_ms);
+        run.drawn_ms = at_ms;
+        let still = gap > STILL_MS;
+        let linked = machine.is_none_or(|machine| machine.alone_since.is_none());
+        if linked {
+            run.opened_alone = false;
+            self.alone_ms.retain(|(at, _), _| *at != host);
+        } else if run.opened_alone {
+            *self.alone_ms.entry((host, session)).or_default() += gap;
+        }
+        let due = left_ms < NEAR_END_MS || run.past_since.is_some() || still;
+        let look = due || at_ms.saturating_sub(run.looked_ms) >= NOW_AND_THEN_MS;
+        self.runs.insert(host, run);
+        if !look {
+            return Ok(());
+        }
+        run.looked_ms = at_ms;
+        let held = self.past_what_is_left(host, &mut run, gap, still, scene);
+        self.runs.insert(host, run);
+        held.and_then(|()| self.past_the_allowance(host, &run, still, scene))
+    }
+
+    fn past_what_is_left(
+        &mut self,
+        host: HostId,
+        run: &mut Run,
+        gap: u64,
+        still: bool,
+        scene: Scene<'_>,
+    ) -> Held {
+        let Some(node) = scene.cluster.node(host) else {
+            return Ok(());
+        };
+        let knowledge = Knowledge::new(scene, node, run.session);
+        let (Some(granted), Some(used)) = (knowledge.granted_ms(), knowledge.used_here_ms()) else {
+            run.past_since = None;
+            return Ok(());
+        };
+        self.judged += 1;
+        let over = used.exact_ms.saturating_sub(granted);
+        if over == 0 {
+            run.past_since = None;
+            return Ok(());
+        }
+        // From when on the process could have ended it: since it last drew, if it did not stand still.
+        let began = if still { scene.at_ms } else { scene.at_ms - over.min(gap) };
+        let since = *run.past_since.get_or_insert(began);
+        let past = scene.at_ms.saturating_sub(since).min(over);
+        self.worst_ms = self.worst_ms.max(past);
+        if past <= self.most_ms {
+            return Ok(());
+        }
+        let what = format!(
+            "{} runs {past} ms past what is left: granted {granted} ms, used {} ms",
+            run.session, used.exact_ms
+        );
+        Err(Broken::on(host, what))
+    }
+
+    fn past_the_allowance(
+        &mut self,
+        host: HostId,
+        run: &Run,
+        still: bool,
+        scene: Scene<'_>,
+    ) -> Held {
+        let (Some(machine), Some(node)) =
+            (scene.book.hosts.machine(host), scene.cluster.node(host))
+        else {
+            return Ok(());
+        };
+        if still || scene.book.is_hostile(host, scene.cluster) {
+            return Ok(());
+        }
+        let settings = node.site().settings();
+        let allowance = u64::from(settings.allowance_s) * 1000;
+        let alone = self.alone_ms.get(&(host, run.session)).copied().unwrap_or(0);
+        if run.opened_alone && alone > allowance + self.most_ms + CHARGE_MS {
+            let what = format!("{}, opened alone, ran for {alone} ms alone", run.session);
+            return Err(Broken::on(host, what));
+        }
+        // What an amnesic kiosk told nobody is lost when it stops: it may not run on like that.
+        let untold = scene.at_ms.saturating_sub(scene.book.hosts.contact_ms(host, scene.at_ms));
+        let ran = scene.book.usage.on(&run.session, host, machine.boot).sure_ms;
+        let untold = untold.min(ran);
+        if machine.amnesic && untold > allowance + self.most_ms + CHARGE_MS + LATE_MS {
+            let what = format!("{} ran for {untold} ms that no lasting node holds", run.session);
+            return Err(Broken::on(host, what));
+        }
+        let isolated = machine.alone_since.map(|since| scene.at_ms.saturating_sub(since));
+        if settings.isolation == IsolationPolicy::Lock
+            && isolated.is_some_and(|since| since > ALONE_AFTER_MS + NOTICE_MS + self.most_ms)
+        {
+            let what = format!("{} runs though the site's policy is to lock", run.session);
+            return Err(Broken::on(host, what));
+        }
+        Ok(())
+    }
+}
+
+/// Whether a kiosk is alone beyond doubt: without any link for so long that it must know.
+fn is_alone(machine: &Machine, at_ms: u64) -> bool {
+    let since = machine.alone_since.map(|since| at_ms.saturating_sub(since));
+    since.is_some_and(|since| !machine.linked_once || since > ALONE_AFTER_MS + NOTICE_MS)
+}
+
+impl Invariant for Overrun {
+    fn number(&self) -> u8 {
+        3
+    }
+
+    fn name(&self) -> &'static str {
+        "overrun"
+    }
+
+    fn protects(&self) -> (&'static str, &'static str) {
+        (
+            "Personne ne reste connecté au-delà de son temps, même sans réseau, après une veille ou un redémarrage : la file d'attente avance.",
+            "Nobody stays on past their time, even without network, after a suspend or a restart: the queue moves on.",
+        )
+    }
+
+    #[allow(clippy::wildcard_enum_match_arm, reason = "the other events draw no page")]
+    fn see(&mut self, event: &Event, scene: Scene<'_>) -> Held {
+        match event {
+            Event::Shows { host, shown: Shown::Running { session, remaining_ms }, .. } => {
+                self.running(*host, *session, *remaining_ms, scene)
+            }
+            Event::Shows { host, .. }
+            | Event::Stopped { host, .. }
+            | Event::Started { host, .. } => {
+                self.runs.remove(host);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn healed(&mut self, _scene: Scene<'_>) -> Held {
+        Ok(())
+    }
+
+    fn judged(&self) -> u64 {
+        self.judged
+    }
+
+    fn worst(&self) -> Option<(f64, &'static str)> {
+        (self.judged > 0).then_some((self.worst_ms as f64 / 1000.0, "s"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Stop;
+    use crate::invariants::stage::{ADMIN, KIOSK, Stage};
+
+    fn overrun() -> Overrun {
+        Overrun::new(&Hold::default())
+    }
+
+    #[test]
+    fn a_session_that_ends_with_its_time_is_in_time() {
+        let mut stage = Stage::with(overrun());
+        let session = stage.opened(ADMIN, KIOSK, 60);
+        stage.runs(KIOSK, session, 61_500);
+        assert_eq!(stage.broken(), None);
+        assert!(stage.judged() > 0);
+    }
+
+    #[test]
+    fn a_session_that_runs_on_is_not() {
+        let mut stage = Stage::with(overrun());
+        let session = stage.opened(ADMIN, KIOSK, 60);
+        stage.runs(KIOSK, session, 63_500);
+        assert_eq!(stage.broken(), Some(Some(KIOSK)));
+    }
+
+    #[test]
+    fn time_added_that_the_kiosk_holds_is_left() {
+        let mut stage = Stage::with(overrun());
+        let session = stage.opened(ADMIN, KIOSK, 60);
+        let entry = stage.extend(ADMIN, session, 30);
+        stage.tell(KIOSK, entry);
+        stage.runs(KIOSK, session, 89_000);
+        assert_eq!(stage.broken(), None);
+    }
+
+    #[test]
+    fn time_taken_that_the_kiosk_does_not_know_of_is_left_to_it() {
+        let mut stage = Stage::with(overrun());
+        let session = stage.opened(ADMIN, KIOSK, 60);
+        let entry = stage.extend(ADMIN, session, -50);
+        stage.runs(KIOSK, session, 40_000);
+        assert_eq!(stage.broken(), None);
+        stage.tell(KIOSK, entry);
+        stage.runs(KIOSK, session, 1_000);
+        assert_eq!(stage.broken(), None);
+        stage.runs(KIOSK, session, 3_000);
+        assert_eq!(stage.broken(), Some(Some(KIOSK)));
+    }
+
+    #[test]
+    fn a_process_that_stood_still_ends_it_when_it_goes_on() {
+        let mut stage = Stage::with(overrun());
+        let session = stage.opened(ADMIN, KIOSK, 60);
+        stage.runs(KIOSK, session, 30_000);
+        stage.pass(90_000);
+        stage.runs(KIOSK, session, 1_000);
+        assert_eq!(stage.broken(), None);
+        stage.runs(KIOSK, session, 3_000);
+        assert_eq!(stage.broken(), Some(Some(KIOSK)));
+    }
+
+    #[test]
+    fn a_session_opened_alone_ends_with_the_allowance() {
+        let mut stage = Stage::with(overrun());
+        let session = stage.opened(ADMIN, KIOSK, 3 * 3600);
+        stage.runs(KIOSK, session, 30 * 60_000);
+        assert_eq!(stage.broken(), None);
+        stage.runs(KIOSK, session, 10_000);
+        assert_eq!(stage.broken(), Some(Some(KIOSK)));
+    }
+
+    #[test]
+    fn a_restart_alone_gives_no_new_allowance() {
+        let mut stage = Stage::with(overrun());
+        let session = stage.opened(ADMIN, KIOSK, 3 * 3600);
+        stage.runs(KIOSK, session, 20 * 60_000);
+        stage.stop(KIOSK, Stop::PowerLost);
+        stage.start(KIOSK, true);
+        stage.runs(KIOSK, session, 11 * 60_000);
+        assert_eq!(stage.broken(), Some(Some(KIOSK)));
+    }
+
+    #[test]
+    fn a_link_ends_the_allowance() {
+        let mut stage = Stage::with(overrun());
+        let session = stage.opened(ADMIN, KIOSK, 3 * 3600);
+        stage.link(ADMIN, KIOSK);
+        stage.runs(KIOSK, session, 50 * 60_000);
+        assert_eq!(stage.broken(), None);
+    }
+}
