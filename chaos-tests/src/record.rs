@@ -192,10 +192,10 @@ impl Record {
                 self.hold("session", *host, session, at_ms, cluster);
             }
             Event::Sometimes(name) => *self.sometimes.entry(name).or_default() += 1,
-            Event::Notice { host, words } | Event::Fell { host, words } => {
-                if self.notices.len() < MOST_NOTICES {
-                    self.notices.push((at_ms, format!("{}: {words}", cluster.name(*host))));
-                }
+            Event::Notice { host, words } | Event::Fell { host, words }
+                if self.notices.len() < MOST_NOTICES =>
+            {
+                self.notices.push((at_ms, format!("{}: {words}", cluster.name(*host))));
             }
             _ => {}
         }

@@ -1,4 +1,4 @@
-//! 10. Any order and any repetition of the same entries gives the same fingerprint.
+//! Invariant 10: any order and any repetition of the same entries gives the same fingerprint.
 
 use crate::checker::{Broken, Held, Invariant, Scene};
 use crate::event::Event;

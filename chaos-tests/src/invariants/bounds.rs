@@ -1,4 +1,5 @@
-//! 17. Memory, disk, queues and links stay bounded, under a partition of a day and a hostile peer too.
+//! Invariant 17: memory, disk, queues and links stay bounded, under a partition of a day and a
+//! hostile peer too.
 
 use std::collections::BTreeMap;
 

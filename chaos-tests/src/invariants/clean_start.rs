@@ -1,5 +1,6 @@
-//! 15. After a kill or a power cut at any moment a store opens clean, or is rebuilt with a loud word:
-//! never silently with less than a barrier had covered. And no process falls by itself.
+//! Invariant 15: after a kill or a power cut at any moment a store opens clean, or is rebuilt with
+//! a loud word: never silently with less than a barrier had covered. And no process falls by
+//! itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,5 @@
-//! 4. A closing or a withdrawal reaches a connected kiosk in 2 s; once healed, nothing runs that was
-//! ended for good. (That an isolated kiosk ends by policy or grant, `overrun` sees.)
+//! Invariant 4: a closing or a withdrawal reaches a connected kiosk in 2 s; once healed, nothing
+//! runs that was ended for good. (That an isolated kiosk ends by policy or grant, `overrun` sees.)
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! 9. All connected nodes have one fingerprint, byte for byte, at most ten rounds after healing, and
-//! make the same of it.
+//! Invariant 9: all connected nodes have one fingerprint, byte for byte, at most ten rounds after
+//! healing, and make the same of it.
 
 use std::collections::BTreeMap;
 

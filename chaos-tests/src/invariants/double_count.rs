@@ -1,4 +1,4 @@
-//! 6. No second of use is counted twice.
+//! Invariant 6: no second of use is counted twice.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
-//! 8. A code opened in two places at once is seen within one synchronisation of their meeting, judged
-//! alike everywhere by the fixed rules, and costs the site no more than each side saw as left. A
-//! session that was closed before it was opened elsewhere is never taken for one.
+//! Invariant 8: a code opened in two places at once is seen within one synchronisation of their
+//! meeting, judged alike everywhere by the fixed rules, and costs the site no more than each side
+//! saw as left. A session that was closed before it was opened elsewhere is never taken for one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -74,7 +74,7 @@ impl DoubleOpening {
         };
         let sound = |step: &&Step| scene.book.is_honest_epoch(&step.entry.epoch, scene.cluster);
         let opened = |step: &&Step| step.kind == StepKind::Opened;
-        let own = found.steps.iter().filter(opened).filter(|step| step.kiosk == here).last();
+        let own = found.steps.iter().filter(opened).rfind(|step| step.kiosk == here);
         let Some(own) = own else { return Ok(()) };
         self.judged += 1;
         let others = found.steps.iter().filter(opened).filter(|step| step.kiosk != here);

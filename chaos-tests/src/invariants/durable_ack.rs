@@ -1,4 +1,5 @@
-//! 1. An entry acknowledged as stored is on every node after healing, and whoever asked is told so.
+//! Invariant 1: an entry acknowledged as stored is on every node after healing, and whoever asked
+//! is told so.
 
 use crate::checker::{Broken, Held, Invariant, Scene};
 use crate::event::Event;

@@ -1,4 +1,4 @@
-//! 2. Nothing is acknowledged before a durability barrier has covered it.
+//! Invariant 2: nothing is acknowledged before a durability barrier has covered it.
 
 use crate::checker::{Broken, Held, Invariant, Scene};
 use crate::event::Event;

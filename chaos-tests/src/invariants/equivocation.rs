@@ -1,5 +1,5 @@
-//! 13. Two histories of one epoch, known to two connected nodes, are proven everywhere within ten
-//! rounds.
+//! Invariant 13: two histories of one epoch, known to two connected nodes, are proven everywhere
+//! within ten rounds.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,5 @@
-//! 20. What was erased is in no store and in no backup in scope, and no node that returns and no
-//! restored disk brings it back.
+//! Invariant 20: what was erased is in no store and in no backup in scope, and no node that returns
+//! and no restored disk brings it back.
 
 use std::collections::BTreeMap;
 

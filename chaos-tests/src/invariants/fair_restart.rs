@@ -1,5 +1,5 @@
-//! 5. A restart costs the patron nothing and gives at most C; all that a session is forgiven is at
-//! most 3 C, on amnesic kiosks too.
+//! Invariant 5: a restart costs the patron nothing and gives at most C; all that a session is
+//! forgiven is at most 3 C, on amnesic kiosks too.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! 14. Without an adversary no number of an epoch has two contents, no epoch is begun twice, and each
-//! entry names the one before it.
+//! Invariant 14: without an adversary no number of an epoch has two contents, no epoch is begun
+//! twice, and each entry names the one before it.
 
 use domain::id::EntryId;
 
@@ -52,10 +52,10 @@ impl Invariant for OneContent {
     fn see(&mut self, event: &Event, scene: Scene<'_>) -> Held {
         let Scene { book, cluster, .. } = scene;
         match event {
-            Event::Started { host, epoch, .. } => {
-                if book.hosts.reborn().iter().any(|(reborn, _)| reborn == epoch) {
-                    return Err(Broken::on(*host, format!("{epoch} has begun before")));
-                }
+            Event::Started { host, epoch, .. }
+                if book.hosts.reborn().iter().any(|(reborn, _)| reborn == epoch) =>
+            {
+                return Err(Broken::on(*host, format!("{epoch} has begun before")));
             }
             Event::Wrote { host, entries } if !book.is_hostile(*host, cluster) => {
                 let again = |(entry, _): &&(EntryId, _)| {

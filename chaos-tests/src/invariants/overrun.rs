@@ -1,4 +1,4 @@
-//! 3. No kiosk runs past what it could know to be left, nor, alone, past the allowance.
+//! Invariant 3: no kiosk runs past what it could know to be left, nor, alone, past the allowance.
 //!
 //! A process that stands still cannot end anything: only the time counts in which it drew its page.
 

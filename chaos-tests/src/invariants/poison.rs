@@ -1,5 +1,5 @@
-//! 18. One poison entry stops nobody: no process falls, and what honest nodes write afterwards goes
-//! round all the same.
+//! Invariant 18: one poison entry stops nobody: no process falls, and what honest nodes write
+//! afterwards goes round all the same.
 
 use crate::checker::{Broken, Held, Invariant, Scene};
 use crate::event::Event;

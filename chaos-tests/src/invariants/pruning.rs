@@ -1,5 +1,5 @@
-//! 16. Inside the horizon, to prune and then to merge what came late equals never having pruned;
-//! beyond it an epoch is refused whole, and listed.
+//! Invariant 16: inside the horizon, to prune and then to merge what came late equals never having
+//! pruned; beyond it an epoch is refused whole, and listed.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
-//! 19. One release works with the one before it: a fact that a node does not know is kept, passed on,
-//! and changes nothing there.
+//! Invariant 19: one release works with the one before it: a fact that a node does not know is
+//! kept, passed on, and changes nothing there.
 
 use std::collections::BTreeSet;
 

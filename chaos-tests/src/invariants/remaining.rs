@@ -1,5 +1,5 @@
-//! 7. What remains is granted less used, never below zero, on every node that knows the same; what was
-//! used beyond that is listed.
+//! Invariant 7: what remains is granted less used, never below zero, on every node that knows the
+//! same; what was used beyond that is listed.
 
 use std::collections::BTreeMap;
 

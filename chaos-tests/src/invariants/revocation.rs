@@ -1,5 +1,5 @@
-//! 12. A revoked node is cut off in 5 s by whoever knows of it, nothing beyond its cut has effect but
-//! use, and revocations given at once end alike everywhere.
+//! Invariant 12: a revoked node is cut off in 5 s by whoever knows of it, nothing beyond its cut
+//! has effect but use, and revocations given at once end alike everywhere.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,5 @@
-//! 11. No fact outside its author's role changes the state, and no operator does what the role does
-//! not allow.
+//! Invariant 11: no fact outside its author's role changes the state, and no operator does what the
+//! role does not allow.
 
 use domain::command::Command;
 use domain::operator::OperatorRole;
