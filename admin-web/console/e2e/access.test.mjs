@@ -2,13 +2,10 @@
 // of third parties and no policy refused.
 
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { after, before, test } from 'node:test'
 
+import { check } from './axe.mjs'
 import { Demo, browser, openPage, signIn, until } from './demo.mjs'
-
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 let demo, chrome
 
@@ -19,13 +16,6 @@ after(async () => {
   await chrome?.close()
   await demo?.stop()
 })
-
-async function check(page, what) {
-  await page.evaluate(AXE)
-  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }))
-  const said = violations.map((one) => `${what}: ${one.id} ${one.nodes.map((node) => node.target).join(' ')}`)
-  assert.deepEqual(said, [])
-}
 
 for (const colorScheme of ['light', 'dark']) {
   test(`the console has no fault that axe finds (${colorScheme})`, { timeout: 120_000 }, async () => {

@@ -9,7 +9,7 @@ import { join, resolve } from 'node:path'
 import { chromium } from 'playwright-core'
 
 const ROOT = resolve(import.meta.dirname, '../../..')
-const BINARY = process.env.POSTE_BINARY ?? join(ROOT, 'target/debug/poste')
+export const BINARY = process.env.POSTE_BINARY ?? join(ROOT, 'target/debug/poste')
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium'
 const START_MS = 90_000
 
@@ -66,9 +66,14 @@ export class Demo {
     return { name: name ?? french?.[1], password: password ?? french?.[2] }
   }
 
+  /** Where a node's configuration is. */
+  config(name) {
+    return join(this.folder, 'demo', name, 'poste.toml')
+  }
+
   /** What the node itself says of its state. */
   status(name) {
-    const config = join(this.folder, 'demo', name, 'poste.toml')
+    const config = this.config(name)
     return JSON.parse(execFileSync(BINARY, ['--config', config, 'status', '--json'], { encoding: 'utf8' }))
   }
 
