@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+mod words;
+
 /// Which hosts a fault is about, as scenario files write it: `admin-1`, `poste-3`, `admins`,
 /// `kiosks`, `all`, `half` (the first admin host, with the first kiosk and every second one from
 /// there), `any-kiosk`, `any-admin` (drawn from the seed), or several joined by `+`. What they mean

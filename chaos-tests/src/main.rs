@@ -1,3 +1,7 @@
-//! `poste-chaos`.
+//! The binary `poste-chaos`: scenarios, run and reported.
 
-fn main() {}
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

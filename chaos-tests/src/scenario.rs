@@ -15,9 +15,9 @@ mod parse;
 pub mod shipped;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use cast::Cast;
-pub use check::limits::Hours;
 pub use check::{Flaw, Place};
 pub use hosts::NoSuchHost;
 pub use parse::Wrong;

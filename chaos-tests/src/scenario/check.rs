@@ -8,7 +8,7 @@ use crate::event::HostId;
 use crate::fault::{Fault, Hosts};
 use crate::scenario::{Load, Scenario, Step};
 
-pub(super) mod limits;
+mod limits;
 
 /// Admin hosts of a site: a desk or two; nine leave room for a town's houses.
 const ADMINS_MAX: u16 = 9;

@@ -59,7 +59,7 @@ fn every_shipped_scenario_is_whole() {
     for shipped in SHIPPED {
         let scenario = shipped.scenario().unwrap();
         assert!(!scenario.load.is_empty(), "{}: nobody uses the site", shipped.name);
-        assert!(scenario.limits.hours().is_some(), "{}: no hours for a real site", shipped.name);
+        assert!(scenario.limits.hours.is_some(), "{}: no hours for a real site", shipped.name);
         assert!(scenario.seed.is_none(), "{}: says its seed", shipped.name);
     }
 }
@@ -225,16 +225,6 @@ fn hosts_are_named_as_words_mean_them() {
     }
     assert_eq!(site.hosts().filter(|host| site.is_amnesic(*host)).count(), 1);
     assert!(site.is_amnesic(HostId(6)));
-}
-
-#[test]
-fn hours_may_pass_midnight() {
-    let hours = |text: &str| super::Hours::parse(text).unwrap();
-    let night = hours("20:00-07:00");
-    assert!(night.hold(20 * 60) && night.hold(0) && night.hold(7 * 60 - 1));
-    assert!(!night.hold(7 * 60) && !night.hold(12 * 60) && !night.hold(20 * 60 - 1));
-    let lunch = hours("12:00-14:00");
-    assert!(lunch.hold(12 * 60) && !lunch.hold(14 * 60) && !lunch.hold(0));
 }
 
 proptest! {

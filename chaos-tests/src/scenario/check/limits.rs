@@ -11,56 +11,16 @@ const DEADLINE_S: u64 = 60;
 /// Kiosks under a fault at one time, in hundredths, where the file says nothing: a tenth.
 const SHARE: u8 = 10;
 
-/// Local hours, from one minute of the day to another: over midnight where the end is not after
-/// the beginning.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Hours {
-    from: u16,
-    until: u16,
-}
-
-impl Hours {
-    /// Reads `20:00-07:00`.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (from, until) = text.split_once('-')?;
-        Some(Self { from: minute(from)?, until: minute(until)? })
-    }
-
-    /// Whether a minute of the day is within.
-    pub fn hold(self, minute: u16) -> bool {
-        if self.from < self.until {
-            (self.from..self.until).contains(&minute)
-        } else {
-            minute >= self.from || minute < self.until
-        }
-    }
-}
-
-fn minute(text: &str) -> Option<u16> {
-    let (hour, minute) = text.split_once(':')?;
-    let two_digits = |part: &str| part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
-    if !two_digits(hour) || !two_digits(minute) {
-        return None;
-    }
-    let (hour, minute): (u16, u16) = (hour.parse().ok()?, minute.parse().ok()?);
-    (minute < 60 && hour < 24).then_some(hour * 60 + minute)
-}
-
 impl Limits {
     pub(super) fn check(&self) -> Checked {
         if let Some(text) = &self.hours
-            && Hours::parse(text).is_none()
+            && !are_hours(text)
         {
             return no("hours", format!("{text:?} are no hours: write them as 20:00-07:00"));
         }
         within("share", self.share(), 1, 100)?;
         within("keep_durable", self.keep_durable(), 1, u16::MAX)?;
         within("deadline_s", self.deadline_s(), 1, DEADLINE_MAX_S)
-    }
-
-    /// The hours, if the file says some.
-    pub fn hours(&self) -> Option<Hours> {
-        self.hours.as_deref().and_then(Hours::parse)
     }
 
     /// Most kiosks under a fault at one time, in hundredths.
@@ -77,4 +37,17 @@ impl Limits {
     pub fn deadline_s(&self) -> u64 {
         self.deadline_s.unwrap_or(DEADLINE_S)
     }
+}
+
+/// Whether a node reads these as hours. It alone judges by them: it has the clock.
+fn are_hours(text: &str) -> bool {
+    text.split_once('-').is_some_and(|(from, until)| is_time(from) && is_time(until))
+}
+
+fn is_time(text: &str) -> bool {
+    let below = |part: &str, bound: u8| {
+        let digits = part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
+        digits && part.parse::<u8>().is_ok_and(|number| number < bound)
+    };
+    text.split_once(':').is_some_and(|(hour, minute)| below(hour, 24) && below(minute, 60))
 }

@@ -1,0 +1,119 @@
+//! What the command line says, in French and in English: as `poste` does, French where the locale
+//! is, English elsewhere.
+
+use std::sync::OnceLock;
+
+use chaos_tests::scenario::Words;
+
+/// A language that the program speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lang {
+    /// French.
+    Fr,
+    /// English.
+    En,
+}
+
+impl Lang {
+    /// The language of this process.
+    pub(crate) fn here() -> Self {
+        static HERE: OnceLock<Lang> = OnceLock::new();
+        *HERE.get_or_init(|| {
+            // The order in which POSIX lets one override the other.
+            let locales = ["LC_ALL", "LC_MESSAGES", "LANG"].map(std::env::var);
+            let set = locales.into_iter().flatten().find(|locale| !locale.is_empty());
+            Self::of_locale(&set.unwrap_or_default())
+        })
+    }
+
+    /// The language of a locale's name, `fr_FR.UTF-8` or `C`.
+    fn of_locale(locale: &str) -> Self {
+        match locale.split(['_', '.', '@']).next() {
+            Some("fr") => Self::Fr,
+            _ => Self::En,
+        }
+    }
+
+    /// The reading of a scenario's text in this language.
+    pub(crate) fn read(self, words: Words) -> String {
+        match self {
+            Self::Fr => words.fr,
+            Self::En => words.en,
+        }
+    }
+}
+
+/// Declares sentences as functions: the two readings stand side by side, so that neither language
+/// can lack one.
+macro_rules! sentences {
+    ($($(#[$doc:meta])* $name:ident($($field:ident: $type:ty),*) =>
+        $french:literal, $english:literal;)*) => {
+        $(
+            $(#[$doc])*
+            pub(crate) fn $name(lang: Lang, $($field: $type),*) -> String {
+                match lang {
+                    Lang::Fr => format!($french),
+                    Lang::En => format!($english),
+                }
+            }
+        )*
+    };
+}
+
+sentences! {
+    /// A scenario that is neither shipped nor a file.
+    no_such_scenario(name: &str) =>
+        "Pas de scénario « {name} ». Ceux qui sont livrés : poste-chaos list ; sinon, donnez un fichier .toml.",
+        "No scenario “{name}”. Those that are shipped: poste-chaos list; otherwise name a .toml file.";
+    /// A scenario file that is not taken.
+    scenario_refused(reason: &str) =>
+        "Scénario refusé : {reason}",
+        "Scenario refused: {reason}";
+    /// Heading of what a scenario's site is.
+    site(admins: u16, kiosks: u16, amnesic: u16, alone: &str) =>
+        "Le site : {admins} accueil(s), {kiosks} postes dont {amnesic} sans mémoire ; un poste seul {alone}.",
+        "The site: {admins} admin host(s), {kiosks} kiosks of which {amnesic} keep nothing; a kiosk that is alone {alone}.";
+    /// History before the run.
+    history(days: u16) =>
+        "Histoire : {days} jours avant le début.",
+        "History: {days} days before it begins.";
+    /// How long it lasts.
+    lasts(minutes: u64) =>
+        "Durée : {minutes} min, puis la réparation.",
+        "It lasts {minutes} min, then everything is healed.";
+    /// What must hold besides the invariants.
+    hold(rounds: u32, overrun_s: f64) =>
+        "Doit tenir : tous les invariants, un seul état {rounds} échanges après la réparation, pas plus de {overrun_s} s au-delà du dû.",
+        "Must hold: every invariant, one state {rounds} rounds after healing, no more than {overrun_s} s past what is due.";
+    /// What a real site allows.
+    limits(hours: &str, share: u8, keep_durable: u16, deadline_s: u64) =>
+        "Sur un vrai site : de {hours}, au plus {share} % des postes à la fois, toujours {keep_durable} nœud(s) durable(s) intact(s), aucune panne de plus de {deadline_s} s.",
+        "On a real site: {hours}, at most {share} % of the kiosks at one time, always {keep_durable} durable node(s) untouched, no fault longer than {deadline_s} s.";
+    /// Hours that a scenario does not say.
+    no_hours() =>
+        "jamais pendant l'usage",
+        "never while in use";
+    /// Until the end.
+    until_healed() =>
+        "jusqu'à la réparation",
+        "until healed";
+    /// For a moment or a stretch.
+    for_seconds(seconds: f64) =>
+        "{seconds} s",
+        "{seconds} s";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Lang;
+
+    #[test]
+    fn french_is_spoken_where_the_locale_says_so() {
+        for locale in ["fr", "fr_FR.UTF-8", "fr_RE", "fr.UTF-8", "fr@euro"] {
+            assert_eq!(Lang::of_locale(locale), Lang::Fr, "{locale}");
+        }
+        for locale in ["", "C", "en_GB.UTF-8", "fra", "frp_IT"] {
+            assert_eq!(Lang::of_locale(locale), Lang::En, "{locale}");
+        }
+    }
+}
