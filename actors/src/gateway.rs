@@ -1,7 +1,7 @@
 //! The gateway: what ractor_cluster is for, and all that it is trusted with.
 //!
 //! It tells which nodes are up, and carries live calls: what do you show, look at your ledger,
-//! lock, reboot. It is never truth: a call may be lost, and a call that changes something carries
+//! lock, reboot, bear a fault. It is never truth: a call may be lost, and a call that changes something carries
 //! a signed order which the node itself checks, since any linked node can call.
 //!
 //! ractor_cluster runs over the `cluster` lane of links, one session per link.
@@ -34,8 +34,11 @@ pub const CALL: Duration = Duration::from_secs(2);
 /// The longest answer to `showing`, in bytes; the rest is cut off.
 pub const MAX_SHOWING: usize = 32 * 1024;
 
-/// The longest signed order that a call carries, in bytes.
-pub const MAX_ORDER: usize = 4 * 1024;
+/// The longest signed order that a call carries, in bytes: one that names 200 nodes has 14 KB.
+pub const MAX_ORDER: usize = 16 * 1024;
+
+/// The longest answer to a fault's order, in bytes: a sentence.
+pub const MAX_WORD: usize = 1024;
 
 /// Streams for ractor_cluster that may wait to be taken up.
 const MAX_LANES: usize = 64;
@@ -70,7 +73,13 @@ pub trait LiveCalls: Send + Sync + 'static {
     fn lock(&self, order: &[u8]) -> bool;
     /// Reboots the machine, if `order` (hostile bytes) is a signed order to do so. Whether it was.
     fn reboot(&self, order: &[u8]) -> bool;
+    /// Bears a fault, if `order` (hostile bytes) is a signed order to do so. `answer` takes what is
+    /// said to it, now or later.
+    fn fault(&self, order: Vec<u8>, answer: FaultAnswer);
 }
+
+/// Takes the answer to an order to bear a fault, at most [`MAX_WORD`] bytes of it.
+pub type FaultAnswer = Box<dyn FnOnce(Vec<u8>) + Send>;
 
 /// A change of membership.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,6 +185,14 @@ impl Gateway {
         self.order(node, order, GatewayMessage::Reboot).await
     }
 
+    /// Has `node` bear a fault; `order` is what proves the right to ask. What it says to it: hostile
+    /// bytes.
+    pub async fn fault(&self, node: [u8; 32], order: Vec<u8>) -> Result<Vec<u8>, CallError> {
+        let mut word = self.signed(node, order, GatewayMessage::Fault).await?;
+        word.truncate(MAX_WORD);
+        Ok(word)
+    }
+
     /// The nodes whose gateways are in `group` and can be called now, this one not included.
     pub async fn members(&self, group: Group) -> Vec<[u8; 32]> {
         let membership = self.membership();
@@ -201,14 +218,23 @@ impl Gateway {
         order: Vec<u8>,
         message: fn(Vec<u8>, RpcReplyPort<Vec<u8>>) -> GatewayMessage,
     ) -> Result<bool, CallError> {
-        if order.len() > MAX_ORDER {
-            return Err(CallError::TooLong);
-        }
-        match self.call(node, |port| message(order, port)).await?[..] {
+        match self.signed(node, order, message).await?[..] {
             [0] => Ok(false),
             [1] => Ok(true),
             _ => Err(CallError::Unreadable),
         }
+    }
+
+    async fn signed(
+        &self,
+        node: [u8; 32],
+        order: Vec<u8>,
+        message: fn(Vec<u8>, RpcReplyPort<Vec<u8>>) -> GatewayMessage,
+    ) -> Result<Vec<u8>, CallError> {
+        if order.len() > MAX_ORDER {
+            return Err(CallError::TooLong);
+        }
+        self.call(node, |port| message(order, port)).await
     }
 
     async fn call(
@@ -258,6 +284,8 @@ enum GatewayMessage {
     Lock(Vec<u8>, RpcReplyPort<Vec<u8>>),
     #[rpc]
     Reboot(Vec<u8>, RpcReplyPort<Vec<u8>>),
+    #[rpc]
+    Fault(Vec<u8>, RpcReplyPort<Vec<u8>>),
 }
 
 /// The one actor of the process that can be called from afar.
@@ -300,10 +328,21 @@ impl Actor for GatewayActor {
             GatewayMessage::Reboot(order, port) => {
                 port.send(verdict(order.len() <= MAX_ORDER && calls.reboot(&order)))
             }
+            GatewayMessage::Fault(order, port) => {
+                // A port that is dropped answers nothing: whoever called waits in vain, and not long.
+                if order.len() <= MAX_ORDER {
+                    calls.fault(order, Box::new(move |word| note(port.send(word).is_ok())));
+                }
+                return Ok(());
+            }
         };
-        if answered.is_err() {
-            tracing::debug!("whoever called waits no more");
-        }
+        note(answered.is_ok());
         Ok(())
+    }
+}
+
+fn note(answered: bool) {
+    if !answered {
+        tracing::debug!("whoever called waits no more");
     }
 }

@@ -23,6 +23,7 @@ use crate::link::intake::Intake;
 use crate::link::session::ClusterLane;
 use crate::pairing::waiting::Pairings;
 
+mod avoided;
 mod book;
 mod claim;
 mod door;
@@ -31,6 +32,7 @@ pub mod found;
 mod link;
 mod shell;
 
+pub use avoided::LONGEST_CUT;
 pub use book::Hint;
 pub use fan_out::FanOut;
 
@@ -168,6 +170,12 @@ impl Peers {
     /// Closes the link to this node now.
     pub fn close(&self, node: [u8; 32], reason: CloseReason) {
         self.cast(shell::PeersMessage::Close(node, reason));
+    }
+
+    /// Refuses links with these nodes and with no others, for so long and at most
+    /// [`LONGEST_CUT`]; the links that stand are closed. An empty list heals.
+    pub fn avoid(&self, nodes: Vec<[u8; 32]>, length: Duration) {
+        self.cast(shell::PeersMessage::Avoid(nodes, length));
     }
 
     /// The open links, by node; empty if the actor is being restarted.

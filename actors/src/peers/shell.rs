@@ -11,6 +11,7 @@ use ractor::{
 use ractor_cluster::RactorMessage;
 use tokio::task::JoinHandle;
 
+use super::avoided::Avoided;
 use super::book::{Book, Dial, Hint};
 use super::claim::Claim;
 use super::door::{Door, DoorMessage, DoorState, Doorkeeper};
@@ -37,6 +38,7 @@ pub(super) enum PeersMessage {
     Know([u8; 32], PeerKind),
     Forget([u8; 32]),
     Close([u8; 32], CloseReason),
+    Avoid(Vec<[u8; 32]>, Duration),
     Links(RpcReplyPort<Vec<LinkNow>>),
     Cells(RpcReplyPort<Vec<([u8; 32], ActorCell)>>),
     ClosedDoors(RpcReplyPort<Vec<(SocketAddr, LinkEnd)>>),
@@ -55,6 +57,7 @@ pub(super) struct State {
     settings: PeersSettings,
     us: [u8; 32],
     book: Book,
+    avoided: Avoided,
     claims: HashMap<[u8; 32], Claim>,
     links: HashMap<[u8; 32], Slot>,
     dials: usize,
@@ -98,6 +101,7 @@ impl Actor for Shell {
             settings,
             us,
             book,
+            avoided: Avoided::default(),
             claims: HashMap::new(),
             links: HashMap::new(),
             dials: 0,
@@ -132,6 +136,7 @@ impl Actor for Shell {
             PeersMessage::Know(node, kind) => state.know(node, kind),
             PeersMessage::Forget(node) => state.book.forget(node),
             PeersMessage::Close(node, reason) => state.close(node, reason),
+            PeersMessage::Avoid(nodes, length) => state.avoid(nodes, length),
             PeersMessage::Links(port) => reply(port, state.links_now()),
             PeersMessage::ClosedDoors(port) => {
                 let doors = state.closed_doors.iter();
@@ -243,6 +248,13 @@ impl State {
         }
     }
 
+    fn avoid(&mut self, nodes: Vec<[u8; 32]>, length: Duration) {
+        for node in &nodes {
+            self.close(*node, CloseReason::Shutdown);
+        }
+        self.avoided.set(nodes, length, Instant::now());
+    }
+
     fn links_now(&self) -> Vec<LinkNow> {
         let mut links: Vec<_> = self
             .links
@@ -267,6 +279,9 @@ impl State {
         self.claims.retain(|_, claim| !claim.is_void(now));
         if claim.node == self.us {
             return Err(CloseReason::OtherNode);
+        }
+        if self.avoided.holds(&claim.node, now) {
+            return Err(CloseReason::Shutdown);
         }
         let (us, node) = (self.us, claim.node);
         let former = self.links.get(&node).map(|slot| &slot.claim).or(self.claims.get(&node));

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use super::{Node, NodeSettings};
 use crate::clerk::ClerkMessage;
 use crate::desk::{Batch, Desk, NotDone};
-use crate::gateway::LiveCalls;
+use crate::gateway::{FaultAnswer, LiveCalls};
 use crate::keeper::KeeperSettings;
 use crate::link::endpoint::Endpoint;
 use crate::pairing::ask::{Offered, Paired, Unpaired, ask};
@@ -36,6 +36,7 @@ impl LiveCalls for NoCalls {
     fn reboot(&self, _: &[u8]) -> bool {
         false
     }
+    fn fault(&self, _: Vec<u8>, _: FaultAnswer) {}
 }
 
 async fn start(world: &mut World, node: domain::id::NodeId, vault: bool) -> Node {

@@ -8,7 +8,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use actors::gateway::{Gateway, GatewayEvent, GatewaySettings, Group, LiveCalls, lanes};
+use actors::gateway::{
+    FaultAnswer, Gateway, GatewayEvent, GatewaySettings, Group, LiveCalls, lanes,
+};
 use actors::link::endpoint::Endpoint;
 use actors::link::handshake::{Introduction, PeerKind};
 use actors::link::intake::Intake;
@@ -43,6 +45,10 @@ impl LiveCalls for Screen {
 
     fn reboot(&self, _order: &[u8]) -> bool {
         false
+    }
+
+    fn fault(&self, order: Vec<u8>, answer: FaultAnswer) {
+        answer([b"bears ".to_vec(), order].concat());
     }
 }
 
@@ -140,6 +146,12 @@ async fn member(seed: u8, listen: SocketAddr) {
                 let node = node_of(seed.parse().unwrap());
                 let locked = gateway.lock(node, order.as_bytes().to_vec()).await;
                 say(&format!("locked {locked:?}"));
+            }
+            "fault" => {
+                let (seed, order) = about.split_once(' ').unwrap();
+                let node = node_of(seed.parse().unwrap());
+                let word = gateway.fault(node, order.as_bytes().to_vec()).await;
+                say(&format!("fault {:?}", word.map(|word| String::from_utf8(word).unwrap())));
             }
             "unlink" => {
                 let node = node_of(about.parse().unwrap());

@@ -96,6 +96,7 @@ async fn members_see_call_lose_and_find_each_other() {
     assert_eq!(admin.asked("showing 2", "showing ").await, r#"Ok("écran 2 nudged 1")"#);
     assert_eq!(admin.asked("lock 2 forged", "locked ").await, "Ok(false)");
     assert_eq!(admin.asked("lock 2 signed", "locked ").await, "Ok(true)");
+    assert_eq!(admin.asked("fault 2 a cut", "fault ").await, r#"Ok("bears a cut")"#);
 
     // Three times over: killed, seen as gone, back at the same port with the same key.
     for _ in 0..3 {

@@ -204,3 +204,26 @@ async fn a_kiosk_keeps_no_more_links_to_kiosks_than_its_fan_out() {
     let refused = Link::establish(proven, &introduction(SITE, b""), &Open).await.unwrap_err();
     assert_eq!(refused, LinkEnd::Theirs(CloseReason::Overrun));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_is_avoided_comes_back_when_the_cut_ends_by_itself() {
+    let (mut a, _, mut b, _) = pair(47, 48).await;
+    let cut = std::time::Duration::from_secs(2);
+    let began = std::time::Instant::now();
+    a.peers.avoid(vec![b.id], cut);
+    assert_eq!(a.down().await.0, b.id);
+    assert_eq!(b.down().await, (a.id, LinkEnd::Theirs(CloseReason::Shutdown)));
+    // Whoever is avoided knocks in vain, and nobody says that the cut is over.
+    b.hint(&a);
+    assert_eq!(a.up().await.0, b.id);
+    assert!(began.elapsed() >= cut);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cut_that_is_healed_ends_at_once() {
+    let (mut a, _, b, _) = pair(49, 50).await;
+    a.peers.avoid(vec![b.id], std::time::Duration::from_secs(3_600));
+    assert_eq!(a.down().await.0, b.id);
+    a.peers.avoid(Vec::new(), std::time::Duration::ZERO);
+    assert_eq!(a.up().await.0, b.id);
+}

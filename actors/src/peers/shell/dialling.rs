@@ -15,21 +15,23 @@ impl State {
     /// Starts the dials whose time has come and sets the alarm for the next.
     pub(super) fn dial_due(&mut self, myself: &ActorRef<PeersMessage>) {
         let kiosk_links = self.kiosk_links();
+        let now = Instant::now();
         let (links, claims, fan_out) = (&self.links, &self.claims, self.settings.fan_out);
+        let avoided = &self.avoided;
         let wanted = |whom: Whom, kind: PeerKind| match whom {
             Whom::Node(node) => {
                 !links.contains_key(&node)
                     && !claims.contains_key(&node)
+                    && !avoided.holds(&node, now)
                     && fan_out.dials(kind, kiosk_links)
             }
             Whom::Address(address) => {
                 links.values().all(|slot| slot.claim.connection.remote_address() != address)
             }
         };
-        let now = Instant::now();
         let room = MAX_DIALS.saturating_sub(self.dials);
         let dials = self.book.take_due(now, room, wanted);
-        let next = self.book.next_due(wanted);
+        let next = self.book.next_due(wanted).into_iter().chain(avoided.next_end(now)).min();
         self.dials += dials.len();
         for dial in dials {
             let (endpoint, introduction) =
