@@ -1,6 +1,7 @@
 //! The command line: its words, and the only place that prints.
 //!
-//! Each command has a file under `cli/`; it does its work and returns what there is to say. Messages are French where the locale is, English elsewhere; the words of the commands
+//! Each command has a file under `cli/`; it does its work and returns what there is to say and how
+//! it ended. Messages are French where the locale is, English elsewhere; the words of the commands
 //! are the same everywhere.
 
 #![allow(
@@ -11,9 +12,12 @@
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 mod catalogue;
+mod progress;
+mod run;
+mod summary;
 mod texts;
 
 /// Puts a site through what can go wrong, and looks at what must hold.
@@ -37,6 +41,8 @@ enum Verb {
         #[arg(long)]
         toml: bool,
     },
+    /// Run scenarios.
+    Run(RunArgs),
     /// Print a shell's completions.
     Completions {
         /// The shell.
@@ -44,20 +50,72 @@ enum Verb {
     },
 }
 
+/// What carries a scenario out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TargetWord {
+    /// The seeded simulator, in one thread.
+    Sim,
+}
+
+impl TargetWord {
+    /// As it is typed.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Sim => "sim",
+        }
+    }
+}
+
+/// How a scenario runs.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Shipped scenarios, or files; `all` for every shipped one.
+    #[arg(required = true, value_name = "SCENARIO")]
+    pub(crate) scenarios: Vec<String>,
+    /// What carries them out.
+    #[arg(long, value_enum, default_value_t = TargetWord::Sim)]
+    pub(crate) target: TargetWord,
+    /// What everything that is drawn comes of; otherwise a scenario's own, else a new one.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(..=i64::MAX.unsigned_abs()))]
+    pub(crate) seed: Option<u64>,
+    /// Fit each into so many seconds: what happens keeps its order.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(10..))]
+    pub(crate) within: Option<u64>,
+}
+
+/// How a command ended, for whoever called it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Everything that was looked at held.
+    Held,
+    /// Something did not.
+    Broken,
+}
+
+/// What a command has to say, and how it ended.
+type Said = (String, End);
+
 /// A sentence on why nothing was run.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct NotDone(String);
 
+/// Exit code of what was run and did not hold.
+const BROKEN: u8 = 1;
 /// Exit code of what was not run, as clap has it for a wrong command line.
 const NOT_RUN: u8 = 2;
 
 /// Runs the program.
 pub(crate) fn main() -> ExitCode {
     match carry_out(Cli::parse().command) {
-        Ok(text) => {
-            println!("{}", text.trim_end());
-            ExitCode::SUCCESS
+        Ok((text, end)) => {
+            if !text.is_empty() {
+                println!("{}", text.trim_end());
+            }
+            match end {
+                End::Held => ExitCode::SUCCESS,
+                End::Broken => ExitCode::from(BROKEN),
+            }
         }
         Err(NotDone(sentence)) => {
             eprintln!("poste-chaos: {sentence}");
@@ -66,14 +124,21 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-fn carry_out(verb: Verb) -> Result<String, NotDone> {
+/// Prints a text at once, for commands that go on after it.
+pub(crate) fn say_now(text: &str) {
+    println!("{text}");
+}
+
+fn carry_out(verb: Verb) -> Result<Said, NotDone> {
+    let said = |text| (text, End::Held);
     match verb {
-        Verb::List => catalogue::list(),
-        Verb::Show { scenario, toml } => catalogue::show(&scenario, toml),
+        Verb::List => catalogue::list().map(said),
+        Verb::Show { scenario, toml } => catalogue::show(&scenario, toml).map(said),
+        Verb::Run(args) => run::run(&args),
         Verb::Completions { shell } => {
             let mut bytes = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "poste-chaos", &mut bytes);
-            Ok(String::from_utf8_lossy(&bytes).into_owned())
+            Ok(said(String::from_utf8_lossy(&bytes).into_owned()))
         }
     }
 }

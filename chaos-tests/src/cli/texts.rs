@@ -41,6 +41,14 @@ impl Lang {
             Self::En => words.en,
         }
     }
+
+    /// The reading of a pair of texts, French first.
+    pub(crate) fn of<'a, T: ?Sized>(self, french: &'a T, english: &'a T) -> &'a T {
+        match self {
+            Self::Fr => french,
+            Self::En => english,
+        }
+    }
 }
 
 /// Declares sentences as functions: the two readings stand side by side, so that neither language
@@ -69,6 +77,10 @@ sentences! {
     scenario_refused(reason: &str) =>
         "Scénario refusé : {reason}",
         "Scenario refused: {reason}";
+    /// A target could not run.
+    not_run(reason: &str) =>
+        "Pas exécuté : {reason}",
+        "Not run: {reason}";
     /// Heading of what a scenario's site is.
     site(admins: u16, kiosks: u16, amnesic: u16, alone: &str) =>
         "Le site : {admins} accueil(s), {kiosks} postes dont {amnesic} sans mémoire ; un poste seul {alone}.",
@@ -101,6 +113,44 @@ sentences! {
     for_seconds(seconds: f64) =>
         "{seconds} s",
         "{seconds} s";
+    /// One line of verdict.
+    held(invariants: usize, unchecked: usize) =>
+        "TENU : {invariants} invariants tenus, {unchecked} hors de vue de cette cible.",
+        "HELD: {invariants} invariants held, {unchecked} out of this target's sight.";
+    /// One line of verdict.
+    broken(count: usize) =>
+        "ROMPU : {count} invariant(s) rompu(s).",
+        "BROKEN: {count} invariant(s) broken.";
+    /// An invariant's word in the table.
+    word_held() => "tenu", "held";
+    /// An invariant's word in the table.
+    word_broken() => "ROMPU", "BROKEN";
+    /// An invariant's word in the table.
+    word_unseen() => "non vu", "unseen";
+    /// Time to one state.
+    converged(seconds: f64) =>
+        "Un seul état {seconds:.1} s après la réparation.",
+        "One state {seconds:.1} s after healing.";
+    /// No time to one state.
+    not_converged() =>
+        "Les nœuds n'ont pas retrouvé un seul état.",
+        "The nodes did not come to one state.";
+    /// What is missing.
+    lost(count: u64) =>
+        "Écritures acceptées et introuvables : {count}.",
+        "Accepted facts that are nowhere: {count}.";
+    /// What came of several scenarios.
+    in_all(held: usize, of: usize) =>
+        "{held} scénarios tenus sur {of}",
+        "{of} scenarios run: {held} held";
+    /// How to see the same again.
+    again(name: &str, target: &str, seed: u64) =>
+        "La même chose : poste-chaos run {name} --target {target} --seed {seed}",
+        "The same again: poste-chaos run {name} --target {target} --seed {seed}";
+    /// Progress of a run.
+    progress(percent: u64, at_s: u64, of_s: u64, what: &str) =>
+        "{percent:>3} %  {at_s} s sur {of_s}  {what}",
+        "{percent:>3} %  {at_s} s of {of_s}  {what}";
 }
 
 #[cfg(test)]

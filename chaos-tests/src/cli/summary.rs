@@ -1,0 +1,64 @@
+//! What came of a run, in the lines that a terminal has room for.
+
+use chaos_tests::target::{Outcome, Verdict};
+
+use super::End;
+use super::texts::{self, Lang};
+
+/// Breaches of one invariant that are shown; the journal has more.
+const SHOWN: usize = 3;
+
+/// The table of invariants, then the verdict.
+pub(crate) fn summary(outcome: &Outcome, lang: Lang) -> (String, End) {
+    let mut lines = vec![lang.of(&outcome.title.0, &outcome.title.1).to_owned(), String::new()];
+    for verdict in &outcome.verdicts {
+        lines.extend(rows(verdict, lang));
+    }
+    lines.push(String::new());
+    let (held, unseen, broken) = count(&outcome.verdicts);
+    let end = if outcome.held() { End::Held } else { End::Broken };
+    lines.push(match end {
+        End::Held => texts::held(lang, held, unseen),
+        End::Broken => texts::broken(lang, broken),
+    });
+    lines.push(match outcome.converged_ms {
+        #[expect(clippy::cast_precision_loss, reason = "milliseconds of a run are exact in an f64")]
+        Some(ms) => texts::converged(lang, ms as f64 / 1_000.0),
+        None => texts::not_converged(lang),
+    });
+    lines.push(texts::lost(lang, outcome.lost));
+    for (name, value, unit) in &outcome.figures {
+        lines.push(format!("{name}: {value:.1} {unit}"));
+    }
+    (lines.join("\n"), end)
+}
+
+fn count(verdicts: &[Verdict]) -> (usize, usize, usize) {
+    let broken = verdicts.iter().filter(|verdict| !verdict.breaches.is_empty()).count();
+    let unseen = verdicts.iter().filter(|verdict| is_unseen(verdict)).count();
+    (verdicts.len() - broken - unseen, unseen, broken)
+}
+
+fn is_unseen(verdict: &Verdict) -> bool {
+    verdict.breaches.is_empty() && verdict.judged == 0
+}
+
+fn rows(verdict: &Verdict, lang: Lang) -> Vec<String> {
+    let word = if !verdict.breaches.is_empty() {
+        texts::word_broken(lang)
+    } else if is_unseen(verdict) {
+        texts::word_unseen(lang)
+    } else {
+        texts::word_held(lang)
+    };
+    let worst = match &verdict.worst {
+        Some((figure, unit)) => format!("{figure:.1} {unit}"),
+        None => String::new(),
+    };
+    let protects = lang.of(&verdict.protects.0, &verdict.protects.1);
+    let mut rows = vec![format!("{:>3}  {word:<7} {worst:>12}  {protects}", verdict.number)];
+    for breach in verdict.breaches.iter().take(SHOWN) {
+        rows.push(format!("              {breach}"));
+    }
+    rows
+}
