@@ -201,12 +201,23 @@ fn read(
     Ok(site)
 }
 
-/// Verifies a file: every signature, every log's chain, the whole file's hash, and what the site's
-/// rules make of it.
+/// What a file's entries make of a site.
+#[derive(Debug, Clone)]
+pub struct Folded {
+    /// The state, without registers of use, which are no entries.
+    pub site: Site,
+    /// The entries, each verified, by log, in order.
+    pub entries: Vec<Entry>,
+    /// How many are of kinds that this release does not know.
+    pub unknown: u64,
+}
+
+/// Reads a file, verifies every signature, every log's chain and the whole file's hash, and applies
+/// the site's rules to what it holds.
 ///
 /// # Errors
 /// The first thing that is wrong.
-pub fn verify(file: impl Read) -> Result<Report, LedgerFileError> {
+pub fn fold(file: impl Read) -> Result<Folded, LedgerFileError> {
     let mut entries = Vec::new();
     let site_id = read(file, |entry| {
         entries.push(entry);
@@ -232,11 +243,20 @@ pub fn verify(file: impl Read) -> Result<Report, LedgerFileError> {
     for (id, fact) in &facts {
         site.apply(*id, fact);
     }
+    Ok(Folded { site, entries, unknown })
+}
+
+/// Verifies a file, and says what the site's rules make of it.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn verify(file: impl Read) -> Result<Report, LedgerFileError> {
+    let Folded { site, entries, unknown } = fold(file)?;
     let standing = site.standing();
     let without_effect = entries.iter().filter(|entry| standing.author(&entry.id).is_none());
     let members = standing.members.iter().filter(|(_, member)| !member.revoked);
     Ok(Report {
-        site: site_id,
+        site: site.id(),
         name: site.name().to_owned(),
         entries: entries.len() as u64,
         logs: standing_logs(&entries),

@@ -17,6 +17,7 @@ pub mod ledger_file;
 pub mod link;
 pub mod pairing;
 pub mod peers;
+pub mod readings_file;
 pub mod replica;
 pub mod signing;
 pub mod tree;

@@ -4,14 +4,15 @@
 //! administrator's role, under an operator id that stands for this node's command
 //! line: facts say that it was nobody at the console.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use actors::clerk::Store;
 use actors::desk::{Batch, Desk, NotDone};
 use domain::command::Command;
 use domain::fact::{Place, Scope};
 use domain::floor::Floor;
-use domain::id::{KioskId, NodeId, OperatorId, RequestId, RoomId, TokenId};
+use domain::id::{KioskId, NodeId, OperatorId, RequestId, RoomId, SiteId, TokenId};
 use domain::operator::{By, OperatorRole};
 use domain::refusal::Refusal;
 use sha2::{Digest, Sha256};
@@ -137,7 +138,15 @@ impl Answers {
                 };
                 self.submit(Command::NameKiosk { kiosk, name, room }).await
             }
-            Request::LedgerExport { file } => self.export(file).await,
+            Request::Settings {} => {
+                let settings = self.desk.look(|replica, _| replica.site().settings());
+                Ok(Answer::Settings(settings.await?))
+            }
+            Request::SettingsChange { settings } => {
+                self.submit(Command::ChangeSettings { settings }).await
+            }
+            Request::LedgerExport { file } => self.export(file, ledger::write).await,
+            Request::ReadingsExport { file } => self.export(file, ledger::write_readings).await,
             Request::Backup { folder } => self.back_up(folder).await,
         }
     }
@@ -233,11 +242,15 @@ impl Answers {
         doors
     }
 
-    async fn export(&self, file: PathBuf) -> Result<Answer, No> {
+    async fn export(
+        &self,
+        file: PathBuf,
+        write: impl FnOnce(&Store, SiteId, &Path) -> Result<(), Say> + Send + 'static,
+    ) -> Result<Answer, No> {
         let store = Arc::clone(&self.desk.shared().store);
         let site = self.desk.shared().identity.site;
         let written = file.clone();
-        let work = move || ledger::write(&store, site, &file);
+        let work = move || write(&store, site, &file);
         match tokio::task::spawn_blocking(work).await {
             Ok(done) => done.map(|_| Answer::Written { file: written }).map_err(No::from),
             Err(error) => Err(No(Answer::Broken { reason: error.to_string() })),

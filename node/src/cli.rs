@@ -74,6 +74,8 @@ enum Verb {
     /// Operators' accounts.
     #[command(subcommand)]
     Operator(OperatorVerb),
+    /// What holds for the whole site; without an option, say it.
+    Settings(SettingsArgs),
     /// The ledger as a file that others can verify.
     #[command(subcommand)]
     Ledger(LedgerVerb),
@@ -325,6 +327,41 @@ pub(crate) enum OperatorVerb {
     },
 }
 
+/// What a kiosk does that has had no link for half a minute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AloneWord {
+    /// Opens known codes, up to the allowance.
+    Codes,
+    /// Finishes the running session and opens nothing.
+    Finish,
+    /// Ends the running session and locks.
+    Lock,
+}
+
+impl From<AloneWord> for domain::settings::IsolationPolicy {
+    fn from(word: AloneWord) -> Self {
+        match word {
+            AloneWord::Codes => Self::AcceptKnown,
+            AloneWord::Finish => Self::Finish,
+            AloneWord::Lock => Self::Lock,
+        }
+    }
+}
+
+/// What holds for the whole site.
+#[derive(Debug, Args)]
+pub(crate) struct SettingsArgs {
+    /// What a kiosk does that is alone.
+    #[arg(long, value_enum)]
+    pub(crate) alone: Option<AloneWord>,
+    /// Minutes that one session may use on one kiosk that is alone.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(0..=720))]
+    pub(crate) allowance: Option<u32>,
+    /// Seconds left to save one's work when a session ends other than by its time.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(0..=600))]
+    pub(crate) grace: Option<u16>,
+}
+
 /// The ledger as a file.
 #[derive(Debug, Subcommand)]
 pub(crate) enum LedgerVerb {
@@ -340,6 +377,11 @@ pub(crate) enum LedgerVerb {
     },
     /// Write the running node's ledger to a file.
     Export {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Write the running node's registers of use to a file: what the ledger leaves out.
+    Readings {
         /// The file.
         file: PathBuf,
     },
@@ -405,6 +447,10 @@ fn carry_out(cli: Cli) -> anyhow::Result<String> {
             commands::ledger::verify_store(&config()?)
         }
         Verb::Ledger(LedgerVerb::Import { file }) => commands::ledger::import(&config()?, &file),
+        Verb::Settings(args) => commands::settings::settings(&config()?, &args),
+        Verb::Ledger(LedgerVerb::Readings { file }) => {
+            commands::ledger::readings(&config()?, &file)
+        }
         Verb::Ledger(LedgerVerb::Export { file }) => commands::ledger::export(&config()?, &file),
         Verb::Backup { to } => commands::backup::backup(&config()?, to),
         Verb::Restore { from, alone } => commands::backup::restore(&config()?, &from, alone),

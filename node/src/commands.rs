@@ -17,6 +17,7 @@ mod pairing;
 pub(crate) mod place;
 pub(crate) mod revoke_admin;
 pub(crate) mod run;
+pub(crate) mod settings;
 pub(crate) mod status;
 pub(crate) mod token;
 

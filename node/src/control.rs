@@ -11,6 +11,7 @@ use domain::fact::{AdminRevoked, Cut};
 use domain::id::{NodeId, TokenId};
 use domain::operator::OperatorRole;
 use domain::refusal::Refusal;
+use domain::settings::Settings;
 use serde::{Deserialize, Serialize};
 
 pub(crate) mod client;
@@ -124,8 +125,20 @@ pub(crate) enum Request {
         /// Its room, by name or id.
         room: String,
     },
+    /// What are the site's settings?
+    Settings {},
+    /// Replace the site's settings.
+    SettingsChange {
+        /// All of them.
+        settings: Settings,
+    },
     /// Write the ledger to a file.
     LedgerExport {
+        /// Which.
+        file: PathBuf,
+    },
+    /// Write the registers of use to a file.
+    ReadingsExport {
         /// Which.
         file: PathBuf,
     },
@@ -166,6 +179,8 @@ pub(crate) enum Answer {
     Nodes(Vec<view::NodeView>),
     /// How far an admin node's entries are to stand.
     Cut(Vec<Cut>),
+    /// The site's settings.
+    Settings(Settings),
     /// Machines that wait to be paired.
     Pairings(Vec<view::PairingView>),
     /// A file was written.

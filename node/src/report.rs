@@ -61,6 +61,7 @@ pub(crate) async fn status(
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             node: me.node(),
+            epoch: Some(replica.epoch()),
             site: Some(me.site),
             site_name: site.name().to_owned(),
             kind: match me.kind {

@@ -2,9 +2,10 @@
 
 use std::fs::File;
 use std::io::BufReader;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use actors::ledger_file::{self, LedgerFileError};
+use actors::readings_file;
 use data_encoding::HEXLOWER;
 use domain::id::SiteId;
 use storage::{LedgerStore, SledStore};
@@ -64,6 +65,27 @@ pub(crate) fn write<S: LedgerStore>(store: &S, site: SiteId, file: &Path) -> Res
     export_to(store, site, file)
 }
 
+/// As [`write`], of the registers of use.
+///
+/// # Errors
+/// As [`write`].
+pub(crate) fn write_readings<S: LedgerStore>(
+    store: &S,
+    site: SiteId,
+    file: &Path,
+) -> Result<(), Say> {
+    if file.exists() {
+        return Err(Say::AlreadyThere { file: file.display().to_string() });
+    }
+    key_file::write_private_with(file, |out| {
+        let written = readings_file::export(store, site, out).map(|_| ());
+        written.map_err(|error| Say::FileTrouble {
+            file: file.display().to_string(),
+            reason: error.to_string(),
+        })
+    })
+}
+
 fn export_to<S: LedgerStore>(store: &S, site: SiteId, file: &Path) -> Result<(), Say> {
     key_file::write_private_with(file, |out| {
         ledger_file::export(store, site, out).map(|_| ()).map_err(wrong(file))
@@ -72,9 +94,22 @@ fn export_to<S: LedgerStore>(store: &S, site: SiteId, file: &Path) -> Result<(),
 
 /// Has the running node write its ledger to a file.
 pub(crate) fn export(config: &Config, file: &Path) -> anyhow::Result<String> {
+    has_written(config, file, |file| Request::LedgerExport { file })
+}
+
+/// Has the running node write its registers of use to a file.
+pub(crate) fn readings(config: &Config, file: &Path) -> anyhow::Result<String> {
+    has_written(config, file, |file| Request::ReadingsExport { file })
+}
+
+fn has_written(
+    config: &Config,
+    file: &Path,
+    request: impl FnOnce(PathBuf) -> Request,
+) -> anyhow::Result<String> {
     // The node would resolve a relative path from where it was started.
     let file = std::path::absolute(file)?;
-    let Answer::Written { file } = ask(config, &Request::LedgerExport { file })? else {
+    let Answer::Written { file } = ask(config, &request(file))? else {
         return Err(Say::AnswerOdd.into());
     };
     let file = file.display().to_string();

@@ -108,6 +108,7 @@ mod tests {
             version: "0.1.0".into(),
             pid: 42,
             node: NodeId([1; 32]),
+            epoch: None,
             site: Some(SiteId([2; 32])),
             site_name: "Médiathèque".into(),
             kind: "kiosk".into(),

@@ -15,6 +15,9 @@ pub(crate) struct StatusView {
     pub(crate) pid: u32,
     /// The node.
     pub(crate) node: NodeId,
+    /// The log that this process writes.
+    #[serde(default)]
+    pub(crate) epoch: Option<EpochId>,
     /// Its site, once it has joined.
     pub(crate) site: Option<SiteId>,
     /// The site's name.
