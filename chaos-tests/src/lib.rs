@@ -10,6 +10,7 @@ pub mod cut;
 pub mod event;
 pub mod fault;
 pub mod invariants;
+pub mod lab;
 pub mod record;
 pub mod replay;
 pub mod scenario;

@@ -263,7 +263,7 @@ fn how_it_stopped(how: Stop) -> &'static str {
 }
 
 /// How a fault is drawn on the timeline, and what it is called there.
-fn drawn(fault: &Fault) -> (&'static str, &'static str) {
+pub(crate) fn drawn(fault: &Fault) -> (&'static str, &'static str) {
     match fault {
         Fault::Cut { .. } => ("cut", "cut"),
         Fault::Flap { .. } => ("cut", "flap"),

@@ -1,0 +1,94 @@
+//! A node's control socket, as its command line speaks to it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use domain::id::{EpochId, NodeId};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// Longest wait for an answer: a node that is stopped does not give one.
+const PATIENCE: Duration = Duration::from_secs(4);
+/// Longest answer.
+const LONGEST: u64 = 4 * 1024 * 1024;
+
+/// What `poste status --json` says, as far as it is read here.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(super) struct Status {
+    pub(super) version: String,
+    pub(super) node: NodeId,
+    pub(super) epoch: EpochId,
+    pub(super) joined: bool,
+    pub(super) writable: bool,
+    pub(super) fingerprint: String,
+    pub(super) links: Vec<Link>,
+    pub(super) frontier: Vec<Reach>,
+    pub(super) clocks: Clocks,
+    pub(super) rows: Option<u64>,
+}
+
+/// A link to another node.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(super) struct Link {
+    pub(super) node: NodeId,
+}
+
+/// What the node has of one epoch's log.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(super) struct Reach {
+    pub(super) epoch: EpochId,
+    pub(super) pruned_below: u64,
+    pub(super) height: u64,
+}
+
+/// The node's clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+pub(super) struct Clocks {
+    pub(super) boot_ms: u64,
+    pub(super) site_ms: i64,
+    pub(super) trusted: bool,
+}
+
+/// The socket of one host, whatever process answers there.
+#[derive(Debug, Clone)]
+pub(super) struct Control {
+    socket: PathBuf,
+}
+
+impl Control {
+    /// The socket in a data folder, as it is reached from here.
+    pub(super) fn new(data: &Path) -> Self {
+        Self { socket: data.join("control.sock") }
+    }
+
+    /// Asks; `None` where nobody answers in time.
+    pub(super) fn ask(&self, request: &Value) -> Option<Value> {
+        let mut stream = UnixStream::connect(&self.socket).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).ok()?;
+        stream.set_write_timeout(Some(PATIENCE)).ok()?;
+        stream.write_all(format!("{request}\n").as_bytes()).ok()?;
+        let mut answer = String::new();
+        BufReader::new(stream.take(LONGEST)).read_line(&mut answer).ok()?;
+        serde_json::from_str(&answer).ok()
+    }
+
+    /// How the node is.
+    pub(super) fn status(&self) -> Option<Status> {
+        let mut answer = self.ask(&json!({"do": "status"}))?;
+        serde_json::from_value(answer.get_mut("status")?.take()).ok()
+    }
+
+    /// Has the node write its ledger to `ledger` and its registers of use to `readings`, as paths that
+    /// the node sees; whether it did.
+    pub(super) fn export(&self, ledger: &Path, readings: &Path) -> bool {
+        let written = |request: Value| {
+            self.ask(&request).is_some_and(|answer| answer.get("written").is_some())
+        };
+        // Registers first: a session that they speak of may still be on its way into the ledger, and
+        // then is in the second file.
+        written(json!({"do": "readings_export", "file": readings}))
+            && written(json!({"do": "ledger_export", "file": ledger}))
+    }
+}

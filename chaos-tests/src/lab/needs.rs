@@ -1,0 +1,124 @@
+//! What the laboratory needs of this machine, and what it has no means for.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::fault::Fault;
+use crate::scenario::{Load, Scenario};
+use crate::target::NotRun;
+
+use super::clock;
+
+/// The target's name in reports.
+pub(super) const NAME: &str = "lab";
+/// Hosts beyond which one machine stands for nothing any more.
+const MOST_HOSTS: u16 = 60;
+
+/// What a scenario asks for beyond processes and a bridge.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Wants {
+    clocks: bool,
+    disks: bool,
+    barriers: bool,
+    relays: bool,
+}
+
+impl Wants {
+    fn of(scenario: &Scenario) -> Self {
+        let mut wants = Self::default();
+        for step in &scenario.fault {
+            wants.clocks |= is_of_clock(&step.fault);
+            wants.disks |= is_of_disk(&step.fault);
+            wants.barriers |= is_of_barrier(&step.fault);
+            wants.relays |= matches!(step.fault, Fault::Degrade { .. });
+        }
+        wants.disks |= scenario.load.iter().any(|load| matches!(load, Load::RebootAbuse { .. }));
+        wants
+    }
+}
+
+/// Whether a fault wants its hosts to have wall clocks that can be wrong.
+pub(super) fn is_of_clock(fault: &Fault) -> bool {
+    matches!(
+        fault,
+        Fault::ClockJump { .. }
+            | Fault::ClockLost { .. }
+            | Fault::ClockStrobe { .. }
+            | Fault::ClockDrift { .. }
+    )
+}
+
+/// Whether a fault wants its hosts to have disks of their own.
+pub(super) fn is_of_disk(fault: &Fault) -> bool {
+    matches!(fault, Fault::PowerCut { .. } | Fault::DiskFull { .. })
+}
+
+/// Whether a fault wants its hosts to have barriers that can be slow or fail.
+pub(super) fn is_of_barrier(fault: &Fault) -> bool {
+    matches!(fault, Fault::DiskSlow { .. } | Fault::DiskFails { .. })
+}
+
+/// Whether this machine can carry the scenario out.
+///
+/// # Errors
+/// What is missing and how it is installed, or what the laboratory has no means for.
+pub(super) fn check(scenario: &Scenario, has_other_release: bool) -> Result<(), NotRun> {
+    let cannot = |what: String| Err(NotRun::Cannot { target: NAME, what });
+    let hosts = scenario.site.admins + scenario.site.kiosks;
+    if hosts > MOST_HOSTS {
+        return cannot(format!("{hosts} hosts are more than the {MOST_HOSTS} of one machine"));
+    }
+    if scenario.site.history_days > 0 {
+        return cannot("days of history before the run: the simulator has them".to_owned());
+    }
+    for step in &scenario.fault {
+        match &step.fault {
+            Fault::Hostile { .. } => {
+                return cannot(
+                    "a thief needs a doctored program: the simulator has one".to_owned(),
+                );
+            }
+            Fault::TornTail { .. } => {
+                return cannot(
+                    "half a write: a file system is cut here, not the disk below it".to_owned(),
+                );
+            }
+            Fault::OtherRelease { .. } if !has_other_release => {
+                return cannot("no program of another release was given".to_owned());
+            }
+            _ => {}
+        }
+    }
+    let missing = missing(Wants::of(scenario));
+    if missing.is_empty() {
+        return Ok(());
+    }
+    cannot(format!("this machine lacks {}: run scripts/need.sh lab, as root", missing.join(", ")))
+}
+
+fn missing(wants: Wants) -> Vec<String> {
+    let mut missing = Vec::new();
+    let mut want = |wanted: bool, there: bool, what: &str| {
+        if wanted && !there {
+            missing.push(what.to_owned());
+        }
+    };
+    want(true, rustix::process::geteuid().is_root(), "the right to make namespaces (root)");
+    for command in ["unshare", "nsenter", "prlimit", "ip", "nft"] {
+        want(true, has_command(command), command);
+    }
+    want(wants.clocks, clock::library().is_some(), "faketime");
+    want(wants.barriers, has_command("cc"), "cc");
+    for command in ["mkfs.ext4", "python3"] {
+        want(wants.disks, has_command(command), command);
+    }
+    want(wants.disks, Path::new("/dev/loop-control").exists(), "loop devices");
+    want(wants.relays, Path::new("/dev/net/tun").exists(), "/dev/net/tun");
+    missing
+}
+
+fn has_command(name: &str) -> bool {
+    let found =
+        Command::new("sh").args(["-c", "command -v \"$1\" >/dev/null", "sh", name]).status();
+    found.is_ok_and(|status| status.success())
+}

@@ -1,0 +1,216 @@
+//! From what is seen to what happened: events for the invariants.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use domain::id::{EntryId, EpochId, NodeId};
+
+use crate::cluster::{Cluster, NodeState};
+use crate::event::{Event, HostId, Stop};
+
+use super::page::Screen;
+use super::run::Run;
+use super::sight::Sight;
+
+/// A page that was told nothing for so long knows that its node is gone.
+const SILENT: Duration = Duration::from_secs(12);
+
+impl Run<'_> {
+    /// Looks at every node that runs, ledger and all.
+    pub(super) fn look_around(&mut self) {
+        let people = Arc::clone(&self.people);
+        for (host, observer) in &people.observers {
+            if let Some(known) = self.known.get_mut(host)
+                && !known.up
+                && known.epoch.is_none()
+            {
+                // Before the first look everything runs.
+                known.up = true;
+            }
+            if let Some(sight) = observer.look(true) {
+                self.saw(*host, Some(Arc::new(sight)));
+            }
+        }
+    }
+
+    /// A node was looked at.
+    pub(super) fn saw(&mut self, host: HostId, sight: Option<Arc<Sight>>) {
+        let (Some(known), Some(sight)) = (self.known.get_mut(&host), sight) else {
+            return;
+        };
+        let epoch = sight.status.epoch;
+        if !known.up || known.frozen || known.dead.contains(&epoch) {
+            return;
+        }
+        if known.epoch == Some(epoch) {
+            self.sights.set(host, Some(Arc::clone(&sight)));
+        } else {
+            self.began(host, &sight);
+        }
+        self.wrote(host, &sight);
+        self.compare_links();
+    }
+
+    /// A process's first sight.
+    fn began(&mut self, host: HostId, sight: &Arc<Sight>) {
+        let Some(known) = self.known.get_mut(&host) else {
+            return;
+        };
+        let (node, epoch) = (sight.status.node, sight.status.epoch);
+        // One that nobody ended began another log by itself.
+        let asked_for = known.told.then(|| known.epoch.replace(epoch)).flatten();
+        let new_boot = std::mem::take(&mut known.new_boot);
+        let first = known.node.is_none();
+        (known.node, known.epoch, known.told) = (Some(node), Some(epoch), true);
+        if let Some(before) = asked_for {
+            known.dead.insert(before);
+            self.sights.set(host, None);
+            self.tell(&Event::Stopped { host, how: Stop::AskedFor });
+        }
+        self.sights.set(host, Some(Arc::clone(sight)));
+        let kiosk = self.people.kiosks.get(&host).copied();
+        let amnesic = self.scenario.site.is_amnesic(host);
+        if first {
+            self.tell_of_earlier_processes(host, node, epoch, sight);
+        }
+        self.tell(&Event::Started { host, node, kiosk, epoch, new_boot, amnesic });
+    }
+
+    /// Logs that a host's node wrote while the site was founded.
+    fn tell_of_earlier_processes(
+        &mut self,
+        host: HostId,
+        node: NodeId,
+        now: EpochId,
+        sight: &Sight,
+    ) {
+        let epochs: Vec<EpochId> = sight.folded().chain().epochs_of(node).copied().collect();
+        let kiosk = self.people.kiosks.get(&host).copied();
+        for epoch in epochs.into_iter().filter(|epoch| *epoch != now) {
+            let amnesic = self.scenario.site.is_amnesic(host);
+            self.tell(&Event::Started { host, node, kiosk, epoch, new_boot: true, amnesic });
+            self.tell(&Event::Stopped { host, how: Stop::Killed });
+        }
+    }
+
+    /// Entries that nobody has seen before. They are told of where they were written, as long as
+    /// somebody can look there.
+    fn wrote(&mut self, host: HostId, sight: &Sight) {
+        let fresh: Vec<EntryId> =
+            sight.entries().keys().filter(|id| !self.written.contains(id)).copied().collect();
+        let (mut own, mut others) = (Vec::new(), Vec::new());
+        for id in fresh {
+            match self.author_of(&id, sight) {
+                Some(author) if author == host => own.push(id),
+                Some(author) if self.sights.of(author).is_some() => {}
+                Some(_) | None => others.push(id),
+            }
+        }
+        for entries in [own, others] {
+            if !entries.is_empty() {
+                self.written.extend(&entries);
+                self.tell(&Event::Wrote { host, entries });
+            }
+        }
+    }
+
+    /// The host whose process wrote an entry.
+    fn author_of(&self, id: &EntryId, sight: &Sight) -> Option<HostId> {
+        let node = sight.folded().node_of(&id.epoch)?;
+        self.host_of(&node)
+    }
+
+    pub(super) fn host_of(&self, node: &NodeId) -> Option<HostId> {
+        let mut known = self.known.iter().filter(|(_, known)| known.node.as_ref() == Some(node));
+        known.next().map(|(host, _)| *host)
+    }
+
+    /// Links that stand at both ends, against those that stood before.
+    fn compare_links(&mut self) {
+        let mut said = BTreeSet::new();
+        for (host, sight) in self.sights.all() {
+            let peers = sight.links().into_iter().filter_map(|node| self.host_of(&node));
+            said.extend(peers.map(|peer| (host, peer)));
+        }
+        let both = said.iter().filter(|(one, other)| one < other && said.contains(&(*other, *one)));
+        let now: BTreeSet<_> = both.copied().collect();
+        let before = std::mem::replace(&mut self.linked, now.clone());
+        for (one, other) in before.difference(&now) {
+            self.tell(&Event::Unlinked { one: *one, other: *other });
+        }
+        for (one, other) in now.difference(&before) {
+            self.tell(&Event::Linked { one: *one, other: *other });
+        }
+    }
+
+    /// Something that people did.
+    pub(super) fn heard(&mut self, event: &Event) {
+        self.tell(event);
+        if let Event::Typed { host, .. } = event {
+            // The picture waited for it.
+            self.show(*host);
+        }
+    }
+
+    /// A page was told something.
+    pub(super) fn page_says(&mut self, host: HostId, at: Instant, screen: Option<Screen>) {
+        let Some(screen) = screen else {
+            self.pages.remove(&host);
+            if let Some(seat) = self.people.seats().get_mut(&host) {
+                (seat.free, seat.taken) = (false, false);
+            }
+            return;
+        };
+        {
+            let mut seats = self.people.seats();
+            let seat = seats.entry(host).or_default();
+            (seat.free, seat.taken) = (screen.is_free(), screen.is_taken());
+        }
+        self.pages.insert(host, (at, screen));
+        self.show(host);
+    }
+
+    /// What every page shows, each second.
+    pub(super) fn show_pages(&mut self) {
+        let hosts: Vec<HostId> = self.pages.keys().copied().collect();
+        for host in hosts {
+            self.show(host);
+        }
+    }
+
+    fn show(&mut self, host: HostId) {
+        let (Some((at, screen)), Some(known)) = (self.pages.get(&host), self.known.get(&host))
+        else {
+            return;
+        };
+        let passed = at.elapsed();
+        if !known.told || known.frozen || passed > SILENT && screen.is_free() {
+            return;
+        }
+        let seat = self.people.seats().get(&host).cloned().unwrap_or_default();
+        if seat.typing {
+            return;
+        }
+        let kiosk = self.people.kiosks.get(&host);
+        let folded = || {
+            let site = self.sights.of(host)?.folded();
+            site.session_on(*kiosk?).map(|(session, _)| session)
+        };
+        let session = seat.session.or_else(folded);
+        let passed_ms = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX);
+        if let Some(shown) = screen.shown(session, passed_ms) {
+            let alone = screen.alone;
+            self.tell(&Event::Shows { host, shown, alone });
+        }
+    }
+
+    /// Whether every node that should can be seen, and all say the same.
+    pub(super) fn agreed(&self) -> bool {
+        let wanted = self.sights.hosts().into_iter().filter(|host| !self.revoked.contains(host));
+        let mut prints = wanted.map(|host| self.sights.node(host).map(NodeState::fingerprint));
+        let first = prints.next().flatten();
+        let at_rest = self.people.seats().values().all(|seat| !seat.taken);
+        at_rest && first.is_some() && prints.all(|print| print == first)
+    }
+}

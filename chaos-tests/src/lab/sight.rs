@@ -1,0 +1,235 @@
+//! What is seen of one node from outside: its status, and the state that its entries make.
+//!
+//! The site is folded here from the entries and readings that the node exports, each signature
+//! verified; of the node's own word only its fingerprint, its links and its clocks are taken, to be
+//! compared.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::BufReader;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use actors::{ledger_file, readings_file};
+use domain::id::{EntryId, EpochId, KioskId, NodeId, RowId};
+use domain::moment::Moment;
+use domain::site::Site;
+
+use crate::cluster::{Cluster, NodeState};
+use crate::event::HostId;
+
+use super::control::{Control, Status};
+
+/// A node as it was seen at one moment.
+pub(super) struct Sight {
+    pub(super) status: Status,
+    fingerprint: [u8; 32],
+    site: Arc<Site>,
+    entries: Arc<BTreeMap<EntryId, Vec<u8>>>,
+}
+
+impl Sight {
+    /// Every entry that it holds.
+    pub(super) fn entries(&self) -> &BTreeMap<EntryId, Vec<u8>> {
+        &self.entries
+    }
+
+    /// The site that they make.
+    pub(super) fn folded(&self) -> &Site {
+        &self.site
+    }
+}
+
+impl NodeState for Sight {
+    fn node(&self) -> NodeId {
+        self.status.node
+    }
+
+    fn epoch(&self) -> EpochId {
+        self.status.epoch
+    }
+
+    fn kiosk(&self) -> Option<KioskId> {
+        self.site.standing().members.get(&self.status.node)?.kiosk
+    }
+
+    fn moment(&self) -> Moment {
+        let clocks = &self.status.clocks;
+        Moment { boot_ms: clocks.boot_ms, wall_ms: clocks.site_ms, trusted: clocks.trusted }
+    }
+
+    fn site(&self) -> Cow<'_, Site> {
+        Cow::Borrowed(&self.site)
+    }
+
+    fn fingerprint(&self) -> [u8; 32] {
+        self.fingerprint
+    }
+
+    fn holds(&self, entry: &EntryId) -> bool {
+        let reach = self.status.frontier.iter().find(|reach| reach.epoch == entry.epoch);
+        reach.is_some_and(|reach| entry.seq < reach.height)
+    }
+
+    fn entry_bytes(&self, entry: &EntryId) -> Option<Vec<u8>> {
+        self.entries.get(entry).cloned()
+    }
+
+    fn reach(&self, epoch: &EpochId) -> Option<(u64, u64)> {
+        let reach = self.status.frontier.iter().find(|reach| reach.epoch == *epoch)?;
+        Some((reach.pruned_below, reach.height))
+    }
+
+    fn epochs(&self) -> Vec<EpochId> {
+        self.status.frontier.iter().map(|reach| reach.epoch).collect()
+    }
+
+    fn keeps_row(&self, _: &RowId) -> Option<bool> {
+        // The vault is encrypted at rest: from outside nobody can tell.
+        None
+    }
+
+    fn links(&self) -> Vec<NodeId> {
+        self.status.links.iter().map(|link| link.node).collect()
+    }
+
+    fn replicated(&self, _: &EntryId) -> Option<(u32, u32)> {
+        // Told to consoles by request, and not kept here.
+        None
+    }
+}
+
+/// What was last read of a ledger.
+struct Read {
+    fingerprint: String,
+    at: Instant,
+    site: Arc<Site>,
+    entries: Arc<BTreeMap<EntryId, Vec<u8>>>,
+}
+
+/// Looks at one host's node.
+pub(super) struct Observer {
+    pub(super) host: HostId,
+    control: Control,
+    /// Where the node writes its ledger for us: the same path inside and outside.
+    folder: PathBuf,
+    number: AtomicU32,
+    /// The ledger is read at most this often, unless somebody must know.
+    interval: Duration,
+    read: Mutex<Option<Read>>,
+}
+
+impl Observer {
+    pub(super) fn new(host: HostId, control: Control, folder: PathBuf, interval: Duration) -> Self {
+        Self { host, control, folder, number: AtomicU32::new(0), interval, read: Mutex::new(None) }
+    }
+
+    /// Looks; with `now`, at the ledger too, however short ago that was. `None` where nobody answers.
+    pub(super) fn look(&self, now: bool) -> Option<Sight> {
+        let status = self.control.status()?;
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = match &*read {
+            None => true,
+            Some(last) if last.fingerprint == status.fingerprint => false,
+            Some(last) => now || last.at.elapsed() >= self.interval,
+        };
+        // What changed in between is in the ledger and not in the status: the next look has it.
+        let status = if due {
+            let (site, entries) = self.ledger(&status)?;
+            let status = self.control.status()?;
+            let fingerprint = status.fingerprint.clone();
+            let at = Instant::now();
+            *read =
+                Some(Read { fingerprint, at, site: Arc::new(site), entries: Arc::new(entries) });
+            status
+        } else {
+            status
+        };
+        let last = read.as_ref()?;
+        let fingerprint = fingerprint(&status.fingerprint)?;
+        let (site, entries) = (Arc::clone(&last.site), Arc::clone(&last.entries));
+        Some(Sight { status, fingerprint, site, entries })
+    }
+
+    fn ledger(&self, status: &Status) -> Option<(Site, BTreeMap<EntryId, Vec<u8>>)> {
+        let number = self.number.fetch_add(1, Ordering::Relaxed);
+        let ledger = self.folder.join(format!("seen-{number}.ledger"));
+        let readings = self.folder.join(format!("seen-{number}.readings"));
+        let written = self.control.export(&ledger, &readings);
+        let files = (File::open(&ledger), File::open(&readings));
+        for file in [ledger, readings] {
+            // Where the disk is full one of them is not there.
+            fs::remove_file(file).ok();
+        }
+        if !written {
+            return None;
+        }
+        let folded = ledger_file::fold(BufReader::new(files.0.ok()?)).ok()?;
+        let mut site = folded.site;
+        let clocks = &status.clocks;
+        let seen =
+            Moment { boot_ms: clocks.boot_ms, wall_ms: clocks.site_ms, trusted: clocks.trusted };
+        for signed in readings_file::read(BufReader::new(files.1.ok()?), site.id()).ok()? {
+            site.read(signed.reading, seen);
+        }
+        let entries = folded.entries.iter().map(|entry| (entry.id, entry.to_bytes())).collect();
+        Some((site, entries))
+    }
+}
+
+fn fingerprint(text: &str) -> Option<[u8; 32]> {
+    text.parse::<NodeId>().ok().map(|hex| hex.0)
+}
+
+/// The cluster as it was last seen.
+#[derive(Default)]
+pub(super) struct Sights {
+    names: Vec<String>,
+    nodes: BTreeMap<HostId, Arc<Sight>>,
+}
+
+impl Sights {
+    pub(super) fn new(names: Vec<String>) -> Self {
+        Self { names, nodes: BTreeMap::new() }
+    }
+
+    /// The node of a host was seen, or is not to be seen any more.
+    pub(super) fn set(&mut self, host: HostId, sight: Option<Arc<Sight>>) {
+        match sight {
+            Some(sight) => self.nodes.insert(host, sight),
+            None => self.nodes.remove(&host),
+        };
+    }
+
+    /// What is seen of a host.
+    pub(super) fn of(&self, host: HostId) -> Option<&Arc<Sight>> {
+        self.nodes.get(&host)
+    }
+
+    /// Everything that is seen.
+    pub(super) fn all(&self) -> impl Iterator<Item = (HostId, &Arc<Sight>)> {
+        self.nodes.iter().map(|(host, sight)| (*host, sight))
+    }
+}
+
+impl Cluster for Sights {
+    fn hosts(&self) -> Vec<HostId> {
+        (0..).zip(&self.names).map(|(number, _)| HostId(number)).collect()
+    }
+
+    fn name(&self, host: HostId) -> String {
+        self.names.get(usize::from(host.0)).cloned().unwrap_or_default()
+    }
+
+    fn node(&self, host: HostId) -> Option<&dyn NodeState> {
+        self.nodes.get(&host).map(|sight| sight.as_ref() as &dyn NodeState)
+    }
+
+    fn is_hostile(&self, _: HostId) -> bool {
+        // No fault of the laboratory gives a key away.
+        false
+    }
+}
