@@ -5,8 +5,7 @@
 //! | Key | What |
 //! |---|---|
 //! | `E` epoch(32) seq(8, big-endian) | entry |
-//! | `F`, `L`, `G`, `R` key | tables: frontier, local, registers, rows |
-//! | `S` | folded state |
+//! | `C`, `F`, `L`, `G`, `R` key | tables: checkpoints, frontier, local, registers, rows |
 //! | `P` head-key part(4, big-endian) | part of a long value |
 //! | `M` name | the store's own: `layout`, `ticket` |
 //!
@@ -18,7 +17,7 @@
 //! files of their own that it never syncs; with parts of this size a page stays below that.
 
 use crate::error::StoreError;
-use crate::operation::{FOLDED_MAX, Table};
+use crate::operation::{Table, VALUE_MAX};
 
 /// The longest body that one cell holds.
 pub(crate) const PART: usize = 4_096;
@@ -28,8 +27,6 @@ pub(crate) const LAYOUT: u64 = 1;
 pub(crate) const LAYOUT_KEY: &[u8] = b"Mlayout";
 /// Where the last ticket is kept.
 pub(crate) const TICKET_KEY: &[u8] = b"Mticket";
-/// Where the folded state is kept.
-pub(crate) const FOLDED_KEY: &[u8] = b"S";
 
 const ENTRY: u8 = b'E';
 const PARTS: u8 = b'P';
@@ -53,6 +50,7 @@ const PART_OF: u8 = 2;
 /// The first byte of a table's keys.
 pub(crate) fn table_prefix(table: Table) -> u8 {
     match table {
+        Table::Checkpoints => b'C',
         Table::Frontier => b'F',
         Table::Local => b'L',
         Table::Registers => b'G',
@@ -111,7 +109,7 @@ pub(crate) fn head_of_part(key: &[u8]) -> Option<(&[u8], u32)> {
 
 /// How many parts a long value of this length has.
 pub(crate) fn part_count(length: usize) -> u32 {
-    // A length is at most FOLDED_MAX wherever it comes from, so this never saturates.
+    // A length is at most VALUE_MAX wherever it comes from, so this never saturates.
     u32::try_from(length.div_ceil(PART)).unwrap_or(u32::MAX)
 }
 
@@ -163,7 +161,7 @@ pub(crate) fn unseal(key: &[u8], cell: &[u8]) -> Result<Cell, StoreError> {
             let (length, sum) = body.split_first_chunk::<4>().ok_or_else(wrong)?;
             let sum: [u8; 4] = sum.try_into().map_err(|_| wrong())?;
             let length = usize::try_from(u32::from_le_bytes(*length)).map_err(|_| wrong())?;
-            if length > FOLDED_MAX {
+            if length > VALUE_MAX {
                 return Err(wrong());
             }
             Ok(Cell::Long { length, sum: u32::from_le_bytes(sum) })

@@ -47,7 +47,6 @@ pub(crate) fn all<S: LedgerStore>() -> Vec<Clause<S>> {
         ("pages_walk_a_table_and_no_other", pages_walk_a_table_and_no_other),
         ("dropping_below_spares_the_rest", dropping_below_spares_the_rest),
         ("long_values_come_back_and_go_away", long_values_come_back_and_go_away),
-        ("the_folded_state_is_replaced_whole", the_folded_state_is_replaced_whole),
         ("what_is_too_large_leaves_nothing_behind", what_is_too_large_leaves_nothing_behind),
         ("keys_at_the_edges_stay_apart", keys_at_the_edges_stay_apart),
     ]
@@ -61,7 +60,6 @@ fn an_empty_store_holds_nothing<S: LedgerStore>(store: &S) {
         assert_eq!(store.get(table, b"").unwrap(), None);
         assert!(store.scan(table, None, 10).unwrap().is_empty());
     }
-    assert_eq!(store.folded().unwrap(), None);
     assert_eq!(store.barrier().unwrap(), Ticket(0));
 }
 
@@ -102,15 +100,12 @@ fn steps_take_effect_in_their_order<S: LedgerStore>(store: &S) {
             put_entry(A, 1, b"dropped"),
             Op::DropEntriesBelow { epoch: A, seq: 5 },
             put_entry(A, 2, b"after the drop"),
-            Op::PutFolded(noise(2, 20_000)),
-            Op::PutFolded(b"last".to_vec()),
         ])
         .unwrap();
     assert_eq!(store.get(Table::Rows, b"k").unwrap().as_deref(), Some(&b"last"[..]));
     assert_eq!(store.get(Table::Rows, b"gone").unwrap(), None);
     assert_eq!(store.entry(&A, 1).unwrap(), None);
     assert_eq!(store.entry(&A, 2).unwrap().as_deref(), Some(&b"after the drop"[..]));
-    assert_eq!(store.folded().unwrap().as_deref(), Some(&b"last"[..]));
 }
 
 fn entries_are_bounded_by_count_and_bytes<S: LedgerStore>(store: &S) {
@@ -201,14 +196,6 @@ fn long_values_come_back_and_go_away<S: LedgerStore>(store: &S) {
     store.stage(vec![remove(Table::Rows, b"long")]).unwrap();
     assert_eq!(store.get(Table::Rows, b"long").unwrap(), None);
     assert!(store.scan(Table::Rows, None, 10).unwrap().is_empty());
-}
-
-fn the_folded_state_is_replaced_whole<S: LedgerStore>(store: &S) {
-    for (seed, len) in [(1, 10), (2, 1_000_000), (3, 300_000), (4, 0), (5, 5_000)] {
-        let folded = noise(seed, len);
-        store.stage(vec![Op::PutFolded(folded.clone())]).unwrap();
-        assert_eq!(store.folded().unwrap(), Some(folded));
-    }
 }
 
 fn what_is_too_large_leaves_nothing_behind<S: LedgerStore>(store: &S) {

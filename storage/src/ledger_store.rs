@@ -12,7 +12,7 @@ pub type Placed = ([u8; 32], u64, Vec<u8>);
 /// A table's key and value.
 pub type Pair = (Vec<u8>, Vec<u8>);
 
-/// Opaque entries, tables and a folded state, with a durability barrier.
+/// Opaque entries and tables, with a durability barrier.
 ///
 /// Every call blocks on the disk: call it from a thread that may block. All are safe to call from
 /// many threads at once.
@@ -57,9 +57,6 @@ pub trait LedgerStore: Send + Sync + 'static {
         after: Option<&[u8]>,
         max_count: usize,
     ) -> Result<Vec<Pair>, StoreError>;
-
-    /// The folded state, if one was ever put.
-    fn folded(&self) -> Result<Option<Vec<u8>>, StoreError>;
 }
 
 impl<S: LedgerStore + ?Sized> LedgerStore for Arc<S> {
@@ -104,9 +101,5 @@ impl<S: LedgerStore + ?Sized> LedgerStore for Arc<S> {
         max_count: usize,
     ) -> Result<Vec<Pair>, StoreError> {
         (**self).scan(table, after, max_count)
-    }
-
-    fn folded(&self) -> Result<Option<Vec<u8>>, StoreError> {
-        (**self).folded()
     }
 }

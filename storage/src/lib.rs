@@ -4,9 +4,9 @@
 //! [`SledStore`] on disk and [`MemoryStore`] for the
 //! simulator and for tests. The same contract tests run on both.
 //!
-//! What is kept: signed entries by (epoch, seq), four small tables (registers of use, the frontier,
-//! rows, what is local to this node) and one folded state. This crate never looks inside any of
-//! them, checks no signature and knows no rule; it imports nothing of ours.
+//! What is kept: signed entries by (epoch, seq), and tables (registers of use, the frontier, rows,
+//! pieces of checkpoints, what is local to this node). This crate never looks inside any of them,
+//! checks no signature and knows no rule; it imports nothing of ours.
 //!
 //! # The promise
 //! - A batch that was [staged](ledger_store::LedgerStore::stage) is seen by readers at once, whole

@@ -36,7 +36,6 @@ struct State {
 struct Content {
     entries: BTreeMap<([u8; 32], u64), Arc<[u8]>>,
     tables: BTreeMap<(Table, Vec<u8>), Arc<[u8]>>,
-    folded: Option<Arc<[u8]>>,
 }
 
 impl Content {
@@ -59,7 +58,6 @@ impl Content {
                 Op::Remove { table, key } => {
                     self.tables.remove(&(*table, key.clone()));
                 }
-                Op::PutFolded(bytes) => self.folded = Some(bytes.as_slice().into()),
             }
         }
     }
@@ -239,10 +237,6 @@ impl LedgerStore for MemoryStore {
         let page = state.seen.tables.range((start, Bound::Unbounded));
         let page = page.take_while(|((of, _), _)| *of == table).take(max_count);
         Ok(page.map(|((_, key), value)| (key.clone(), value.to_vec())).collect())
-    }
-
-    fn folded(&self) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.lock().seen.folded.as_ref().map(|bytes| bytes.to_vec()))
     }
 }
 

@@ -8,8 +8,6 @@ pub const ENTRY_MAX: usize = 1_200;
 pub const KEY_MAX: usize = 128;
 /// A table value's largest size in bytes.
 pub const VALUE_MAX: usize = 64 * 1024;
-/// The folded state's largest size in bytes.
-pub const FOLDED_MAX: usize = 64 * 1024 * 1024;
 /// The most operations in one batch.
 pub const BATCH_MAX: usize = 65_536;
 
@@ -21,6 +19,8 @@ pub struct Ticket(pub u64);
 /// A small key/value table. The store gives no meaning to any of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Table {
+    /// Snapshots of checkpoints, in pieces.
+    Checkpoints,
     /// Cells of which the greatest is kept (used time).
     Registers,
     /// What is held of each epoch.
@@ -33,7 +33,8 @@ pub enum Table {
 
 impl Table {
     /// All tables, in the order of their bytes on disk.
-    pub const ALL: [Table; 4] = [Table::Frontier, Table::Local, Table::Registers, Table::Rows];
+    pub const ALL: [Table; 5] =
+        [Table::Checkpoints, Table::Frontier, Table::Local, Table::Registers, Table::Rows];
 }
 
 /// One step of a batch. Steps take effect in their order.
@@ -71,8 +72,6 @@ pub enum Op {
         /// The key.
         key: Vec<u8>,
     },
-    /// Replace the folded state (≤ [`FOLDED_MAX`] bytes).
-    PutFolded(Vec<u8>),
 }
 
 impl Op {
@@ -94,7 +93,6 @@ pub(crate) fn check_bounds(batch: &[Op]) -> Result<(), StoreError> {
                 within("a value", value.len(), VALUE_MAX)?;
             }
             Op::Remove { key, .. } => within("a key", key.len(), KEY_MAX)?,
-            Op::PutFolded(bytes) => within("the folded state", bytes.len(), FOLDED_MAX)?,
         }
     }
     Ok(())

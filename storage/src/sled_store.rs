@@ -11,7 +11,7 @@ use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
-use crate::cell::{self, Cell, FOLDED_KEY, TICKET_KEY};
+use crate::cell::{self, Cell, TICKET_KEY};
 use crate::error::StoreError;
 use crate::group_commit::GroupCommit;
 use crate::ledger_store::{LedgerStore, Numbered, Pair, Placed};
@@ -188,7 +188,6 @@ impl SledStore {
                 Op::Remove { table, key } => {
                     self.replace(&mut changes, &cell::table_key(*table, key), None)?;
                 }
-                Op::PutFolded(bytes) => self.replace(&mut changes, FOLDED_KEY, Some(bytes))?,
             }
         }
         Ok(changes)
@@ -356,11 +355,6 @@ impl LedgerStore for SledStore {
             Ok((short, self.whole(key, cell)?))
         };
         cells.iter().map(read).collect()
-    }
-
-    fn folded(&self) -> Result<Option<Vec<u8>>, StoreError> {
-        let _gate = self.reading();
-        self.body(FOLDED_KEY)
     }
 }
 

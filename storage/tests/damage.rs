@@ -52,7 +52,11 @@ fn fill(path: &Path) -> Content {
         store
             .stage(vec![
                 Op::Put { table: Table::Rows, key: b"long".to_vec(), value: long },
-                Op::PutFolded(noise(round, 100_000)),
+                Op::Put {
+                    table: Table::Checkpoints,
+                    key: b"piece".to_vec(),
+                    value: noise(round, 60_000),
+                },
             ])
             .unwrap();
         store.barrier().unwrap();
@@ -70,9 +74,6 @@ fn read_all(store: &SledStore) -> Result<Content, StoreError> {
         for (key, value) in store.scan(table, None, 1_000)? {
             content.insert(format!("{table:?} {key:?}"), value);
         }
-    }
-    if let Some(folded) = store.folded()? {
-        content.insert("folded".to_owned(), folded);
     }
     Ok(content)
 }
@@ -218,6 +219,6 @@ fn what_is_no_store_at_all_is_moved_aside() {
     let opened = SledStore::open(&path).unwrap();
     let aside = opened.moved_aside.unwrap();
     assert_eq!(fs::read(aside.join("db")).unwrap(), noise(1, 3 << 19));
-    opened.store.stage(vec![Op::PutFolded(b"new life".to_vec())]).unwrap();
+    opened.store.stage(vec![Op::PutEntry { epoch: [7; 32], seq: 0, bytes: vec![1] }]).unwrap();
     opened.store.barrier().unwrap();
 }

@@ -12,14 +12,14 @@ fn it_keeps_the_contract() {
 #[test]
 fn a_crash_loses_what_no_barrier_covered() {
     let store = MemoryStore::new();
-    store.stage(vec![put_entry(A, 1, b"kept"), Op::PutFolded(b"old".to_vec())]).unwrap();
+    store.stage(vec![put_entry(A, 1, b"kept"), put(Table::Local, b"k", b"old")]).unwrap();
     store.barrier().unwrap();
-    store.stage(vec![put_entry(A, 2, b"lost"), Op::PutFolded(b"new".to_vec())]).unwrap();
+    store.stage(vec![put_entry(A, 2, b"lost"), put(Table::Local, b"k", b"new")]).unwrap();
     store.stage(vec![Op::DropEntriesBelow { epoch: A, seq: 2 }]).unwrap();
 
     let after = store.crash();
     assert_eq!(after.scan_entries(None, 10).unwrap(), [(A, 1, b"kept".to_vec())]);
-    assert_eq!(after.folded().unwrap().as_deref(), Some(&b"old"[..]));
+    assert_eq!(after.get(Table::Local, b"k").unwrap().as_deref(), Some(&b"old"[..]));
     assert_eq!(store.scan_entries(None, 10).unwrap(), [(A, 2, b"lost".to_vec())]);
     assert_eq!(after.barrier().unwrap(), Ticket(1));
     assert_eq!(after.stage(vec![put_entry(A, 3, b"on")]).unwrap(), Ticket(2));

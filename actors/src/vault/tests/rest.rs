@@ -219,9 +219,6 @@ impl LedgerStore for Flawed {
         page.iter().try_for_each(|(key, _)| self.judge(key))?;
         Ok(page)
     }
-    fn folded(&self) -> Result<Option<Vec<u8>>, StoreError> {
-        self.inner.folded()
-    }
 }
 
 #[test]
