@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 
 use serde::Serialize;
 
+use crate::checkpoint::Ground;
 use crate::fact::{AdminAdmitted, Cut, Derivation, Fact, MOST_PARTS, Part, Scope, root_of};
 use crate::id::{EntryId, EpochId, KioskId, NodeId, Signature, SiteId, TokenId};
 use crate::operator::OperatorRole;
@@ -153,13 +154,21 @@ pub struct Token {
     pub expires_ms: i64,
 }
 
+/// What an epoch's boot certificate says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+struct Boot {
+    node: NodeId,
+    amnesic: bool,
+    knew_ms: Option<i64>,
+}
+
 /// Every fact about membership.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Chain {
     founded: BTreeMap<EntryId, (String, Derivation)>,
     admins: BTreeMap<NodeId, BTreeMap<EntryId, Signature>>,
     admin_revocations: BTreeMap<NodeId, Revocation>,
-    boots: BTreeMap<EpochId, (NodeId, bool)>,
+    boots: BTreeMap<EpochId, Boot>,
     /// [`Chain::boots`] by node.
     #[serde(skip)]
     epochs: BTreeMap<NodeId, BTreeSet<EpochId>>,
@@ -170,17 +179,27 @@ pub struct Chain {
     paired: BTreeMap<NodeId, BTreeMap<EntryId, KioskId>>,
     revocations: BTreeMap<NodeId, Revocation>,
     forks: BTreeMap<EpochId, u64>,
+    /// Not part of the site's state: two nodes of which one has a base and the other all entries are
+    /// of one mind.
+    #[serde(skip)]
+    ground: Ground,
 }
 
 impl Chain {
     /// Takes a fact, if it is about membership; says whether the chain changed. Certificates are
     /// checked here, because their authors may be nobody yet.
-    #[allow(clippy::wildcard_enum_match_arm, reason = "`concerns` lists what is taken")]
     pub fn take(&mut self, site: &SiteId, id: &EntryId, fact: &Fact) -> bool {
         let forked = self.forks.get(&id.epoch).is_some_and(|low| id.seq >= *low);
-        if forked || !Self::concerns(fact) || !fact.certificate_holds(site) {
+        let spoken_for = forked || self.ground.covers(id);
+        if spoken_for || !Self::concerns(fact) || !fact.certificate_holds(site) {
             return false;
         }
+        self.settle(id, fact)
+    }
+
+    /// Takes a fact whose certificate was checked: by whoever agreed to the base that says it.
+    #[allow(clippy::wildcard_enum_match_arm, reason = "`concerns` lists what is taken")]
+    pub(crate) fn settle(&mut self, id: &EntryId, fact: &Fact) -> bool {
         match fact {
             Fact::SiteFounded(f) => {
                 let founding = (f.name.clone(), f.derivation);
@@ -193,7 +212,7 @@ impl Chain {
                 take_piece(&mut self.admin_revocations, f.node, id, &f.part, &f.cut)
             }
             Fact::BootCertificate(f) if id.seq == 0 && id.epoch == f.epoch => {
-                let boot = (f.node, f.amnesic);
+                let boot = Boot { node: f.node, amnesic: f.amnesic, knew_ms: f.knew_ms };
                 if self.boots.get(&f.epoch).is_some_and(|known| *known <= boot) {
                     return false;
                 }
@@ -250,8 +269,10 @@ impl Chain {
             return false;
         }
         self.forks.insert(epoch, seq);
-        let holds = |id: &EntryId| id.epoch != epoch || id.seq < seq;
-        if seq == 0 {
+        // Below a floor the base's history stands.
+        let low = seq.max(self.ground.height(&epoch));
+        let holds = |id: &EntryId| id.epoch != epoch || id.seq < low;
+        if low == 0 {
             self.forget_boot(&epoch);
         }
         self.founded.retain(|id, _| holds(id));
@@ -271,8 +292,8 @@ impl Chain {
     }
 
     fn forget_boot(&mut self, epoch: &EpochId) {
-        if let Some((node, _)) = self.boots.remove(epoch)
-            && let Some(epochs) = self.epochs.get_mut(&node)
+        if let Some(boot) = self.boots.remove(epoch)
+            && let Some(epochs) = self.epochs.get_mut(&boot.node)
         {
             epochs.remove(epoch);
         }
@@ -290,18 +311,45 @@ impl Chain {
 
     /// The node behind an epoch, member or not, and whether it forgets.
     pub fn node_of(&self, epoch: &EpochId) -> Option<(NodeId, bool)> {
-        self.boots.get(epoch).copied()
+        self.boots.get(epoch).map(|boot| (boot.node, boot.amnesic))
+    }
+
+    /// A chain of which nothing is known but forks, on a base.
+    pub(crate) fn on(&self, ground: Ground) -> Self {
+        Chain { forks: self.forks.clone(), ground, ..Chain::default() }
+    }
+
+    /// What the base stands on.
+    pub(crate) fn ground(&self) -> &Ground {
+        &self.ground
+    }
+
+    /// Epochs that came too late, beyond the horizon.
+    pub(crate) fn refused(&self) -> impl Iterator<Item = &EpochId> {
+        let late = self.boots.iter().filter(|(epoch, boot)| self.is_refused(epoch, boot));
+        late.map(|(epoch, _)| epoch)
+    }
+
+    fn is_refused(&self, epoch: &EpochId, boot: &Boot) -> bool {
+        self.ground.refuses(epoch, boot.knew_ms)
+    }
+
+    /// Entries of an epoch have effect below this number, whatever a revocation's cut says less of
+    /// it: nothing takes back what a base has settled.
+    fn below(&self, epoch: &EpochId, cut: u64) -> u64 {
+        let forked = self.forks.get(epoch).copied().unwrap_or(u64::MAX);
+        forked.min(cut).max(self.ground.height(epoch))
     }
 
     /// A fresh epoch of a member that was not revoked, in effect but for its forks.
     pub(crate) fn epoch_of_member(&self, epoch: &EpochId, standing: &Standing) -> Option<Epoch> {
-        let (node, _) = self.boots.get(epoch)?;
-        let member = standing.members.get(node).filter(|m| !m.revoked)?;
+        let boot = self.boots.get(epoch).filter(|boot| !self.is_refused(epoch, boot))?;
+        let member = standing.members.get(&boot.node).filter(|m| !m.revoked)?;
         Some(Epoch {
-            node: *node,
+            node: boot.node,
             kind: member.kind,
             kiosk: member.kiosk,
-            below: self.forks.get(epoch).copied().unwrap_or(u64::MAX),
+            below: self.below(epoch, u64::MAX),
         })
     }
 
@@ -386,6 +434,15 @@ impl Chain {
         let (_, signature) = self.admins.get(node)?.first_key_value()?;
         let (node, signature) = (*node, *signature);
         Some(AdminAdmitted { node, signature })
+    }
+
+    /// The entries that carry the site key's words about admin nodes: one for each admission, every
+    /// piece of a revocation.
+    pub fn words_about_admins(&self) -> Vec<EntryId> {
+        let admitted = self.admins.values().filter_map(|said| said.keys().next());
+        let revocations = self.admin_revocations.values();
+        let revoked = revocations.flat_map(|revocation| revocation.pieces.keys());
+        admitted.chain(revoked.map(|(_, id)| id)).copied().collect()
     }
 
     /// The entries that stand behind a node's admission by `token`: the token's, and one
@@ -476,12 +533,14 @@ impl Chain {
         let cut = revocation.and_then(|r| r.cut(&counts, author));
         standing.members.insert(node, Member { kind, kiosk, revoked, cut: cut.is_some() });
         for epoch in self.epochs_of(node) {
-            let forked = self.forks.get(epoch).copied().unwrap_or(u64::MAX);
+            if self.boots.get(epoch).is_some_and(|boot| self.is_refused(epoch, boot)) {
+                continue;
+            }
             let within = match &cut {
                 None => u64::MAX,
                 Some(heights) => heights.get(epoch).copied().unwrap_or(0),
             };
-            let below = forked.min(within);
+            let below = self.below(epoch, within);
             standing.epochs.insert(*epoch, Epoch { node, kind, kiosk, below });
         }
     }

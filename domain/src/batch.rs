@@ -49,6 +49,28 @@ impl Batches {
         };
         Some(Turn { lost: only_in(&before, &after), gained: only_in(&after, &before) })
     }
+
+    /// Whether a piece is kept: it makes up a whole with one of which a code is still `live`, or the
+    /// rest of it may yet come.
+    pub(crate) fn keeps(
+        &self,
+        id: &EntryId,
+        part: &Part,
+        before_ms: i64,
+        live: impl Fn(&SessionId) -> bool,
+    ) -> bool {
+        let intent = (id.epoch, part.intent, part.count, part.root);
+        let Some(pieces) = self.0.get(&intent) else {
+            return false;
+        };
+        let whole = !in_effect(pieces, part).is_empty();
+        let known = pieces.contains_key(&(part.index, *id));
+        known
+            && pieces.values().any(|piece| {
+                let awaited = !whole && piece.terms.until_ms >= before_ms;
+                awaited || (whole && piece.codes.iter().any(|(session, _)| live(session)))
+            })
+    }
 }
 
 /// The piece that counts in each place (of several the lowest hash), if together they are what the

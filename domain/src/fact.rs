@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::checkpoint::{Checkpoint, checkpoint_bytes};
 use crate::codec::{self, CodecError};
 use crate::id::{
     CodeKey, EntryId, EpochId, KioskId, NodeId, RequestId, RoomId, RowId, SessionId, Signature,
@@ -203,6 +204,8 @@ facts! {
         epoch: EpochId,
         /// Whether the node forgets everything when it stops.
         amnesic: bool,
+        /// Site time of the newest checkpoint that the node knew (ms since 1970), if it knew any.
+        knew_ms: Option<i64>,
         /// By the node key.
         signature: Signature,
     }
@@ -472,6 +475,15 @@ facts! {
         /// The operator.
         by: By,
     }
+    /// An admin node found what a checkpoint says to be what the ledger comes to.
+    29 CheckpointSigned {
+        /// The checkpoint.
+        checkpoint: Checkpoint,
+        /// The admin node.
+        node: NodeId,
+        /// By the node key.
+        signature: Signature,
+    }
 }
 
 /// Hash of a fact under its name: the last word between facts that conflict.
@@ -514,9 +526,17 @@ pub fn admin_revocation_bytes(
 }
 
 /// Bytes that a node key signs when its node starts an epoch.
-pub fn boot_bytes(site: &SiteId, node: &NodeId, epoch: &EpochId, amnesic: bool) -> Vec<u8> {
-    let mut bytes = [b"poste-boot-1".as_slice(), &site.0, &node.0, &epoch.0].concat();
+pub fn boot_bytes(
+    site: &SiteId,
+    node: &NodeId,
+    epoch: &EpochId,
+    amnesic: bool,
+    knew_ms: Option<i64>,
+) -> Vec<u8> {
+    let mut bytes = [b"poste-boot-2".as_slice(), &site.0, &node.0, &epoch.0].concat();
     bytes.push(u8::from(amnesic));
+    bytes.push(u8::from(knew_ms.is_some()));
+    bytes.extend_from_slice(&knew_ms.unwrap_or(0).to_le_bytes());
     bytes
 }
 
@@ -552,6 +572,7 @@ impl Fact {
                 | Fact::AdminAdmitted(_)
                 | Fact::AdminRevoked(_)
                 | Fact::NodeAdmitted(_)
+                | Fact::CheckpointSigned(_)
         )
     }
 
@@ -569,9 +590,11 @@ impl Fact {
             Fact::AdminRevoked(f) => admin_revocation_bytes(site, &f.node, &f.part, &f.cut)
                 .is_ok_and(|bytes| verifies(&site.0, &[&bytes], &f.signature)),
             Fact::BootCertificate(f) => {
-                let bytes = boot_bytes(site, &f.node, &f.epoch, f.amnesic);
+                let bytes = boot_bytes(site, &f.node, &f.epoch, f.amnesic, f.knew_ms);
                 verifies(&f.node.0, &[&bytes], &f.signature)
             }
+            Fact::CheckpointSigned(f) => checkpoint_bytes(site, &f.checkpoint)
+                .is_ok_and(|bytes| verifies(&f.node.0, &[&bytes], &f.signature)),
             Fact::NodeAdmitted(f) => {
                 let bytes = node_admission_bytes(site, &f.node, &f.kiosk, &f.machine);
                 verifies(&f.token.0, &[&bytes], &f.signature)

@@ -15,6 +15,7 @@ extern crate alloc;
 
 pub mod authority;
 mod batch;
+pub mod checkpoint;
 pub mod code;
 pub mod codec;
 pub mod command;

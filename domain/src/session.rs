@@ -244,6 +244,31 @@ impl Session {
         self.issues.values().any(|issue| issue.key == *key)
     }
 
+    /// Whether all its issues name one key, as they do but for a fault or a lie.
+    pub(crate) fn has_one_key(&self) -> bool {
+        let mut keys = self.issues.values().map(|issue| issue.key);
+        keys.next().is_some_and(|first| keys.all(|key| key == first))
+    }
+
+    /// Whether a step stands in its life: an opening only if it was proven.
+    pub(crate) fn has_step(&self, id: &EntryId) -> bool {
+        self.life.get(id).is_some()
+    }
+
+    /// Whether an entry says anything of it, extensions apart.
+    pub(crate) fn says(&self, id: &EntryId) -> bool {
+        self.issues.contains_key(id)
+            || self.openings.contains_key(id)
+            || self.has_step(id)
+            || self.orders.contains_key(id)
+            || self.withdrawn.contains(id)
+    }
+
+    /// The last moment at which a code of it opens (ms since 1970), once its issue is known.
+    pub(crate) fn valid_until(&self) -> Option<i64> {
+        self.issues.values().map(|issue| issue.terms.until_ms).max()
+    }
+
     /// The kiosks of all openings, proven or not: it can stand nowhere else.
     pub(crate) fn kiosks(&self) -> impl Iterator<Item = KioskId> {
         self.openings.values().map(|(_, step)| step.value.kiosk)

@@ -1,5 +1,8 @@
 //! One cluster and its state.
 
+mod base;
+mod retention;
+
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -21,6 +24,8 @@ use crate::operator::{By, OperatorRole};
 use crate::replace::{Member, Replaceable};
 use crate::session::{Issue, Order, OrderKind, Reading, Session, State, Step, StepKind};
 use crate::settings::Settings;
+
+pub use retention::Retention;
 
 /// Registers that may wait for the opening or the certificate that makes them count, before more are
 /// refused: each node of 200 kiosks may be ahead by some twenty. Those refused are offered again by
@@ -73,6 +78,11 @@ fn opening_proven(
     }
 }
 
+/// What an extension says, by hash: of two under one request the lower counts.
+fn content_of(f: &SessionExtended) -> Option<[u8; 32]> {
+    codec::hash(b"poste-extend-1", &(f.session, f.seconds)).ok()
+}
+
 impl Site {
     /// A site of which nothing is known but its key.
     pub fn new(id: SiteId) -> Self {
@@ -101,6 +111,9 @@ impl Site {
     /// [`Effect`] of the fact that gives it asks for the author's entries again.
     pub fn apply(&mut self, id: EntryId, fact: &Fact) -> Effect {
         let mut effect = Effect::default();
+        if self.ground().covers(&id) {
+            return effect; // the base has said what it means
+        }
         if Chain::concerns(fact) && self.chain.take(&self.id, &id, fact) {
             effect = self.restand_by(fact);
             effect.changed = true;
@@ -207,7 +220,7 @@ impl Site {
         match author.kind {
             NodeKind::Admin => self.apply_from_admin(id, fact),
             NodeKind::Kiosk => match author.kiosk {
-                Some(kiosk) => self.apply_from_kiosk(id, fact, author.node, kiosk),
+                Some(kiosk) => self.apply_from_kiosk(id, fact, author.node, kiosk, false),
                 None => false,
             },
         }
@@ -284,7 +297,14 @@ impl Site {
     }
 
     #[allow(clippy::wildcard_enum_match_arm, reason = "a kind not listed is not a kiosk's")]
-    fn apply_from_kiosk(&mut self, id: EntryId, fact: &Fact, node: NodeId, own: KioskId) -> bool {
+    fn apply_from_kiosk(
+        &mut self,
+        id: EntryId,
+        fact: &Fact,
+        node: NodeId,
+        own: KioskId,
+        vouched: bool,
+    ) -> bool {
         let Ok(body) = fact.encode() else {
             return false;
         };
@@ -298,7 +318,7 @@ impl Site {
         };
         match fact {
             Fact::SessionOpened(f) if f.kiosk == own && f.node == node => {
-                self.apply_opening(id, f, hash)
+                self.apply_opening(id, f, hash, vouched)
             }
             Fact::SessionPaused(f) if f.kiosk == own => {
                 step(f.session, StepKind::Paused, &f.replaces)
@@ -316,18 +336,23 @@ impl Site {
         }
     }
 
-    /// An opening counts once its session's issue is known and its proof was made by that code.
+    /// An opening counts once its session's issue is known and its proof was made by that code. Where
+    /// it was vouched for, it was proven under the one key that was known; another key asks anew.
     fn apply_opening(
         &mut self,
         id: EntryId,
         f: &crate::fact::SessionOpened,
         hash: [u8; 32],
+        vouched: bool,
     ) -> bool {
         let kind = StepKind::Opened { opening: f.opening };
         let value = Step { kind, kiosk: f.kiosk, node: f.node };
         let member = Member { value, replaces: f.replaces.clone(), hash };
         let proven = opening_proven(self.id, f.session);
-        let changed = self.sessions.entry(f.session).or_default().open(id, f.proof, member, proven);
+        let session = self.sessions.entry(f.session).or_default();
+        let settled = vouched && session.has_one_key();
+        let changed = session
+            .open(id, f.proof, member, |key, step, proof| settled || proven(key, step, proof));
         self.index(f.session);
         changed
     }
@@ -373,7 +398,7 @@ impl Site {
     /// One request extends one session once. Of different contents under one request the lower hash
     /// counts, and the other is taken back.
     fn apply_extension(&mut self, f: &SessionExtended) -> bool {
-        let Ok(content) = codec::hash(b"poste-extend-1", &(f.session, f.seconds)) else {
+        let Some(content) = content_of(f) else {
             return false;
         };
         if let Some((known, session, _)) = self.extensions.get(&f.request) {

@@ -4,6 +4,7 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "tests pick what they are about")]
 
 mod authority;
+mod base;
 mod bytes;
 mod chance;
 mod conflict;

@@ -8,6 +8,7 @@ use domain::moment::Moment;
 use domain::session::Reading;
 use domain::site::{Effect, Site};
 
+use crate::base::Base;
 use crate::world::at;
 
 /// Something that reaches a node.
@@ -24,6 +25,10 @@ pub(crate) struct Mirror {
     /// Second entries under a name that is known: proofs of forks, forwarded whole.
     pub(crate) proofs: Vec<(EntryId, Fact)>,
     pub(crate) readings: Vec<Reading>,
+    /// The bases that it adopted, but for those that others surpass.
+    pub(crate) heads: Vec<Base>,
+    /// All of them in one.
+    pub(crate) base: Base,
     /// Times that all entries had to be applied again.
     pub(crate) refolds: usize,
     /// Times that one epoch's entries had to be applied again.
@@ -37,6 +42,8 @@ impl Mirror {
             known: BTreeMap::new(),
             proofs: Vec::new(),
             readings: Vec::new(),
+            heads: Vec::new(),
+            base: Base::default(),
             refolds: 0,
             rereads: 0,
         }
@@ -46,6 +53,29 @@ impl Mirror {
     pub(crate) fn take(&mut self, arrival: &Arrival) {
         let effect = self.note(arrival);
         self.obey(vec![effect]);
+    }
+
+    /// Stands on a base too from now on: what it says first, then everything known above it.
+    pub(crate) fn adopt(&mut self, base: &Base) {
+        if self.heads.iter().any(|head| head == base || head.ground.surpasses(&base.ground)) {
+            return;
+        }
+        self.heads.retain(|head| !base.ground.surpasses(&head.ground));
+        self.heads.push(base.clone());
+        self.base = Base::default();
+        self.heads.iter().for_each(|head| self.base.join(head));
+        self.site.rebase(self.base.ground.clone(), self.base.members());
+        let known = self.known.iter();
+        known.for_each(|(id, fact)| {
+            if domain::authority::Chain::concerns(fact) {
+                self.site.apply(*id, fact);
+            }
+        });
+        self.refold();
+    }
+
+    fn refold(&mut self) {
+        self.obey(vec![Effect { refold: true, ..Effect::default() }]);
     }
 
     /// Takes a whole delivery in before it carries anything out.
@@ -80,6 +110,7 @@ impl Mirror {
             if effects.iter().any(|e| e.refold) {
                 self.refolds += 1;
                 self.site.unfold();
+                self.base.settle_into(&mut self.site);
                 next.extend(self.known.iter().map(|(id, fact)| self.site.apply(*id, fact)));
             } else {
                 for epoch in effects.iter().flat_map(|e| &e.reread) {
@@ -150,6 +181,12 @@ pub(crate) struct Sight {
 }
 
 impl Sight {
+    /// For a node with a base and one without: what others replaced is hashed by one of them.
+    pub(crate) fn but_for_the_hash(mut self) -> Sight {
+        self.fingerprint = [0; 32];
+        self
+    }
+
     /// Where two sights differ, if they do.
     pub(crate) fn difference(&self, other: &Sight) -> Option<String> {
         let sessions = (&self.sessions, &other.sessions);

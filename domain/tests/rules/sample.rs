@@ -1,12 +1,13 @@
 //! A fact of each kind, drawn by chance or as large as its bounds allow.
 
+use domain::checkpoint::{Checkpoint, MOST_PARENTS};
 use domain::fact::{
-    AdminAdmitted, AdminRevoked, BootCertificate, CODES_IN_PART, CUTS_IN_PART, Cause, CloseAsked,
-    CodeIssued, CodesIssued, Cut, Derivation, Fact, KioskDescribed, KioskNamed, LONGEST_NAME,
-    MOST_PARTS, MessageAcknowledged, MessageSent, NodeAdmitted, NodeCountersigned, NodePaired,
-    NodeRevoked, Part, PauseAsked, Place, ResumeAsked, RoomNamed, RowErased, Scope, SessionClosed,
-    SessionExtended, SessionOpened, SessionPaused, SessionResumed, SettingsChanged, SiteFounded,
-    TokenIssued, TokenRevoked, Withdrawn,
+    AdminAdmitted, AdminRevoked, BootCertificate, CODES_IN_PART, CUTS_IN_PART, Cause,
+    CheckpointSigned, CloseAsked, CodeIssued, CodesIssued, Cut, Derivation, Fact, KioskDescribed,
+    KioskNamed, LONGEST_NAME, MOST_PARTS, MessageAcknowledged, MessageSent, NodeAdmitted,
+    NodeCountersigned, NodePaired, NodeRevoked, Part, PauseAsked, Place, ResumeAsked, RoomNamed,
+    RowErased, Scope, SessionClosed, SessionExtended, SessionOpened, SessionPaused, SessionResumed,
+    SettingsChanged, SiteFounded, TokenIssued, TokenRevoked, Withdrawn,
 };
 use domain::id::{
     CodeKey, EntryId, EpochId, KioskId, NodeId, OperatorId, RequestId, RoomId, RowId, SessionId,
@@ -19,7 +20,7 @@ use domain::settings::{IsolationPolicy, Settings};
 use crate::chance::Chance;
 
 /// Number of the last kind of fact.
-pub(crate) const LAST_KIND: u16 = 28;
+pub(crate) const LAST_KIND: u16 = 29;
 
 struct Draw {
     chance: Chance,
@@ -78,6 +79,10 @@ impl Draw {
 
     fn row(&mut self) -> Option<RowId> {
         (self.most || self.chance.below(2) == 0).then(|| RowId(self.id()))
+    }
+
+    fn moment(&mut self) -> Option<i64> {
+        (self.most || self.chance.below(2) == 0).then(|| self.time())
     }
 
     fn part(&mut self) -> Part {
@@ -171,6 +176,7 @@ pub(crate) fn fact(kind: u16, seed: u64, most: bool) -> Fact {
             node: NodeId(d.id()),
             epoch: EpochId(d.id()),
             amnesic: d.chance.below(2) == 0,
+            knew_ms: d.moment(),
             signature: d.signature(),
         }
         .into(),
@@ -300,6 +306,18 @@ pub(crate) fn fact(kind: u16, seed: u64, most: bool) -> Fact {
         26 => MessageSent { message: RowId(d.id()), kiosk: KioskId(d.id()), by: d.by() }.into(),
         27 => MessageAcknowledged { message: RowId(d.id()), kiosk: KioskId(d.id()) }.into(),
         28 => RowErased { row: RowId(d.id()), by: d.by() }.into(),
+        29 => CheckpointSigned {
+            checkpoint: Checkpoint {
+                parents: (0..d.count(MOST_PARENTS)).map(|_| d.id()).collect(),
+                as_of_ms: d.time(),
+                since_ms: d.time(),
+                pieces: d.id(),
+                count: d.small(u32::MAX),
+            },
+            node: NodeId(d.id()),
+            signature: d.signature(),
+        }
+        .into(),
         _ => panic!("no such kind: {kind}"),
     }
 }

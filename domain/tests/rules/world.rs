@@ -205,11 +205,20 @@ impl World {
     }
 
     pub(crate) fn certificate(&self, machine: &Machine) -> BootCertificate {
-        let bytes = boot_bytes(&self.id, &machine.node, &machine.epoch, false);
+        self.certificate_of_one_that_knew(machine, None)
+    }
+
+    pub(crate) fn certificate_of_one_that_knew(
+        &self,
+        machine: &Machine,
+        knew_ms: Option<i64>,
+    ) -> BootCertificate {
+        let bytes = boot_bytes(&self.id, &machine.node, &machine.epoch, false, knew_ms);
         BootCertificate {
             node: machine.node,
             epoch: machine.epoch,
             amnesic: false,
+            knew_ms,
             signature: sign(&machine.key, &bytes),
         }
     }
