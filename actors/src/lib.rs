@@ -20,5 +20,6 @@ pub mod peers;
 pub mod readings_file;
 pub mod replica;
 pub mod signing;
+pub mod snapshot;
 pub mod tree;
 pub mod vault;

@@ -9,6 +9,8 @@
 //! durability barrier, and [`Input::Durable`] tells that it has returned. Nothing is acknowledged
 //! before that.
 
+mod base;
+mod checkpoints;
 pub mod delivery;
 pub mod duty;
 mod gossip;
@@ -17,6 +19,8 @@ pub mod greeting;
 mod later_release;
 mod load;
 pub mod message;
+mod propose;
+mod prune;
 mod readings;
 mod receipts;
 mod rounds;
@@ -43,6 +47,7 @@ use storage::operation::Ticket;
 
 use crate::entry::Author;
 use crate::vault::Vault;
+use base::Base;
 use delivery::Deliveries;
 use duty::Duty;
 use gossip::Peer;
@@ -142,6 +147,8 @@ pub enum Input {
         /// What.
         message: Message,
     },
+    /// Propose a checkpoint now, if there is anything to say and enough admin nodes are linked.
+    Checkpoint,
     /// A barrier returned: everything up to this ticket is on the disk.
     Durable(Ticket),
     /// The barrier failed: nothing that waits for it may be acknowledged.
@@ -238,6 +245,36 @@ pub enum Notice {
     /// A restored vault has caught up and is open again.
     #[error("the ledger has caught up: the restored vault is open again")]
     VaultOpened,
+    /// A checkpoint became part of the base.
+    #[error("checkpoint of {as_of_ms} ms since 1970 adopted: it speaks for {logs} logs")]
+    Adopted {
+        /// Its site time (ms since 1970).
+        as_of_ms: i64,
+        /// Logs that the base speaks for.
+        logs: usize,
+    },
+    /// No checkpoint was proposed.
+    #[error("no checkpoint proposed: {0}")]
+    NotProposed(String),
+    /// A checkpoint that another admin node proposes was not signed.
+    #[error("checkpoint of {as_of_ms} ms since 1970 not signed: {why}")]
+    NotSigned {
+        /// Its site time (ms since 1970).
+        as_of_ms: i64,
+        /// Why.
+        why: String,
+    },
+    /// Pieces of an adopted checkpoint cannot be read: other nodes have them.
+    #[error("a checkpoint on this disk is damaged, and is asked for again")]
+    BaseDamaged,
+    /// An epoch that no checkpoint has seen came after the horizon.
+    #[error("epoch {epoch} of node {node:?} came too late: nothing that it wrote has effect")]
+    TooLate {
+        /// The node, if known.
+        node: Option<NodeId>,
+        /// The epoch.
+        epoch: EpochId,
+    },
     /// A session of this kiosk ended otherwise than by its time or its patron.
     #[error("session {session} ended here: {cause:?}")]
     Ended {
@@ -273,6 +310,7 @@ pub struct Replica<S> {
     asked_barrier: Ticket,
     durable: Ticket,
     disk_failed: bool,
+    base: Base,
     time: SiteTime,
     /// What this machine's own wall clock said last.
     own_wall_ms: i64,
@@ -319,6 +357,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
             asked_barrier: Ticket(0),
             durable: Ticket(0),
             disk_failed: false,
+            base: Base::default(),
             duty,
             vault,
             rng,
@@ -355,6 +394,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 return Vec::new();
             }
             Input::Heard { peer, message } => self.heard(peer, message, now),
+            Input::Checkpoint => self.propose(now),
             Input::Durable(ticket) => self.became_durable(ticket, now),
             Input::DiskFailed => self.disk_failed(String::from("barrier"), now),
         }
@@ -363,6 +403,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
 
     fn finish(&mut self, now: Moment) -> Vec<Output> {
         self.round_if_due(now);
+        self.tend_stirred(now);
         self.do_duty(now);
         if self.staged > self.asked_barrier && !self.disk_failed {
             self.asked_barrier = self.staged;

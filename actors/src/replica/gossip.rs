@@ -10,6 +10,7 @@ mod intake;
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::authority::NodeKind;
+use domain::checkpoint::CheckpointHash;
 use domain::id::{EpochId, NodeId};
 use domain::moment::Moment;
 use domain::session::Reading;
@@ -36,6 +37,12 @@ pub(super) struct Peer {
     pub(super) since_boot_ms: u64,
     /// Below which number the peer has each log, as far as is known.
     pub(super) theirs: BTreeMap<EpochId, u64>,
+    /// Below which number the peer has dropped a log's entries, where it has.
+    pub(super) pruned: BTreeMap<EpochId, u64>,
+    /// The checkpoints that make up the peer's base, as it last said.
+    pub(super) heads: BTreeSet<CheckpointHash>,
+    /// When it last said so (boot time).
+    pub(super) heads_told: Option<u64>,
     /// Until when an answer to a want is waited for (boot time).
     pub(super) pulling_until: Option<u64>,
     /// Whether that answer has brought anything so far.
@@ -115,6 +122,9 @@ impl<S: LedgerStore + Clone> Replica<S> {
             kind,
             since_boot_ms: now.boot_ms,
             theirs: BTreeMap::new(),
+            pruned: BTreeMap::new(),
+            heads: BTreeSet::new(),
+            heads_told: None,
             pulling_until: None,
             pulled: false,
             in_vain: None,
@@ -160,9 +170,12 @@ impl<S: LedgerStore + Clone> Replica<S> {
         };
         self.seen.insert(peer, now.boot_ms);
         match message {
-            Message::Ledger(LedgerMessage::Round { root, wall_ms }) => {
+            Message::Ledger(LedgerMessage::Round { root, base, wall_ms }) => {
                 if kind == NodeKind::Admin {
                     self.time.hear(wall_ms, now);
+                }
+                if base != self.base.name() {
+                    self.send_checkpoints(peer);
                 }
                 if root != self.root() {
                     self.send_frontier(peer);
@@ -194,6 +207,21 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 self.hear_fork(peer, &one, &other, now);
             }
             Message::Ledger(LedgerMessage::Receipt(receipt)) => self.hear_receipt(&receipt, now),
+            Message::Ledger(LedgerMessage::Checkpoints { signed, certificates }) => {
+                self.hear_checkpoints(peer, &signed, &certificates, now);
+            }
+            Message::Ledger(LedgerMessage::WantList(checkpoint)) => {
+                self.answer_want_list(peer, checkpoint);
+            }
+            Message::Ledger(LedgerMessage::List(checkpoint, pieces)) => {
+                self.hear_list(peer, checkpoint, pieces, now);
+            }
+            Message::Ledger(LedgerMessage::WantPieces(checkpoint, from, count)) => {
+                self.answer_want_pieces(peer, checkpoint, from, count);
+            }
+            Message::Ledger(LedgerMessage::Piece(checkpoint, number, bytes)) => {
+                self.hear_piece(peer, checkpoint, number, bytes, now);
+            }
             Message::Use(message) => self.hear_use(peer, message, now),
             Message::Row(message) => self.hear_row(peer, kind, message, now),
         }
@@ -238,8 +266,11 @@ impl<S: LedgerStore + Clone> Replica<S> {
         if let Some(peer) = self.peers.get_mut(&from) {
             if peer.theirs.len() + reaches.len() > 4 * MOST_STRANGERS {
                 peer.theirs.clear();
+                peer.pruned.clear();
             }
             peer.theirs.extend(reaches.iter().map(|reach| (reach.epoch, reach.height)));
+            let pruned = reaches.iter().filter(|reach| reach.pruned_below > 0);
+            peer.pruned.extend(pruned.map(|reach| (reach.epoch, reach.pruned_below)));
             peer.suspected.extend(suspected);
             if !more {
                 if peer.suspected.is_empty() {
@@ -273,14 +304,18 @@ impl<S: LedgerStore + Clone> Replica<S> {
             .chain(before)
             .filter_map(|(epoch, theirs)| {
                 let mine = self.frontier.get(epoch).map_or(0, |reach| reach.height);
-                (mine < (*theirs).min(self.welcome_below(epoch))).then_some((*epoch, mine))
+                let there = peer.pruned.get(epoch).is_none_or(|pruned| *pruned <= mine);
+                let wanted = there && mine < (*theirs).min(self.welcome_below(epoch));
+                wanted.then_some((*epoch, mine))
             })
             .take(MOST_WANTS)
             .collect();
         let probe = peer.probe;
         for epoch in &peer.suspected {
-            let mine = self.frontier.get(epoch).map_or(0, |reach| reach.height);
-            wants.insert(0, (*epoch, mine.saturating_sub(probe)));
+            let mine = self.frontier.get(epoch);
+            let (height, low) = mine.map_or((0, 0), |reach| (reach.height, reach.pruned_below));
+            let low = low.max(peer.pruned.get(epoch).copied().unwrap_or(0));
+            wants.insert(0, (*epoch, height.saturating_sub(probe).max(low)));
         }
         wants.truncate(MOST_WANTS);
         if let Some(peer) = self.peers.get_mut(&from) {

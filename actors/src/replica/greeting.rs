@@ -4,7 +4,7 @@
 //! key, so that even a node that knows nothing but the site can judge. What this node knows already,
 //! revocations above all, always weighs more than what a greeting says.
 
-use domain::authority::{Chain, NodeKind};
+use domain::authority::{Chain, NodeKind, UNWRITTEN};
 use domain::codec::{self, CodecError};
 use domain::fact::Fact;
 use domain::id::{EntryId, EpochId, NodeId};
@@ -77,9 +77,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         names.sort();
         names.dedup();
         for id in names.into_iter().take(MOST_PROOFS) {
-            if let Ok(Some(bytes)) = self.store.entry(&id.epoch.0, id.seq) {
-                entries.push(bytes);
-            }
+            entries.extend(self.entry_bytes(&id));
         }
         certificates.sort();
         certificates.dedup();
@@ -131,12 +129,11 @@ impl<S: LedgerStore + Clone> Replica<S> {
     fn take_proofs(&self, chain: &mut Chain, greeting: &Greeting) -> Vec<Fact> {
         let site = self.me.site;
         let mut asks = Vec::new();
-        let nobody = EntryId { epoch: EpochId([0; 32]), seq: u64::MAX };
         for body in &greeting.certificates {
             if let Ok(Some(fact)) = Fact::decode(body)
                 && fact.speaks_for_itself()
             {
-                chain.take(&site, &nobody, &fact);
+                chain.take(&site, &UNWRITTEN, &fact);
                 asks.push(fact);
             }
         }

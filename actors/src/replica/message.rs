@@ -3,7 +3,9 @@
 //! Every message stands alone: lost, doubled or late ones cost a round and never an entry. All of
 //! it is hostile until checked; sizes are bounded before anything is looked at.
 
+use domain::checkpoint::{CheckpointHash, MOST_PIECE, MOST_PIECES};
 use domain::codec::{self, CodecError};
+use domain::fact::CheckpointSigned;
 use domain::id::{EpochId, SessionId, Signature};
 use domain::session::Reading;
 use serde::{Deserialize, Serialize};
@@ -18,6 +20,14 @@ pub const MOST_ENTRY_BYTES: usize = 64 * 1024;
 pub const MOST_ANSWERS: usize = 16;
 /// Most readings in one message.
 pub const MOST_READINGS: usize = 200;
+/// Most signatures under checkpoints in one message.
+pub const MOST_SIGNED: usize = 128;
+/// Most certificates beside them, and most bytes of these.
+pub const MOST_CERTIFICATES: usize = 256;
+/// See [`MOST_CERTIFICATES`].
+pub const MOST_CERTIFICATE_BYTES: usize = 96 * 1024;
+/// Pieces of a snapshot that are asked for at a time.
+pub const MOST_PIECES_WANTED: u32 = 16;
 /// Buckets into which sessions fall, by the first byte of their name.
 pub const BUCKETS: usize = 256;
 
@@ -71,6 +81,8 @@ pub enum LedgerMessage {
     Round {
         /// Hash over the frontier.
         root: [u8; 32],
+        /// Hash over the names of the checkpoints that make up the sender's base.
+        base: [u8; 32],
         /// The sender's site time (ms since 1970); only an admin node's counts.
         wall_ms: i64,
     },
@@ -96,6 +108,21 @@ pub enum LedgerMessage {
     Fork(Vec<u8>, Vec<u8>),
     /// The sender holds entries durably.
     Receipt(Receipt),
+    /// The checkpoints that make up the sender's base.
+    Checkpoints {
+        /// Every signature under each of them.
+        signed: Vec<CheckpointSigned>,
+        /// Bodies of the site key's words about admin nodes, for whoever does not know them.
+        certificates: Vec<Vec<u8>>,
+    },
+    /// The sender lacks the list of a snapshot's pieces.
+    WantList(CheckpointHash),
+    /// The hashes of a snapshot's pieces.
+    List(CheckpointHash, Vec<[u8; 32]>),
+    /// The sender lacks so many pieces of a snapshot, from this one on.
+    WantPieces(CheckpointHash, u32, u32),
+    /// A piece of a snapshot, with its number.
+    Piece(CheckpointHash, u32, Vec<u8>),
 }
 
 /// On the lane `uses`.
@@ -144,6 +171,17 @@ impl LedgerMessage {
             }
             LedgerMessage::Fork(one, other) => one.len() + other.len() <= 4_096,
             LedgerMessage::Receipt(receipt) => receipt.held.len() <= MOST_REACHES,
+            LedgerMessage::Checkpoints { signed, certificates } => {
+                signed.len() <= MOST_SIGNED
+                    && certificates.len() <= MOST_CERTIFICATES
+                    && certificates.iter().map(Vec::len).sum::<usize>() <= MOST_CERTIFICATE_BYTES
+            }
+            LedgerMessage::WantList(_) => true,
+            LedgerMessage::List(_, pieces) => {
+                u32::try_from(pieces.len()).is_ok_and(|count| count <= MOST_PIECES)
+            }
+            LedgerMessage::WantPieces(_, _, count) => *count <= MOST_PIECES_WANTED,
+            LedgerMessage::Piece(_, _, bytes) => bytes.len() <= MOST_PIECE,
         };
         if bounded { Ok(message) } else { Err(Malformed) }
     }

@@ -26,6 +26,8 @@ const NEIGHBOURS: usize = 3;
 const MOST_UNTOLD: usize = 1_000;
 /// Readings in answer to one digest; the next digest brings more.
 const MOST_ANSWER: usize = 2_000;
+/// Registers that are written at a time.
+pub(super) const REGISTERS_AT_ONCE: usize = 2_000;
 /// Changes remembered for the rounds; who is further behind gets a digest.
 const MOST_CHANGES: usize = 20_000;
 
@@ -52,9 +54,52 @@ impl Readings {
         self.next
     }
 
-    fn put(&mut self, signed: SignedReading) {
+    /// Keeps a reading that peers have from where this node has it.
+    fn settle(&mut self, signed: SignedReading) {
         let register = (signed.reading.session, signed.reading.epoch);
         self.signed.insert(register, signed);
+        self.touch(&register);
+    }
+
+    fn touch(&mut self, register: &Register) {
+        self.buckets.resize(BUCKETS, None);
+        if let Some(bucket) = self.buckets.get_mut(usize::from(register.0.0[0])) {
+            *bucket = None;
+        }
+    }
+
+    /// Every register that is kept.
+    pub(super) fn registers(&self) -> impl Iterator<Item = &Register> {
+        self.signed.keys()
+    }
+
+    /// One register's reading.
+    pub(super) fn get(&self, register: &Register) -> Option<&SignedReading> {
+        self.signed.get(register)
+    }
+
+    /// The readings of a session.
+    pub(super) fn of(&self, session: &SessionId) -> impl Iterator<Item = &SignedReading> {
+        let range = (*session, EpochId([0; 32]))..=(*session, EpochId([u8::MAX; 32]));
+        self.signed.range(range).map(|(_, signed)| signed)
+    }
+
+    /// Forgets registers; what that asks of the store.
+    pub(super) fn forget(&mut self, registers: &[Register]) -> Vec<Op> {
+        for register in registers {
+            self.signed.remove(register);
+            if let Some(change) = self.count_of.remove(register) {
+                self.changes.remove(&change);
+            }
+            self.touch(register);
+        }
+        let table = Table::Registers;
+        registers.iter().map(|register| Op::Remove { table, key: key_of(register) }).collect()
+    }
+
+    fn put(&mut self, signed: SignedReading) {
+        let register = (signed.reading.session, signed.reading.epoch);
+        self.settle(signed);
         if let Some(before) = self.count_of.insert(register, self.next) {
             self.changes.remove(&before);
         }
@@ -62,10 +107,6 @@ impl Readings {
         self.next += 1;
         if self.changes.len() > MOST_CHANGES {
             self.changes.pop_first();
-        }
-        self.buckets.resize(BUCKETS, None);
-        if let Some(bucket) = self.buckets.get_mut(usize::from(register.0.0[0])) {
-            *bucket = None;
         }
     }
 
@@ -124,6 +165,29 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 }
             }
         }
+    }
+
+    /// Takes the readings in that the base brings: whoever signed it found them good.
+    pub(super) fn settle_readings(
+        &mut self,
+        readings: impl Iterator<Item = SignedReading>,
+        now: Moment,
+    ) -> Result<(), StoreError> {
+        let mut ops = Vec::new();
+        for signed in readings {
+            let register = (signed.reading.session, signed.reading.epoch);
+            if signed.reading.epoch == self.author.epoch() || !self.site.read(signed.reading, now) {
+                continue;
+            }
+            if let Ok(value) = codec::encode(&signed) {
+                ops.push(Op::Put { table: Table::Registers, key: key_of(&register), value });
+            }
+            self.readings.settle(signed);
+        }
+        for page in ops.chunks(REGISTERS_AT_ONCE) {
+            self.stage(page.to_vec(), now)?;
+        }
+        Ok(())
     }
 
     /// Writes this kiosk's own reading. It is told to others once it is on the disk, so that no

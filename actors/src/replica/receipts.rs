@@ -51,6 +51,11 @@ impl Receipts {
         due
     }
 
+    /// A new epoch begins, of which nobody holds anything.
+    pub(super) fn forget_holders(&mut self) {
+        self.held.clear();
+    }
+
     /// The nodes that said they hold entry `seq` of this epoch.
     pub(super) fn holders(&self, seq: u64) -> impl Iterator<Item = &NodeId> {
         self.held.iter().filter(move |(_, height)| **height > seq).map(|(node, _)| node)

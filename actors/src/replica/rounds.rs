@@ -46,6 +46,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 self.send_row_round(peer);
             }
         }
+        self.tend_checkpoints(now);
     }
 
     /// Whether this end of a link begins its rounds: one word a round suffices where nothing is new.
@@ -63,8 +64,8 @@ impl<S: LedgerStore + Clone> Replica<S> {
             NodeKind::Admin if site_time::is_possible(now.wall_ms) => now.wall_ms,
             NodeKind::Admin | NodeKind::Kiosk => 0,
         };
-        let root = self.root();
-        self.send(peer, Message::Ledger(LedgerMessage::Round { root, wall_ms }));
+        let (root, base) = (self.root(), self.base.name());
+        self.send(peer, Message::Ledger(LedgerMessage::Round { root, base, wall_ms }));
     }
 
     pub(super) fn send_row_round(&mut self, peer: NodeId) {

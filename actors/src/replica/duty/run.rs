@@ -149,6 +149,18 @@ impl<S: LedgerStore + Clone> Replica<S> {
         self.measure_run(READING_MS, now);
     }
 
+    /// Goes on counting in a new epoch of this very process: no time is lost, and none counted twice.
+    pub(in crate::replica) fn carry_run_over(&mut self, from: EpochId, now: Moment) {
+        let Some(run) = self.duty.as_mut().and_then(|duty| duty.run.as_mut()) else {
+            return;
+        };
+        run.continues = Some((from, run.n));
+        run.alone_from_ms = run.alone_from_ms.map(|_| 0);
+        (run.n, run.base_ms, run.safe_ms) = (0, 0, 0);
+        run.unsafe_readings.clear();
+        self.measure_run(READING_MS, now);
+    }
+
     /// Writes the running session's reading: `ahead_ms` to come, or 0 for an end.
     pub(in crate::replica) fn measure_run(&mut self, ahead_ms: u64, now: Moment) {
         let epoch = self.author.epoch();

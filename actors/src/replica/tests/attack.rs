@@ -313,9 +313,9 @@ fn logs_of_nodes_that_nobody_named_are_not_taken_and_cost_nobody_its_place() {
             let author = Author::new(log);
             let node_key = ed25519_dalek::SigningKey::from_bytes(&key);
             let (node, epoch) = (NodeId(node_key.verifying_key().to_bytes()), author.epoch());
-            let bytes = boot_bytes(&site, &node, &epoch, false);
+            let bytes = boot_bytes(&site, &node, &epoch, false, None);
             let signature = Signature(node_key.sign(&bytes).to_bytes());
-            let boot = BootCertificate { node, epoch, amnesic: false, signature };
+            let boot = BootCertificate { node, epoch, amnesic: false, knew_ms: None, signature };
             author.entry(Fact::BootCertificate(boot).encode().unwrap(), 0).unwrap().to_bytes()
         })
         .collect();

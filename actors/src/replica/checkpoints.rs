@@ -1,0 +1,338 @@
+//! What nodes say to each other about checkpoints: who signed which, and the pieces of their
+//! snapshots.
+//!
+//! A node takes nothing from a peer here that a majority of the admin nodes has not signed, but for
+//! an admin node, which looks at what another proposes. One snapshot is on its way at a time, each of
+//! its pieces known by its hash before it is asked for; a peer that falls silent is replaced by
+//! another where it stopped.
+
+use std::collections::BTreeSet;
+
+use domain::authority::{NodeKind, Standing};
+use domain::checkpoint::{Checkpoint, CheckpointHash, pieces_hash};
+use domain::fact::{CheckpointSigned, Fact};
+use domain::id::{EpochId, NodeId};
+use domain::moment::Moment;
+use storage::ledger_store::LedgerStore;
+
+use super::message::{
+    LedgerMessage, MOST_CERTIFICATE_BYTES, MOST_CERTIFICATES, MOST_PIECES_WANTED, MOST_SIGNED,
+    Message,
+};
+use super::{Notice, ROUND_MS, Replica};
+use crate::entry::Entry;
+use crate::snapshot::{Snapshot, piece_hash};
+
+/// A snapshot on its way here.
+#[derive(Debug)]
+pub(super) struct Fetch {
+    hash: CheckpointHash,
+    checkpoint: Checkpoint,
+    /// Whether it was agreed when it was asked for, rather than proposed.
+    agreed: bool,
+    from: NodeId,
+    /// Peers that did not give it.
+    silent: BTreeSet<NodeId>,
+    list: Vec<[u8; 32]>,
+    pieces: Vec<Vec<u8>>,
+    /// Until when the next part is waited for (boot time).
+    until: u64,
+}
+
+impl<S: LedgerStore + Clone> Replica<S> {
+    /// Tells a peer what makes up the base here, with what it takes to judge it.
+    pub(super) fn send_checkpoints(&mut self, to: NodeId) {
+        let mut signed = self.base.signed();
+        signed.truncate(MOST_SIGNED);
+        let (mut certificates, mut size) = (Vec::new(), 0);
+        for id in self.site.chain().words_about_admins() {
+            let Some(entry) = self.entry_bytes(&id).and_then(|bytes| Entry::parse(&bytes).ok())
+            else {
+                continue;
+            };
+            size += entry.body.len();
+            if certificates.len() == MOST_CERTIFICATES || size > MOST_CERTIFICATE_BYTES {
+                break;
+            }
+            certificates.push(entry.body);
+        }
+        self.send(to, Message::Ledger(LedgerMessage::Checkpoints { signed, certificates }));
+    }
+
+    pub(super) fn hear_checkpoints(
+        &mut self,
+        from: NodeId,
+        signed: &[CheckpointSigned],
+        certificates: &[Vec<u8>],
+        now: Moment,
+    ) {
+        let Some(peer) = self.peers.get_mut(&from) else {
+            return;
+        };
+        // Judging takes signatures to verify: once a round is enough for an honest peer.
+        if peer.heads_told.is_some_and(|told| now.since(told) < ROUND_MS / 2) {
+            return;
+        }
+        peer.heads_told = Some(now.boot_ms);
+        peer.heads = signed.iter().filter_map(|signed| signed.checkpoint.hash().ok()).collect();
+        let heads = peer.heads.clone();
+        let standing = self.standing_with(certificates);
+        let mut news = false;
+        for signed in signed {
+            news |= self.take_signature(signed, &standing);
+        }
+        if news && self.base.heads.keys().any(|head| heads.contains(head)) {
+            // Signatures of which no entry tells outlive a restart here too.
+            if let Err(error) = self.write_base(now) {
+                self.notice(Notice::Disk(error.to_string()));
+            }
+        }
+        let absent = self.absent();
+        for hash in heads {
+            if self.base.ballots.is_agreed(&hash, &standing, absent) {
+                self.want_agreed(hash, now);
+            }
+        }
+    }
+
+    /// Who stands, if the site key's words that a peer brought are added to those that are known.
+    fn standing_with(&self, certificates: &[Vec<u8>]) -> Standing {
+        let mut chain = self.site.chain().clone();
+        for body in certificates {
+            if let Ok(Some(fact @ (Fact::AdminAdmitted(_) | Fact::AdminRevoked(_)))) =
+                Fact::decode(body)
+            {
+                chain.take(&self.me.site, &domain::authority::UNWRITTEN, &fact);
+            }
+        }
+        chain.standing()
+    }
+
+    /// A signature that came in an entry.
+    pub(super) fn hear_signature(&mut self, signed: &CheckpointSigned) {
+        let standing = self.site.standing().clone();
+        self.base.stirred |= self.take_signature(signed, &standing);
+    }
+
+    fn take_signature(&mut self, signed: &CheckpointSigned, standing: &Standing) -> bool {
+        let member = standing.members.get(&signed.node);
+        let admin = member.is_some_and(|m| m.kind == NodeKind::Admin && !m.revoked);
+        let known = signed
+            .checkpoint
+            .hash()
+            .is_ok_and(|hash| self.base.ballots.signers(&hash).contains(&signed.node));
+        admin
+            && !known
+            && signed.checkpoint.is_sound()
+            && Fact::CheckpointSigned(signed.clone()).certificate_holds(&self.me.site)
+            && self.base.ballots.take(signed)
+    }
+
+    /// This admin node itself, where it lacks what the others have dropped: it cannot judge a
+    /// checkpoint by its own entries, and its voice is not waited for.
+    fn absent(&self) -> Option<NodeId> {
+        let height = |epoch: &EpochId| self.frontier.get(epoch).map_or(0, |reach| reach.height);
+        let behind = self
+            .peers
+            .values()
+            .any(|peer| peer.pruned.iter().any(|(epoch, pruned)| *pruned > height(epoch)));
+        behind.then(|| self.me.node())
+    }
+
+    /// Adopts what is agreed by what is known here, or asks for it.
+    pub(super) fn follow_the_agreed(&mut self, now: Moment) {
+        let (standing, absent) = (self.site.standing().clone(), self.absent());
+        let known: Vec<CheckpointHash> =
+            self.base.ballots.checkpoints().map(|(hash, _)| *hash).collect();
+        for hash in known {
+            if self.base.ballots.is_agreed(&hash, &standing, absent) {
+                self.want_agreed(hash, now);
+            }
+        }
+    }
+
+    fn want_agreed(&mut self, hash: CheckpointHash, now: Moment) {
+        if self.base.heads.contains_key(&hash) || self.base.surpassed.contains(&hash) {
+            return;
+        }
+        if self.base.held.contains(&hash) {
+            self.adopt(hash, now);
+        } else {
+            self.fetch(hash, true, now);
+        }
+    }
+
+    /// Asks for a snapshot, unless another is on its way. What is agreed comes before what is
+    /// proposed.
+    pub(super) fn fetch(&mut self, hash: CheckpointHash, agreed: bool, now: Moment) {
+        if let Some(fetch) = &mut self.base.fetch {
+            if fetch.hash == hash {
+                fetch.agreed |= agreed;
+                return;
+            }
+            if fetch.agreed || !agreed {
+                return;
+            }
+        }
+        let Some(checkpoint) = self.base.ballots.checkpoint(&hash).cloned() else {
+            return;
+        };
+        let silent = BTreeSet::new();
+        let Some(from) = self.holder(&hash, &silent) else {
+            return;
+        };
+        let until = now.boot_ms + 2 * ROUND_MS;
+        let (list, pieces) = (Vec::new(), Vec::new());
+        self.base.fetch =
+            Some(Fetch { hash, checkpoint, agreed, from, silent, list, pieces, until });
+        self.send(from, Message::Ledger(LedgerMessage::WantList(hash)));
+    }
+
+    /// A linked node that should have a snapshot: its base holds it, or it signed it.
+    fn holder(&self, hash: &CheckpointHash, but: &BTreeSet<NodeId>) -> Option<NodeId> {
+        let signers = self.base.ballots.signers(hash);
+        let has = |(node, peer): &(&NodeId, &super::gossip::Peer)| {
+            !but.contains(*node) && (peer.heads.contains(hash) || signers.contains(*node))
+        };
+        self.peers.iter().find(has).map(|(node, _)| *node)
+    }
+
+    /// Turns to another peer where one fell silent, left, or gave what is not the snapshot.
+    pub(super) fn tend_fetch(&mut self, now: Moment) {
+        let late = self.base.fetch.as_ref().is_some_and(|fetch| {
+            now.boot_ms >= fetch.until || !self.peers.contains_key(&fetch.from)
+        });
+        if late {
+            self.turn_to_another(now);
+        }
+    }
+
+    fn turn_to_another(&mut self, now: Moment) {
+        let Some(mut fetch) = self.base.fetch.take() else {
+            return;
+        };
+        fetch.silent.insert(fetch.from);
+        // Nobody left: a later round begins anew.
+        let Some(from) = self.holder(&fetch.hash, &fetch.silent) else {
+            return;
+        };
+        fetch.from = from;
+        fetch.until = now.boot_ms + 2 * ROUND_MS;
+        let message = if fetch.list.is_empty() {
+            LedgerMessage::WantList(fetch.hash)
+        } else {
+            want_next(&fetch)
+        };
+        self.base.fetch = Some(fetch);
+        self.send(from, Message::Ledger(message));
+    }
+
+    pub(super) fn hear_list(
+        &mut self,
+        from: NodeId,
+        hash: CheckpointHash,
+        list: Vec<[u8; 32]>,
+        now: Moment,
+    ) {
+        let fetch = self.base.fetch.as_mut();
+        let Some(fetch) = fetch.filter(|f| f.hash == hash && f.from == from && f.list.is_empty())
+        else {
+            return;
+        };
+        let right = u32::try_from(list.len()) == Ok(fetch.checkpoint.count)
+            && pieces_hash(&list) == Ok(fetch.checkpoint.pieces);
+        if !right {
+            self.refuse_snapshot(from, "its list is not the checkpoint's", now);
+            return;
+        }
+        fetch.list = list;
+        fetch.until = now.boot_ms + 2 * ROUND_MS;
+        let message = want_next(fetch);
+        self.send(from, Message::Ledger(message));
+    }
+
+    pub(super) fn hear_piece(
+        &mut self,
+        from: NodeId,
+        hash: CheckpointHash,
+        number: u32,
+        bytes: Vec<u8>,
+        now: Moment,
+    ) {
+        let fetch = self.base.fetch.as_mut();
+        let Some(fetch) = fetch.filter(|f| f.hash == hash && f.from == from) else {
+            return;
+        };
+        let next = fetch.pieces.len();
+        let Some(wanted) = fetch.list.get(next).filter(|_| usize::try_from(number) == Ok(next))
+        else {
+            return; // one that came late, after another peer was asked for it
+        };
+        if piece_hash(&bytes) != *wanted {
+            self.refuse_snapshot(from, "a piece is not what its hash says", now);
+            return;
+        }
+        fetch.pieces.push(bytes);
+        fetch.until = now.boot_ms + 2 * ROUND_MS;
+        if fetch.pieces.len() == fetch.list.len() {
+            if let Some(fetch) = self.base.fetch.take() {
+                self.fetched(fetch, now);
+            }
+        } else if (number + 1).is_multiple_of(MOST_PIECES_WANTED) {
+            let message = want_next(fetch);
+            self.send(from, Message::Ledger(message));
+        }
+    }
+
+    fn refuse_snapshot(&mut self, from: NodeId, why: &str, now: Moment) {
+        self.notice(Notice::Refused { peer: from, count: 1, why: format!("snapshot: {why}") });
+        self.turn_to_another(now);
+    }
+
+    fn fetched(&mut self, fetch: Fetch, now: Moment) {
+        let Fetch { hash, checkpoint, agreed, from, list, pieces, .. } = fetch;
+        if let Err(error) = Snapshot::read(&pieces, checkpoint.as_of_ms, checkpoint.since_ms) {
+            let why = format!("snapshot: {error}");
+            self.notice(Notice::Refused { peer: from, count: 1, why });
+            self.base.surpassed.insert(hash);
+            return;
+        }
+        if let Err(error) = self.write_pieces(hash, &list, pieces, now) {
+            self.notice(Notice::Disk(error.to_string()));
+            return;
+        }
+        if agreed {
+            self.adopt(hash, now);
+        } else {
+            self.judge_proposals(now);
+        }
+    }
+
+    pub(super) fn answer_want_list(&mut self, to: NodeId, hash: CheckpointHash) {
+        if let Ok(Some(list)) = self.piece_list(&hash) {
+            self.send(to, Message::Ledger(LedgerMessage::List(hash, list)));
+        }
+    }
+
+    pub(super) fn answer_want_pieces(
+        &mut self,
+        to: NodeId,
+        hash: CheckpointHash,
+        from: u32,
+        count: u32,
+    ) {
+        for number in (from..=u32::MAX).take(usize::try_from(count).unwrap_or(0)) {
+            let Ok(Some(bytes)) = self.piece(&hash, number) else {
+                return;
+            };
+            self.send(to, Message::Ledger(LedgerMessage::Piece(hash, number, bytes)));
+        }
+    }
+}
+
+/// The next pieces, up to a whole number of them, so that both ends know when more is due.
+fn want_next(fetch: &Fetch) -> LedgerMessage {
+    let from = u32::try_from(fetch.pieces.len()).unwrap_or(u32::MAX);
+    let count = MOST_PIECES_WANTED - from % MOST_PIECES_WANTED;
+    LedgerMessage::WantPieces(fetch.hash, from, count)
+}
