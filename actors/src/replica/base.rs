@@ -11,7 +11,7 @@ use domain::authority::NodeKind;
 use domain::checkpoint::{Ballots, Checkpoint, CheckpointHash, Ground};
 use domain::codec;
 use domain::fact::{CheckpointSigned, Fact};
-use domain::id::{EntryId, EpochId, SessionId};
+use domain::id::{EntryId, EpochId, NodeId, SessionId};
 use domain::moment::Moment;
 use storage::error::StoreError;
 use storage::ledger_store::LedgerStore;
@@ -274,7 +274,21 @@ impl<S: LedgerStore + Clone> Replica<S> {
         if self.me.kind == NodeKind::Admin && self.counts() {
             self.sign(hash, now)?;
         }
+        self.catch_up(now);
         Ok(())
+    }
+
+    /// What peers told of before now joins the base: it is asked for at once.
+    fn catch_up(&mut self, now: Moment) {
+        let peers: Vec<NodeId> = self.peers.keys().copied().collect();
+        for peer in peers {
+            if let Some(linked) = self.peers.get_mut(&peer) {
+                linked.pulling_until = None;
+            }
+            self.pull(peer, now);
+            self.send_use_digest(peer, true);
+            self.send_row_round(peer);
+        }
     }
 
     /// Signs a checkpoint, if this node has not.

@@ -375,8 +375,10 @@ impl<S: LedgerStore + Clone> Replica<S> {
         let mut places: Vec<Place> = wants
             .into_iter()
             .filter_map(|(epoch, from)| {
-                let until = self.visible(self.frontier.get(&epoch)?);
-                Some(Place { epoch, from, until })
+                let reach = self.frontier.get(&epoch)?;
+                let until = self.visible(reach);
+                // What follows a part that is gone is of no use: the base tells of that part.
+                (from >= reach.pruned_below).then_some(Place { epoch, from, until })
             })
             .collect();
         let mut answer = Answer { frames: vec![Vec::new()], size: 0 };

@@ -120,7 +120,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
     }
 
     /// Each log of a member as far as it is held and has effect.
-    fn ground_now(&self, as_of_ms: i64, since_ms: i64) -> Result<Ground, NotFolded> {
+    pub(super) fn ground_now(&self, as_of_ms: i64, since_ms: i64) -> Result<Ground, NotFolded> {
         let base = self.site.ground();
         let mut ground = Ground { as_of_ms: Some(as_of_ms), since_ms, ..Ground::default() };
         for (epoch, member) in &self.site.standing().epochs {

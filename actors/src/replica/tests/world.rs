@@ -401,7 +401,7 @@ impl World {
 
     pub(crate) fn issue(&mut self, node: NodeId, number: u8, seconds: u32) -> SessionId {
         let session = session_id(number);
-        let now_ms = START_MS + self.now_ms as i64;
+        let now_ms = self.moment(node).wall_ms;
         let terms = Terms {
             derivation: 1,
             seconds,

@@ -1,0 +1,298 @@
+use domain::command::Command;
+use domain::fact::CheckpointSigned;
+use domain::id::NodeId;
+use domain::session::State;
+use storage::ledger_store::LedgerStore;
+use storage::operation::Table;
+
+use super::super::message::{LedgerMessage, Message};
+use super::super::{Input, Notice};
+use super::world::{START_MS, World, session_id};
+use crate::snapshot::{Snapshot, piece_hash};
+
+const DAY_MS: i64 = 24 * 3_600_000;
+
+fn base_of(world: &World, node: NodeId) -> Option<i64> {
+    world.replica(node).base().map(|(as_of_ms, _)| as_of_ms)
+}
+
+fn entries_on(world: &World, node: NodeId) -> usize {
+    world.machines[&node].disk.scan_entries(None, usize::MAX).unwrap().len()
+}
+
+/// Ten sessions come and go.
+fn live(world: &mut World, admin: NodeId, kiosk: NodeId, from: u8) {
+    for number in from..from + 10 {
+        let session = world.issue(admin, number, 600);
+        world.type_code(kiosk, number).unwrap();
+        world.run_for(3_000);
+        world.must(admin, Command::Close { session, keep_rest: true, note: None });
+        world.run_for(1_000);
+    }
+}
+
+/// Every admin node's, so that a majority is to be had.
+fn days_pass(world: &mut World, days: i64) {
+    for machine in world.machines.values_mut() {
+        machine.wall_shift_ms += days * DAY_MS;
+    }
+    world.run_for(6_000);
+}
+
+fn checkpoint(world: &mut World, by: NodeId) {
+    world.input(by, Input::Checkpoint);
+    world.run_for(12_000);
+}
+
+#[test]
+fn what_a_majority_signs_is_adopted_by_all_and_what_lies_beneath_is_dropped() {
+    let (mut world, admins, kiosks) = World::new(2, 2);
+    live(&mut world, admins[0], kiosks[0], 1);
+    let before = entries_on(&world, kiosks[1]);
+    checkpoint(&mut world, admins[0]);
+    for node in admins.iter().chain(&kiosks) {
+        assert_eq!(base_of(&world, *node), base_of(&world, admins[0]));
+        let left = entries_on(&world, *node);
+        assert!(left <= 4, "{left} of {before}");
+        let signers = world.replica(*node).base.signed().len();
+        assert_eq!(signers, 2, "every admin node that adopted it has signed it");
+    }
+    assert!(base_of(&world, admins[0]).is_some());
+    assert_eq!(world.fingerprints().len(), 1);
+
+    // Life goes on above it, and a second one surpasses the first.
+    live(&mut world, admins[1], kiosks[1], 20);
+    assert_eq!(world.fingerprints().len(), 1);
+    checkpoint(&mut world, admins[1]);
+    for node in admins.iter().chain(&kiosks) {
+        assert_eq!(world.replica(*node).base.heads.len(), 1);
+        assert!(entries_on(&world, *node) <= 4);
+    }
+    assert_eq!(world.fingerprints().len(), 1);
+    let left = world.remaining_s(kiosks[0], session_id(3));
+    assert_eq!(left, world.remaining_s(admins[1], session_id(3)));
+    assert!((596..=598).contains(&left), "{left}");
+}
+
+#[test]
+fn one_of_two_admin_nodes_alone_drops_nothing() {
+    let (mut world, admins, kiosks) = World::new(2, 1);
+    world.kill(admins[1]);
+    live(&mut world, admins[0], kiosks[0], 1);
+    let before = entries_on(&world, admins[0]);
+    checkpoint(&mut world, admins[0]);
+    assert_eq!(base_of(&world, admins[0]), None);
+    assert_eq!(entries_on(&world, admins[0]), before, "there is nobody to agree with");
+    world.start(admins[1]);
+    world.run_for(12_000);
+    checkpoint(&mut world, admins[0]);
+    assert!(base_of(&world, kiosks[0]).is_some());
+    assert_eq!(world.fingerprints().len(), 1);
+}
+
+#[test]
+fn a_kiosk_that_was_cut_off_merges_late_what_it_did_meanwhile() {
+    let (mut world, admins, kiosks) = World::new(1, 2);
+    let session = world.issue(admins[0], 1, 3_600);
+    world.run_for(1_000);
+    let everyone: Vec<_> = admins.iter().chain(&kiosks).copied().collect();
+    world.cut_off(kiosks[0], &everyone);
+    world.run_for(40_000);
+    world.type_code(kiosks[0], 1).unwrap();
+    world.run_for(60_000);
+    live(&mut world, admins[0], kiosks[1], 10);
+    checkpoint(&mut world, admins[0]);
+    assert!(base_of(&world, admins[0]).is_some() && base_of(&world, kiosks[0]).is_none());
+    world.heal();
+    world.run_for(20_000);
+    assert_eq!(base_of(&world, kiosks[0]), base_of(&world, admins[0]));
+    assert_eq!(world.fingerprints().len(), 1);
+    let state = world.replica(admins[0]).site().session(&session).unwrap().state();
+    assert!(matches!(state, Some(State::Open { .. })), "{state:?}");
+    let left = world.remaining_s(admins[0], session);
+    assert!((3_467..=3_468).contains(&left), "{left}");
+}
+
+#[test]
+fn a_node_that_has_nothing_joins_by_the_base_and_begins_an_epoch_that_knows_it() {
+    let (mut world, admins, kiosks) = World::new(2, 1);
+    live(&mut world, admins[0], kiosks[0], 1);
+    checkpoint(&mut world, admins[0]);
+    days_pass(&mut world, 31);
+    live(&mut world, admins[0], kiosks[0], 20);
+    checkpoint(&mut world, admins[0]);
+    for node in [kiosks[0], admins[1]] {
+        world.kill(node);
+        world.machines.get_mut(&node).unwrap().disk = Default::default();
+        world.start(node);
+        let first = world.replica(node).epoch();
+        world.run_for(20_000);
+        assert_eq!(base_of(&world, node), base_of(&world, admins[0]));
+        assert_ne!(world.replica(node).epoch(), first, "its first epoch knew of no checkpoint");
+        assert!(world.replica(node).counts());
+        assert!(world.replica(node).refused_epochs().is_empty(), "it held certificates alone");
+        assert_eq!(world.fingerprints().len(), 1);
+    }
+    live(&mut world, admins[1], kiosks[0], 40);
+    assert_eq!(world.fingerprints().len(), 1);
+    let over = world.replica(admins[0]).site().session(&session_id(3));
+    assert!(over.is_none(), "it has been over for longer than the horizon");
+}
+
+#[test]
+fn what_comes_beyond_the_horizon_is_refused_whole_and_told() {
+    let (mut world, admins, kiosks) = World::new(1, 2);
+    live(&mut world, admins[0], kiosks[1], 1);
+    checkpoint(&mut world, admins[0]);
+    let session = world.issue(admins[0], 60, 3_600);
+    world.run_for(1_000);
+    world.kill(kiosks[0]);
+    let everyone: Vec<_> = admins.iter().chain(&kiosks).copied().collect();
+    world.cut_off(kiosks[0], &everyone);
+    world.start(kiosks[0]);
+    world.run_for(40_000);
+    world.type_code(kiosks[0], 60).unwrap();
+    world.run_for(10_000);
+    let late = world.replica(kiosks[0]).epoch();
+    days_pass(&mut world, 31);
+    live(&mut world, admins[0], kiosks[1], 20);
+    checkpoint(&mut world, admins[0]);
+    world.heal();
+    world.run_for(20_000);
+    assert_eq!(world.fingerprints().len(), 1);
+    for node in admins.iter().chain(&kiosks) {
+        let replica = world.replica(*node);
+        assert_eq!(replica.refused_epochs(), [late]);
+        let state = replica.site().session(&session).map(|session| session.state());
+        assert!(!matches!(state, Some(Some(State::Open { .. }))), "{state:?}");
+    }
+    let told = |(node, notice): &(NodeId, Notice)| {
+        *node == admins[0] && matches!(notice, Notice::TooLate { epoch, .. } if *epoch == late)
+    };
+    assert_eq!(world.notices.iter().filter(|notice| told(notice)).count(), 1);
+}
+
+#[test]
+fn a_restart_finds_the_base_again_after_a_crash_at_any_point() {
+    let (mut world, admins, kiosks) = World::new(2, 1);
+    live(&mut world, admins[0], kiosks[0], 1);
+    checkpoint(&mut world, admins[0]);
+    live(&mut world, admins[0], kiosks[0], 20);
+    for node in [admins[0], kiosks[0]] {
+        world.cut_power(node);
+        world.start(node);
+        world.run_for(12_000);
+        assert_eq!(world.fingerprints().len(), 1);
+        assert_eq!(base_of(&world, node), base_of(&world, admins[1]));
+    }
+    // The disk answers no more while the second checkpoint is adopted: all of it is lost with the
+    // power, and had again from the others.
+    world.machines.get_mut(&kiosks[0]).unwrap().disk_answers = false;
+    checkpoint(&mut world, admins[0]);
+    let adopted = base_of(&world, kiosks[0]);
+    assert_eq!(adopted, base_of(&world, admins[0]));
+    world.cut_power(kiosks[0]);
+    world.machines.get_mut(&kiosks[0]).unwrap().disk_answers = true;
+    world.start(kiosks[0]);
+    assert_ne!(base_of(&world, kiosks[0]), adopted);
+    world.run_for(12_000);
+    assert_eq!(base_of(&world, kiosks[0]), adopted);
+    assert_eq!(world.fingerprints().len(), 1);
+    let pieces = world.machines[&kiosks[0]].disk.scan(Table::Checkpoints, None, 100).unwrap();
+    assert_eq!(pieces.len(), 2, "one list and one piece: what the base no longer names is gone");
+}
+
+/// Has `liar` sign a checkpoint whose snapshot leaves something out.
+fn lie(world: &mut World, liar: NodeId) -> CheckpointSigned {
+    let now = world.moment(liar);
+    let replica = world.replica_mut(liar);
+    let site = replica.site().id();
+    let (mut ground, forks) =
+        (replica.ground_now(now.wall_ms, now.wall_ms).unwrap(), Default::default());
+    ground.floors.retain(|_, floor| floor.height > 0);
+    let base = replica.read_base().unwrap();
+    let mut folded = Snapshot::fold(site, &base, &forks, ground, replica.store()).unwrap();
+    folded.snapshot.facts.pop_first().unwrap();
+    let pieces = folded.snapshot.pieces().unwrap().unwrap();
+    let list: Vec<_> = pieces.iter().map(|piece| piece_hash(piece)).collect();
+    let checkpoint = domain::checkpoint::Checkpoint {
+        parents: replica.base.parents(),
+        as_of_ms: now.wall_ms,
+        since_ms: now.wall_ms,
+        pieces: domain::checkpoint::pieces_hash(&list).unwrap(),
+        count: u32::try_from(list.len()).unwrap(),
+    };
+    let hash = checkpoint.hash().unwrap();
+    replica.write_pieces(hash, &list, pieces, now).unwrap();
+    replica.sign_checkpoint(checkpoint, now).unwrap();
+    let signed = replica.base.ballots.signed(&hash).remove(0);
+    world.input(liar, Input::Wake);
+    world.run_for(12_000);
+    signed
+}
+
+#[test]
+fn a_checkpoint_that_leaves_something_out_is_signed_by_nobody_else() {
+    let (mut world, admins, kiosks) = World::new(3, 1);
+    live(&mut world, admins[0], kiosks[0], 1);
+    let signed = lie(&mut world, admins[0]);
+    let hash = signed.checkpoint.hash().unwrap();
+    for node in admins.iter().chain(&kiosks) {
+        assert_eq!(base_of(&world, *node), None);
+        assert_eq!(world.replica(*node).base.ballots.signers(&hash).len(), 1);
+    }
+    let unsigned = |(node, notice): &&(NodeId, Notice)| {
+        *node == admins[1] && matches!(notice, Notice::NotSigned { .. })
+    };
+    assert_eq!(world.notices.iter().filter(unsigned).count(), 1, "{:?}", world.notices);
+    // It is no hindrance to a true one.
+    checkpoint(&mut world, admins[1]);
+    assert!(base_of(&world, kiosks[0]).is_some());
+    assert_eq!(world.fingerprints().len(), 1);
+}
+
+#[test]
+fn nobody_adopts_by_the_word_of_a_minority_or_of_a_stranger() {
+    let (mut world, admins, kiosks) = World::new(3, 1);
+    live(&mut world, admins[0], kiosks[0], 1);
+    let mut signed = lie(&mut world, admins[0]);
+    let tell = |world: &mut World, signed: Vec<CheckpointSigned>| {
+        let message = LedgerMessage::Checkpoints { signed, certificates: Vec::new() };
+        let message = Message::Ledger(message);
+        world.input(kiosks[0], Input::Heard { peer: admins[0], message });
+        world.run_for(6_000);
+        assert_eq!(base_of(world, kiosks[0]), None);
+    };
+    tell(&mut world, vec![signed.clone()]);
+    // Two more signatures: one of a kiosk, one that is another's.
+    let by_kiosk = CheckpointSigned { node: kiosks[0], ..signed.clone() };
+    let stolen = CheckpointSigned { node: admins[1], ..signed.clone() };
+    tell(&mut world, vec![signed.clone(), by_kiosk, stolen]);
+    signed.checkpoint.as_of_ms += 1;
+    tell(&mut world, vec![signed]);
+    assert!(world.replica(kiosks[0]).base.fetch.is_none(), "it does not even ask for pieces");
+}
+
+#[test]
+fn a_checkpoint_of_another_time_is_not_signed() {
+    let (mut world, admins, kiosks) = World::new(2, 1);
+    live(&mut world, admins[0], kiosks[0], 1);
+    world.machines.get_mut(&admins[0]).unwrap().wall_shift_ms = 400 * DAY_MS;
+    checkpoint(&mut world, admins[0]);
+    assert_eq!(base_of(&world, kiosks[0]), None);
+    world.machines.get_mut(&admins[0]).unwrap().wall_shift_ms = 0;
+    checkpoint(&mut world, admins[1]);
+    assert!(base_of(&world, kiosks[0]).is_some_and(|as_of| as_of < START_MS + DAY_MS));
+}
+
+#[test]
+fn a_day_makes_a_checkpoint_due_by_itself() {
+    let (mut world, admins, kiosks) = World::new(2, 1);
+    live(&mut world, admins[0], kiosks[0], 1);
+    checkpoint(&mut world, admins[0]);
+    let first = base_of(&world, kiosks[0]);
+    days_pass(&mut world, 1);
+    world.run_for(60_000);
+    assert!(base_of(&world, kiosks[0]) > first);
+    assert_eq!(world.fingerprints().len(), 1);
+}
