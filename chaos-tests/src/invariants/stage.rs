@@ -219,7 +219,7 @@ impl<I: Invariant> Stage<I> {
         node.author = Author::new([seed; 32]);
         node.running = true;
         let (name, epoch) = (node.node, node.author.epoch());
-        let signature = signed(&node.key, &boot_bytes(&site, &name, &epoch, amnesic));
+        let signature = signed(&node.key, &boot_bytes(&site, &name, &epoch, amnesic, None));
         self.see(Event::Started {
             host,
             node: name,
@@ -228,7 +228,8 @@ impl<I: Invariant> Stage<I> {
             new_boot,
             amnesic,
         });
-        let boot = self.write(host, BootCertificate { node: name, epoch, amnesic, signature });
+        let boot = self
+            .write(host, BootCertificate { node: name, epoch, amnesic, knew_ms: None, signature });
         ALL.into_iter().for_each(|other| self.tell(other, boot));
     }
 

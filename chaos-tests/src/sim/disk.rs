@@ -98,10 +98,7 @@ impl LedgerStore for Disk {
                 Op::PutEntry { epoch, seq, .. } => {
                     Some(EntryId { epoch: EpochId(*epoch), seq: *seq })
                 }
-                Op::DropEntriesBelow { .. }
-                | Op::Put { .. }
-                | Op::Remove { .. }
-                | Op::PutFolded(_) => None,
+                Op::DropEntriesBelow { .. } | Op::Put { .. } | Op::Remove { .. } => None,
             })
             .collect();
         let ticket = self.0.store.stage(batch)?;
@@ -148,9 +145,5 @@ impl LedgerStore for Disk {
         max_count: usize,
     ) -> Result<Vec<Pair>, StoreError> {
         self.0.store.scan(table, after, max_count)
-    }
-
-    fn folded(&self) -> Result<Option<Vec<u8>>, StoreError> {
-        self.0.store.folded()
     }
 }

@@ -386,6 +386,6 @@ impl World {
 /// The certificate with which a log begins: of the stolen key, so that it is believed.
 fn boot_certificate(me: &Identity, epoch: EpochId) -> Fact {
     let (node, amnesic) = (me.node(), me.amnesic);
-    let signature = sign(&me.node_key, &boot_bytes(&me.site, &node, &epoch, amnesic));
-    Fact::BootCertificate(BootCertificate { node, epoch, amnesic, signature })
+    let signature = sign(&me.node_key, &boot_bytes(&me.site, &node, &epoch, amnesic, None));
+    Fact::BootCertificate(BootCertificate { node, epoch, amnesic, knew_ms: None, signature })
 }

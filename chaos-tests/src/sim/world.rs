@@ -184,6 +184,11 @@ impl World {
             Notice::Refused { .. } => self.judge.sometimes("entries refused"),
             Notice::Disk(_) => self.judge.sometimes("disk failed"),
             Notice::Clock(_) => self.judge.sometimes("clock not believed"),
+            Notice::Adopted { .. } => self.judge.sometimes("checkpoint adopted"),
+            Notice::NotProposed(_) => self.judge.sometimes("checkpoint not proposed"),
+            Notice::NotSigned { .. } => self.judge.sometimes("checkpoint not signed"),
+            Notice::BaseDamaged => self.judge.sometimes("checkpoint damaged"),
+            Notice::TooLate { .. } => self.judge.sometimes("epoch refused beyond the horizon"),
             Notice::VaultOpened => self.judge.sometimes("restored vault opened"),
             Notice::Ended { .. } => self.judge.sometimes("session ended by isolation or conflict"),
         }
