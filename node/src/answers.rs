@@ -5,10 +5,11 @@
 //! line: facts say that it was nobody at the console.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use actors::clerk::Store;
 use actors::desk::{Batch, Desk, NotDone};
+use actors::gateway::LiveCalls;
 use domain::command::Command;
 use domain::fact::{Place, Scope};
 use domain::floor::Floor;
@@ -26,10 +27,12 @@ use crate::control::{Answer, PlaceNamed, Request};
 use crate::invitation::{ADDRESSES_MAX, Invitation, Right};
 use crate::report;
 use crate::seed::{Seed, random_bytes};
+use crate::site_fault::referee::Referee;
 use crate::texts::Say;
 
 mod pairing;
 mod revocation;
+mod site_fault;
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -39,6 +42,8 @@ pub(crate) struct Answers {
     desk: Desk,
     config: Arc<Config>,
     console_certificate: Option<[u8; 32]>,
+    calls: Arc<dyn LiveCalls>,
+    referee: Arc<Mutex<Referee>>,
 }
 
 /// Why there is no better answer.
@@ -67,14 +72,15 @@ impl From<Say> for No {
 }
 
 impl Answers {
-    /// Answers for the node of `desk`, which `config` describes; its console, where it
-    /// serves one over TLS, shows the certificate of this SHA-256.
+    /// Answers for the node of `desk`, which `config` describes and which answers `calls` itself;
+    /// its console, where it serves one over TLS, shows the certificate of this SHA-256.
     pub(crate) fn new(
         desk: Desk,
         config: Arc<Config>,
         console_certificate: Option<[u8; 32]>,
+        calls: Arc<dyn LiveCalls>,
     ) -> Self {
-        Self { desk, config, console_certificate }
+        Self { desk, config, console_certificate, calls, referee: Arc::default() }
     }
 
     /// Carries a request out.
@@ -147,6 +153,11 @@ impl Answers {
             }
             Request::LedgerExport { file } => self.export(file, ledger::write).await,
             Request::ReadingsExport { file } => self.export(file, ledger::write_readings).await,
+            Request::FaultBegin { nodes, what, for_s, limits } => {
+                self.begin_faults(nodes, what, for_s, &limits).await
+            }
+            Request::FaultEnd {} => self.end_faults().await,
+            Request::FaultList {} => self.faults(),
             Request::Backup { folder } => self.back_up(folder).await,
         }
     }

@@ -19,7 +19,9 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use crate::commands;
 use crate::config::{Config, EXAMPLE};
 use crate::texts::Say;
+use fault::FaultVerb;
 
+pub(crate) mod fault;
 #[cfg(test)]
 mod tests;
 
@@ -93,6 +95,9 @@ enum Verb {
         #[arg(long)]
         alone: bool,
     },
+    /// Exercises: faults that the site's own staff order, on an admin node.
+    #[command(subcommand)]
+    Fault(FaultVerb),
     /// Personal data, on a node that is not running.
     #[command(subcommand)]
     Vault(VaultVerb),
@@ -438,6 +443,7 @@ fn carry_out(cli: Cli) -> anyhow::Result<String> {
         Verb::Room(verb) => commands::place::room(&config()?, verb),
         Verb::Kiosk(verb) => commands::place::kiosk(&config()?, verb),
         Verb::Node(verb) => commands::node::node(&config()?, verb),
+        Verb::Fault(verb) => commands::fault::fault(&config()?, verb),
         Verb::Operator(verb) => commands::operator::operator(&config()?, verb),
         Verb::Run(args) => commands::run::run(config()?, &args),
         Verb::Ledger(LedgerVerb::Verify { file: Some(file) }) => {

@@ -8,6 +8,7 @@ pub(crate) mod admit_admin;
 pub(crate) mod backup;
 pub(crate) mod code;
 pub(crate) mod demo;
+pub(crate) mod fault;
 pub(crate) mod init;
 pub(crate) mod join;
 pub(crate) mod ledger;

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
@@ -51,6 +52,8 @@ pub(crate) struct Config {
     pub(crate) log: LogConfig,
     /// The daily copy of the node's state.
     pub(crate) backup: BackupConfig,
+    /// Exercises that the site's staff hold.
+    pub(crate) faults: FaultsConfig,
 }
 
 impl Default for Config {
@@ -66,6 +69,7 @@ impl Default for Config {
             ops: OpsConfig::default(),
             log: LogConfig::default(),
             backup: BackupConfig::default(),
+            faults: FaultsConfig::default(),
         }
     }
 }
@@ -215,8 +219,17 @@ impl Default for BackupConfig {
     }
 }
 
+/// Exercises that the site's staff hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct FaultsConfig {
+    /// Whether this node bears faults that an admin node of its site orders. Each ends by this
+    /// machine's own clock; a killed process is for the service manager to start again.
+    pub(crate) obey: bool,
+}
+
 /// A time of day as it is written in the file, `HH:MM`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct TimeOfDay {
     /// 0 to 23.
     pub(crate) hour: u8,
@@ -238,7 +251,14 @@ impl Serialize for TimeOfDay {
 
 impl<'de> Deserialize<'de> for TimeOfDay {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+impl FromStr for TimeOfDay {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
         let parsed = text.split_once(':').and_then(|(hour, minute)| {
             let two_digits =
                 |part: &str| part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit());
@@ -249,7 +269,7 @@ impl<'de> Deserialize<'de> for TimeOfDay {
         });
         match parsed {
             Some((hour, minute)) if hour < 24 && minute < 60 => Ok(Self { hour, minute }),
-            _ => Err(D::Error::custom("a time of day is written HH:MM, from 00:00 to 23:59")),
+            _ => Err("a time of day is written HH:MM, from 00:00 to 23:59"),
         }
     }
 }

@@ -14,6 +14,9 @@ use domain::refusal::Refusal;
 use domain::settings::Settings;
 use serde::{Deserialize, Serialize};
 
+use crate::site_fault::order::What;
+use crate::site_fault::referee::{Foul, Limits};
+
 pub(crate) mod client;
 pub(crate) mod server;
 pub(crate) mod view;
@@ -132,6 +135,21 @@ pub(crate) enum Request {
         /// All of them.
         settings: Settings,
     },
+    /// Put nodes through a fault.
+    FaultBegin {
+        /// Which.
+        nodes: Vec<NodeId>,
+        /// What they are to bear.
+        what: What,
+        /// For so many seconds.
+        for_s: u32,
+        /// What must hold with it.
+        limits: Limits,
+    },
+    /// End every fault that was ordered here.
+    FaultEnd {},
+    /// Which nodes are under a fault?
+    FaultList {},
     /// Write the ledger to a file.
     LedgerExport {
         /// Which.
@@ -183,6 +201,10 @@ pub(crate) enum Answer {
     Settings(Settings),
     /// Machines that wait to be paired.
     Pairings(Vec<view::PairingView>),
+    /// Nodes under a fault, or told to be, and what they said.
+    Faults(Vec<view::FaultView>),
+    /// A fault was not ordered.
+    Foul(Foul),
     /// A file was written.
     Written {
         /// Where.

@@ -3,21 +3,27 @@
 use std::sync::{Arc, OnceLock, Weak};
 
 use actors::clerk::ClerkMessage;
-use actors::gateway::LiveCalls;
-use actors::replica::{Input, Output};
+use actors::gateway::{FaultAnswer, LiveCalls};
+use actors::replica::{Input, Output, Replica};
 use actors::tree::Shared;
 use domain::screen::Face;
+
+use crate::site_fault::executor::{Executor, Here, bear};
+use crate::site_fault::order::Word;
 
 /// Answers to live calls.
 pub(crate) struct Answering {
     pages: Vec<String>,
+    executor: Arc<Executor>,
     shared: OnceLock<Weak<Shared>>,
 }
 
 impl Answering {
-    /// Answers for a node whose console, if it has one, is at `pages`.
-    pub(crate) fn new(pages: Vec<String>) -> Self {
-        Self { pages, shared: OnceLock::new() }
+    /// Answers for a node whose console, if it has one, is at `pages`, and which bears faults if
+    /// `obeys`.
+    pub(crate) fn new(pages: Vec<String>, obeys: bool) -> Self {
+        let executor = Arc::new(Executor::new(obeys));
+        Self { pages, executor, shared: OnceLock::new() }
     }
 
     /// Lets it see the node, once that is there.
@@ -51,9 +57,8 @@ impl LiveCalls for Answering {
     }
 
     fn nudge(&self) {
-        let look = |replica: &mut _, now| -> Vec<Output> {
-            actors::replica::Replica::handle(replica, Input::Wake, now)
-        };
+        let look =
+            |replica: &mut _, now| -> Vec<Output> { Replica::handle(replica, Input::Wake, now) };
         if let Some(shared) = self.shared()
             && !shared.tell_clerk(ClerkMessage::Turn(Box::new(look)))
         {
@@ -69,5 +74,35 @@ impl LiveCalls for Answering {
     /// No order to reboot is known to this release: none is obeyed.
     fn reboot(&self, _order: &[u8]) -> bool {
         false
+    }
+
+    /// Judged in the clerk's turn, which knows who stands; an empty order asks for the epoch.
+    fn fault(&self, order: Vec<u8>, answer: FaultAnswer) {
+        let Some(shared) = self.shared() else {
+            return;
+        };
+        let (executor, bearer) = (Arc::clone(&self.executor), Arc::clone(&shared));
+        let judge = move |replica: &mut Replica<_>, _| -> Vec<Output> {
+            let (node, epoch) = (replica.me().node(), replica.epoch());
+            let word = if order.is_empty() {
+                Word::Epoch(epoch)
+            } else {
+                match executor.judge(&order, &Here { node, epoch, site: replica.site() }) {
+                    Ok(order) => {
+                        bear(order, bearer);
+                        Word::Obeyed
+                    }
+                    Err(why) => {
+                        tracing::warn!(?why, "an order to bear a fault was not obeyed");
+                        Word::Refused(why)
+                    }
+                }
+            };
+            answer(word.write());
+            Vec::new()
+        };
+        if !shared.tell_clerk(ClerkMessage::Turn(Box::new(judge))) {
+            tracing::debug!("ordered while the clerk is being started again");
+        }
     }
 }

@@ -25,6 +25,7 @@ mod report;
 mod running;
 mod seal;
 mod seed;
+mod site_fault;
 mod standard_input;
 mod texts;
 mod words;

@@ -3,6 +3,8 @@
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
+use crate::config::TimeOfDay;
+
 /// `2026-11-22 13:51:07 UTC` for milliseconds since 1970; figures where there is no
 /// such date.
 pub(crate) fn utc(ms: i64) -> String {
@@ -27,9 +29,26 @@ pub(crate) fn local_offset_s(ms: i64) -> i64 {
     })
 }
 
+/// Time of day at `ms`, so many seconds ahead of UTC.
+pub(crate) fn time_of_day(ms: i64, offset_s: i64) -> TimeOfDay {
+    let minute = ms.div_euclid(1_000).saturating_add(offset_s).div_euclid(60).rem_euclid(24 * 60);
+    let part = |value: i64| u8::try_from(value).unwrap_or(0);
+    TimeOfDay { hour: part(minute / 60), minute: part(minute % 60) }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{compact, utc};
+    use super::{compact, time_of_day, utc};
+
+    #[test]
+    fn time_of_day_is_local() {
+        let at = |ms, offset_s| time_of_day(ms, offset_s).to_string();
+        assert_eq!(at(0, 0), "00:00");
+        assert_eq!(at(-1, 0), "23:59");
+        assert_eq!(at(0, 4 * 3_600), "04:00");
+        assert_eq!(at(0, -3_600), "23:00");
+        assert_eq!(at(i64::MAX, 3_600).len(), 5);
+    }
 
     #[test]
     fn moments_read_as_the_calendar_has_them() {

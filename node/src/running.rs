@@ -47,6 +47,8 @@ use crate::texts::Say;
 /// A node with everything that it serves.
 pub(crate) struct Running {
     node: Node,
+    /// What other nodes may ask of it directly.
+    calls: Arc<dyn LiveCalls>,
     discovery: Option<Discovery>,
     /// Turns true for the console to end.
     stop: watch::Sender<bool>,
@@ -93,7 +95,7 @@ impl Running {
             Kind::Kiosk => Vec::new(),
         };
         let announcement = announcement(&identity, &endpoint)?;
-        let answering = Arc::new(Answering::new(pages.clone()));
+        let answering = Arc::new(Answering::new(pages.clone(), config.faults.obey));
         let calls: Arc<dyn LiveCalls> = Arc::clone(&answering) as Arc<dyn LiveCalls>;
         let node = Node::start(NodeSettings {
             store: Arc::clone(&store),
@@ -102,7 +104,7 @@ impl Running {
             endpoint,
             hints: doors(&config, &membership),
             pages,
-            calls,
+            calls: Arc::clone(&calls),
             keeper: keeper(&config, store),
         })
         .await?;
@@ -116,6 +118,7 @@ impl Running {
 
         let mut running = Self {
             node,
+            calls,
             discovery: None,
             stop: watch::Sender::new(false),
             console: None,
@@ -174,7 +177,7 @@ impl Running {
         }
         self.discovery = self.start_discovery(config, announcement)?;
         // Last: whoever gets an answer here finds everything else in its place.
-        let answers = Answers::new(desk, Arc::clone(config), certificate);
+        let answers = Answers::new(desk, Arc::clone(config), certificate, Arc::clone(&self.calls));
         self.tasks.spawn(control.serve(move |request| {
             let answers = answers.clone();
             async move { answers.answer(request).await }

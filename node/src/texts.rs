@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 use domain::refusal::Refusal;
 
 mod refusals;
+pub(crate) mod site_faults;
 
 /// A language that the program speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -422,6 +423,10 @@ sentences! {
     AskAgain =>
         "Encore une fois : ",
         "Once more: ";
+    /// A limit of an exercise does not hold.
+    FaultNotOrdered { why: String } =>
+        "Panne non ordonnée : {why}.",
+        "The fault is not ordered: {why}.";
     /// A duration, a count or the like is out of bounds.
     OutOfBounds { what: String, least: u64, most: u64 } =>
         "{what} : de {least} à {most}.",

@@ -38,5 +38,7 @@ mod ports;
 mod revoked;
 #[path = "hostile/site.rs"]
 mod site;
+#[path = "hostile/site_faults.rs"]
+mod site_faults;
 #[path = "hostile/waiting.rs"]
 mod waiting;

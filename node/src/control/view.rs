@@ -6,6 +6,8 @@ use domain::authority::NodeKind;
 use domain::id::{EpochId, KioskId, NodeId, SiteId, TokenId};
 use serde::{Deserialize, Serialize};
 
+use crate::site_fault::order::Word;
+
 /// How a node is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct StatusView {
@@ -129,6 +131,17 @@ pub(crate) struct PairingView {
     pub(crate) kiosk: KioskId,
     /// Since when, milliseconds since 1970.
     pub(crate) since_ms: i64,
+}
+
+/// A node that is told to bear a fault.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct FaultView {
+    /// Which.
+    pub(crate) node: NodeId,
+    /// Seconds until it ends by itself.
+    pub(crate) left_s: u32,
+    /// What it said.
+    pub(crate) said: Word,
 }
 
 /// A node of the site.

@@ -63,6 +63,12 @@ impl Member {
         fs::write(self.config(), text).unwrap();
     }
 
+    /// Has the node bear faults that an admin node orders, from its next start on.
+    pub(crate) fn obeys_faults(&self) {
+        let mut config = OpenOptions::new().append(true).open(self.config()).unwrap();
+        config.write_all(b"[faults]\nobey = true\n").unwrap();
+    }
+
     pub(crate) fn config(&self) -> PathBuf {
         self.folder.join("poste.toml")
     }
