@@ -1,5 +1,5 @@
-//! A node's whole state in one file: entries, registers, rows as they lie (sealed), and the small
-//! files beside the store that somebody who restores needs.
+//! A node's whole state in one file: entries, registers, rows as they lie (sealed), the checkpoints
+//! beneath, and the small files beside the store that somebody who restores needs.
 //!
 //! ```text
 //! "poste-backup\n"  version (1 byte)
@@ -18,6 +18,7 @@ use storage::ledger_store::LedgerStore;
 use storage::operation::{Op, Table};
 
 use crate::entry::{Entry, MOST_ENTRY};
+use crate::snapshot::shelf;
 
 const MAGIC: &[u8] = b"poste-backup\n";
 const VERSION: u8 = 1;
@@ -28,7 +29,9 @@ const END: u8 = 0;
 const FILE: u8 = 1;
 const ENTRY: u8 = 2;
 /// Tables that are kept, with the kind of their records. What is local to a process is not.
-const TABLES: [(u8, Table); 2] = [(3, Table::Registers), (4, Table::Rows)];
+const TABLES: [(u8, Table); 3] = [(3, Table::Registers), (4, Table::Rows), (5, Table::Checkpoints)];
+/// How often the table of checkpoints is read, when the base changes meanwhile.
+const MOST_READINGS: usize = 3;
 
 /// Why a backup was not made or not restored.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +95,44 @@ impl<W: Write> Writer<W> {
         self.count += 1;
         Ok(())
     }
+
+    fn pair(&mut self, kind: u8, key: &[u8], value: &[u8]) -> Result<(), BackupError> {
+        let length =
+            u16::try_from(key.len()).map_err(|_| BackupError::Damaged("a key is too long"))?;
+        self.record(kind, &[&length.to_le_bytes(), key, value])
+    }
+}
+
+fn each_pair<S: LedgerStore>(
+    store: &S,
+    table: Table,
+    mut with: impl FnMut(&[u8], &[u8]) -> Result<(), BackupError>,
+) -> Result<(), BackupError> {
+    let mut after: Option<Vec<u8>> = None;
+    loop {
+        let page = store.scan(table, after.as_deref(), PAGE)?;
+        let Some((last, _)) = page.last() else {
+            return Ok(());
+        };
+        after = Some(last.clone());
+        page.iter().try_for_each(|(key, value)| with(key, value))?;
+    }
+}
+
+/// The base and the snapshots that make it up, as they stood at one time.
+fn base_of<S: LedgerStore>(store: &S) -> Result<Vec<(Vec<u8>, Vec<u8>)>, BackupError> {
+    for _ in 0..MOST_READINGS {
+        let before = shelf::base(store)?;
+        let mut pairs = Vec::new();
+        each_pair(store, Table::Checkpoints, |key, value| {
+            pairs.push((key.to_vec(), value.to_vec()));
+            Ok(())
+        })?;
+        if shelf::base(store)? == before {
+            return Ok(pairs);
+        }
+    }
+    Err(BackupError::Damaged("the base changes faster than it is read"))
 }
 
 /// Writes a backup; returns the number of its records. The store may be written to meanwhile: what
@@ -124,16 +165,13 @@ pub fn write<S: LedgerStore>(
         }
     }
     for (kind, table) in TABLES {
-        let mut after: Option<Vec<u8>> = None;
-        loop {
-            let page = store.scan(table, after.as_deref(), PAGE)?;
-            let Some((last, _)) = page.last() else { break };
-            after = Some(last.clone());
-            for (key, value) in page {
-                let length = u16::try_from(key.len())
-                    .map_err(|_| BackupError::Damaged("a key is too long"))?;
-                out.record(kind, &[&length.to_le_bytes(), &key, &value])?;
+        if table == Table::Checkpoints {
+            // After the entries: a base that was adopted meanwhile speaks for those dropped meanwhile.
+            for (key, value) in base_of(store)? {
+                out.pair(kind, &key, &value)?;
             }
+        } else {
+            each_pair(store, table, |key, value| out.pair(kind, key, value))?;
         }
     }
     let count = out.count;

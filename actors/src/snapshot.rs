@@ -7,6 +7,7 @@
 
 mod fold;
 mod pieces;
+pub mod shelf;
 
 use std::collections::BTreeMap;
 

@@ -38,6 +38,27 @@ fn a_restored_node_knows_what_it_knew_and_begins_a_log_of_its_own() {
 }
 
 #[test]
+fn a_node_restored_from_a_pruned_one_stands_on_the_same_base() {
+    let (mut world, admin, _) = backed_up();
+    world.input(admin, crate::replica::Input::Checkpoint);
+    world.run_for(12_000);
+    assert!(world.machines[&admin].disk.scan_entries(None, 100).unwrap().len() < 5);
+    world.issue(admin, 2, 600);
+    world.run_for(6_000);
+    let mut file = Vec::new();
+    write(&world.machines[&admin].disk, &[], &mut file).unwrap();
+    let base = world.replica(admin).base();
+    let store = Arc::new(MemoryStore::default());
+    read(file.as_slice()).unwrap().restore(&store).unwrap();
+    world.kill(admin);
+    world.machines.get_mut(&admin).unwrap().disk = store;
+    world.start(admin);
+    assert_eq!(world.replica(admin).base(), base);
+    world.run_for(12_000);
+    assert_eq!(world.fingerprints().len(), 1);
+}
+
+#[test]
 fn a_changed_or_cut_backup_is_refused_whole() {
     let (_, _, file) = backed_up();
     for place in (0..file.len()).step_by(41) {

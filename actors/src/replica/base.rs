@@ -15,17 +15,15 @@ use domain::id::{EntryId, EpochId, NodeId, SessionId};
 use domain::moment::Moment;
 use storage::error::StoreError;
 use storage::ledger_store::LedgerStore;
-use storage::operation::{Op, Table, Ticket};
+use storage::operation::{Op, Ticket};
 
 use super::checkpoints::Fetch;
 use super::readings::REGISTERS_AT_ONCE;
 use super::{Notice, Output, Replica};
 use crate::entry::Author;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, shelf};
 
-/// Where the signatures under the base's checkpoints are kept.
-const BASE_KEY: &[u8] = b"base";
-/// Pieces that are written, or read, at a time.
+/// Pieces that are written at a time.
 const PIECES_AT_ONCE: usize = 32;
 
 /// See the module.
@@ -79,21 +77,11 @@ impl Base {
     }
 }
 
-fn list_key(hash: &CheckpointHash) -> Vec<u8> {
-    hash.to_vec()
-}
-
-fn piece_key(hash: &CheckpointHash, number: u32) -> Vec<u8> {
-    [hash.as_slice(), &number.to_be_bytes()].concat()
-}
-
 impl<S: LedgerStore + Clone> Replica<S> {
     /// Reads which checkpoints make up the base, and what they say; removes what a crash left.
     pub(super) fn load_base(&mut self, now: Moment) -> Result<Snapshot, StoreError> {
         self.base.since_boot_ms = now.boot_ms;
-        let signed = self.store.get(Table::Local, BASE_KEY)?;
-        let signed: Vec<CheckpointSigned> =
-            signed.and_then(|bytes| codec::decode(&bytes).ok()).unwrap_or_default();
+        let signed = shelf::base(&self.store)?;
         let mut whole = Snapshot::default();
         for signed in &signed {
             let Ok(hash) = signed.checkpoint.hash() else { continue };
@@ -101,7 +89,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
             if self.base.heads.contains_key(&hash) {
                 continue;
             }
-            match self.read_snapshot(&hash, &signed.checkpoint)? {
+            match shelf::snapshot(&self.store, &hash, &signed.checkpoint)? {
                 Some(snapshot) => {
                     let ground = snapshot.ground.clone();
                     self.base.heads.insert(hash, (signed.checkpoint.clone(), ground));
@@ -120,47 +108,12 @@ impl<S: LedgerStore + Clone> Replica<S> {
         let mut whole = Snapshot::default();
         let heads: Vec<_> = self.base.heads.iter().map(|(h, (c, _))| (*h, c.clone())).collect();
         for (hash, checkpoint) in heads {
-            match self.read_snapshot(&hash, &checkpoint)? {
+            match shelf::snapshot(&self.store, &hash, &checkpoint)? {
                 Some(snapshot) => whole.join(snapshot),
                 None => self.notice(Notice::BaseDamaged),
             }
         }
         Ok(whole)
-    }
-
-    /// A snapshot whose pieces are in the store, whole.
-    pub(super) fn read_snapshot(
-        &self,
-        hash: &CheckpointHash,
-        checkpoint: &Checkpoint,
-    ) -> Result<Option<Snapshot>, StoreError> {
-        let mut pieces = Vec::new();
-        for number in 0..checkpoint.count {
-            match self.piece(hash, number) {
-                Ok(Some(piece)) => pieces.push(piece),
-                Ok(None) | Err(StoreError::Damaged { .. }) => return Ok(None),
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(Snapshot::read(&pieces, checkpoint.as_of_ms, checkpoint.since_ms).ok())
-    }
-
-    /// A piece of a snapshot that is in the store.
-    pub(super) fn piece(
-        &self,
-        hash: &CheckpointHash,
-        number: u32,
-    ) -> Result<Option<Vec<u8>>, StoreError> {
-        self.store.get(Table::Checkpoints, &piece_key(hash, number))
-    }
-
-    /// The hashes of a snapshot's pieces, if they are in the store.
-    pub(super) fn piece_list(
-        &self,
-        hash: &CheckpointHash,
-    ) -> Result<Option<Vec<[u8; 32]>>, StoreError> {
-        let bytes = self.store.get(Table::Checkpoints, &list_key(hash))?;
-        Ok(bytes.and_then(|bytes| codec::decode(&bytes).ok()))
     }
 
     /// Puts a snapshot's pieces into the store, their list first.
@@ -171,13 +124,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         pieces: Vec<Vec<u8>>,
         now: Moment,
     ) -> Result<(), StoreError> {
-        let table = Table::Checkpoints;
-        let value = codec::encode(&list).unwrap_or_default();
-        self.stage(vec![Op::Put { table, key: list_key(&hash), value }], now)?;
-        let mut puts = (0_u32..).zip(pieces).map(|(number, value)| {
-            let key = piece_key(&hash, number);
-            Op::Put { table, key, value }
-        });
+        let mut puts = shelf::put(hash, list, pieces);
         loop {
             let page: Vec<Op> = puts.by_ref().take(PIECES_AT_ONCE).collect();
             if page.is_empty() {
@@ -191,34 +138,22 @@ impl<S: LedgerStore + Clone> Replica<S> {
 
     fn drop_pieces(&mut self, hash: &CheckpointHash, now: Moment) -> Result<(), StoreError> {
         self.base.held.remove(hash);
-        let table = Table::Checkpoints;
-        let count = self.piece_list(hash)?.map_or(0, |list| list.len());
-        let numbers = (0_u32..).take(count);
-        let mut ops: Vec<Op> =
-            numbers.map(|n| Op::Remove { table, key: piece_key(hash, n) }).collect();
-        ops.push(Op::Remove { table, key: list_key(hash) });
+        let ops = shelf::remove(&self.store, hash)?;
         self.stage(ops, now).map(|_| ())
     }
 
     fn drop_unnamed_pieces(&mut self, now: Moment) -> Result<(), StoreError> {
-        let mut after: Option<Vec<u8>> = None;
-        loop {
-            let page = self.store.scan(Table::Checkpoints, after.as_deref(), 1)?;
-            let Some(hash) = page.first().and_then(|(key, _)| key.first_chunk::<32>().copied())
-            else {
-                return Ok(());
-            };
+        for hash in shelf::checkpoints(&self.store)? {
             if !self.base.heads.contains_key(&hash) {
                 self.drop_pieces(&hash, now)?;
             }
-            after = Some(piece_key(&hash, u32::MAX));
         }
+        Ok(())
     }
 
     /// Notes which checkpoints make up the base.
     pub(super) fn write_base(&mut self, now: Moment) -> Result<(), StoreError> {
-        let value = codec::encode(&self.base.signed()).unwrap_or_default();
-        let op = Op::Put { table: Table::Local, key: BASE_KEY.to_vec(), value };
+        let op = shelf::put_base(&self.base.signed());
         self.base.ticket = self.stage(vec![op], now)?;
         Ok(())
     }
@@ -234,7 +169,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         let Some(checkpoint) = self.base.ballots.checkpoint(&hash).cloned() else {
             return Ok(());
         };
-        let Some(snapshot) = self.read_snapshot(&hash, &checkpoint)? else {
+        let Some(snapshot) = shelf::snapshot(&self.store, &hash, &checkpoint)? else {
             self.base.held.remove(&hash);
             return Ok(());
         };

@@ -21,7 +21,7 @@ use super::message::{
 };
 use super::{Notice, ROUND_MS, Replica};
 use crate::entry::Entry;
-use crate::snapshot::{Snapshot, piece_hash};
+use crate::snapshot::{Snapshot, piece_hash, shelf};
 
 /// A snapshot on its way here.
 #[derive(Debug)]
@@ -309,7 +309,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
     }
 
     pub(super) fn answer_want_list(&mut self, to: NodeId, hash: CheckpointHash) {
-        if let Ok(Some(list)) = self.piece_list(&hash) {
+        if let Ok(Some(list)) = shelf::list(&self.store, &hash) {
             self.send(to, Message::Ledger(LedgerMessage::List(hash, list)));
         }
     }
@@ -322,7 +322,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         count: u32,
     ) {
         for number in (from..=u32::MAX).take(usize::try_from(count).unwrap_or(0)) {
-            let Ok(Some(bytes)) = self.piece(&hash, number) else {
+            let Ok(Some(bytes)) = shelf::piece(&self.store, &hash, number) else {
                 return;
             };
             self.send(to, Message::Ledger(LedgerMessage::Piece(hash, number, bytes)));

@@ -17,7 +17,7 @@ use super::message::{SignedReading, reading_bytes};
 use super::{Notice, Replica};
 use crate::entry::Entry;
 use crate::signing;
-use crate::snapshot::{Folded, NotFolded, Snapshot, piece_hash};
+use crate::snapshot::{Folded, NotFolded, Snapshot, piece_hash, shelf};
 
 /// Entries above the base that make a checkpoint due.
 const DUE_ENTRIES: u64 = 5_000;
@@ -229,7 +229,8 @@ impl<S: LedgerStore + Clone> Replica<S> {
         if !runs_on || checkpoint.since_ms != since_ms {
             return Err(never("its times do not follow those of the base"));
         }
-        let theirs = self.read_snapshot(hash, checkpoint).map_err(|_| Unsigned::NotYet)?;
+        let theirs = shelf::snapshot(&self.store, hash, checkpoint);
+        let theirs = theirs.map_err(|_| Unsigned::NotYet)?;
         let theirs = theirs.ok_or_else(|| never("it is no snapshot"))?;
         for (epoch, floor) in &theirs.ground.floors {
             let member = self.site.standing().epochs.get(epoch).ok_or(Unsigned::NotYet)?;

@@ -199,7 +199,7 @@ fn a_restart_finds_the_base_again_after_a_crash_at_any_point() {
     assert_eq!(base_of(&world, kiosks[0]), adopted);
     assert_eq!(world.fingerprints().len(), 1);
     let pieces = world.machines[&kiosks[0]].disk.scan(Table::Checkpoints, None, 100).unwrap();
-    assert_eq!(pieces.len(), 2, "one list and one piece: what the base no longer names is gone");
+    assert_eq!(pieces.len(), 3, "the base, one list, one piece: what it no longer names is gone");
 }
 
 /// Has `liar` sign a checkpoint whose snapshot leaves something out.
