@@ -14,7 +14,7 @@ use std::io::{self, Read, Write};
 
 use sha2::{Digest, Sha256};
 use storage::error::StoreError;
-use storage::ledger_store::LedgerStore;
+use storage::ledger_store::{LedgerStore, Pair};
 use storage::operation::{Op, Table};
 
 use crate::entry::{Entry, MOST_ENTRY};
@@ -120,7 +120,7 @@ fn each_pair<S: LedgerStore>(
 }
 
 /// The base and the snapshots that make it up, as they stood at one time.
-fn base_of<S: LedgerStore>(store: &S) -> Result<Vec<(Vec<u8>, Vec<u8>)>, BackupError> {
+fn base_of<S: LedgerStore>(store: &S) -> Result<Vec<Pair>, BackupError> {
     for _ in 0..MOST_READINGS {
         let before = shelf::base(store)?;
         let mut pairs = Vec::new();
