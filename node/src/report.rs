@@ -10,7 +10,8 @@ use domain::id::NodeId;
 use tokio::time::timeout;
 
 use crate::control::view::{
-    ClocksView, DoorView, EpochView, LinkView, NodeView, ReplicationView, StatusView,
+    CheckpointView, ClocksView, DoorView, EpochView, LinkView, NodeView, ReplicationView,
+    StatusView,
 };
 use crate::ops::Figures;
 
@@ -76,6 +77,11 @@ pub(crate) async fn status(
             links,
             closed_doors,
             frontier,
+            checkpoint: replica.base().map(|(as_of_ms, name)| CheckpointView {
+                checkpoint: data_encoding::HEXLOWER.encode(&name),
+                as_of_ms,
+            }),
+            refused_epochs: replica.refused_epochs(),
             replication,
             clocks: ClocksView {
                 boot_ms: now.boot_ms,

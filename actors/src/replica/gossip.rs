@@ -138,7 +138,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         };
         self.peers.insert(peer, fresh);
         self.seen.insert(peer, now.boot_ms);
-        self.send_round(peer, now);
+        self.send_round(peer);
         self.send_use_digest(peer, true);
         self.send_row_round(peer);
         self.send_texts_to(peer, now);
@@ -172,19 +172,21 @@ impl<S: LedgerStore + Clone> Replica<S> {
         match message {
             Message::Ledger(LedgerMessage::Round { root, base, wall_ms }) => {
                 if kind == NodeKind::Admin {
-                    self.time.hear(wall_ms, now);
+                    self.time.hear(peer, wall_ms, now);
                 }
-                if base != self.base.name() {
-                    self.send_checkpoints(peer);
-                }
-                if root != self.root() {
+                let (level, on_one_base) = (root == self.root(), base == self.base.name());
+                if !level {
                     self.send_frontier(peer);
-                    if !self.begins_rounds(peer, kind) {
-                        // So that the other end says what it holds, too.
-                        self.send_round(peer, now);
-                    }
                 } else if kind == NodeKind::Admin {
                     self.caught_up();
+                }
+                if !on_one_base {
+                    // After the frontier: who has dropped what tells the other end whether it can judge.
+                    self.send_checkpoints(peer);
+                }
+                if !(level && on_one_base || self.begins_rounds(peer, kind)) {
+                    // So that the other end says what it holds, too.
+                    self.send_round(peer);
                 }
             }
             Message::Ledger(LedgerMessage::Frontier { more, reaches }) => {
@@ -462,6 +464,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
             .collect();
         for peer in revoked {
             self.peers.remove(&peer);
+            self.time.forget(&peer);
             self.out.push(Output::Drop { peer });
         }
     }

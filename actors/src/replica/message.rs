@@ -83,7 +83,7 @@ pub enum LedgerMessage {
         root: [u8; 32],
         /// Hash over the names of the checkpoints that make up the sender's base.
         base: [u8; 32],
-        /// The sender's site time (ms since 1970); only an admin node's counts.
+        /// What the sender's clock says (ms since 1970); 0 where it has no say, as a kiosk's.
         wall_ms: i64,
     },
     /// What the sender holds, in parts when there are many logs.

@@ -41,8 +41,11 @@ enum Unsigned {
 impl<S: LedgerStore + Clone> Replica<S> {
     /// Proposes when it is time and this node's turn.
     pub(super) fn propose_if_due(&mut self, now: Moment) {
-        let ground = self.site.ground();
-        let day = ground.as_of_ms.is_some_and(|as_of| now.wall_ms.saturating_sub(as_of) >= DUE_MS);
+        let Some(wall_ms) = self.time.own_word(self.own_wall_ms) else {
+            return;
+        };
+        let as_of_ms = self.site.ground().as_of_ms;
+        let day = as_of_ms.is_some_and(|as_of_ms| wall_ms.saturating_sub(as_of_ms) >= DUE_MS);
         if !(day || self.entries_above_base() >= DUE_ENTRIES) {
             self.base.due_rounds = 0;
             return;
@@ -57,20 +60,26 @@ impl<S: LedgerStore + Clone> Replica<S> {
     }
 
     /// Proposes a checkpoint of all that has effect now, if enough admin nodes are linked to agree.
+    ///
+    /// The time that it gives is this node's own word, not site time: what one wrong clock once
+    /// signed binds site time for good, but must not move the horizon.
     pub(super) fn propose(&mut self, now: Moment) {
+        let Some(wall_ms) = self.time.own_word(self.own_wall_ms) else {
+            return;
+        };
         let parents = self.base.parents();
         let recent = self.base.ballots.checkpoints().any(|(hash, checkpoint)| {
             checkpoint.parents == parents
                 && !self.base.unsigned.contains(hash)
-                && now.wall_ms.saturating_sub(checkpoint.as_of_ms) < PROPOSAL_STANDS_MS
+                && wall_ms.saturating_sub(checkpoint.as_of_ms) < PROPOSAL_STANDS_MS
         });
         let admins = self.site.standing().nodes(NodeKind::Admin).count();
         let enough = 2 * (self.linked_admins().count() + 1) > admins;
         let able = self.me.kind == NodeKind::Admin && self.counts() && !self.disk_failed;
-        if !able || !enough || recent || !now.trusted || self.entries_above_base() == 0 {
+        if !able || !enough || recent || self.entries_above_base() == 0 {
             return;
         }
-        if let Err(error) = self.make_proposal(parents, now) {
+        if let Err(error) = self.make_proposal(parents, wall_ms, now) {
             self.notice(Notice::NotProposed(error.to_string()));
         }
     }
@@ -78,11 +87,12 @@ impl<S: LedgerStore + Clone> Replica<S> {
     fn make_proposal(
         &mut self,
         parents: Vec<CheckpointHash>,
+        wall_ms: i64,
         now: Moment,
     ) -> Result<(), NotFolded> {
         let base = self.read_base()?;
-        // Site time does not run backwards, whatever this machine's clock did.
-        let as_of_ms = base.ground.as_of_ms.unwrap_or(now.wall_ms).max(now.wall_ms);
+        // It does not run backwards, whatever this machine's clock did.
+        let as_of_ms = base.ground.as_of_ms.unwrap_or(wall_ms).max(wall_ms);
         let since_ms = if parents.is_empty() { as_of_ms } else { base.ground.since_ms };
         let ground = self.ground_now(as_of_ms, since_ms)?;
         let Folded { mut snapshot, sessions } = self.fold_to(&base, ground)?;
@@ -195,7 +205,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 self.fetch(hash, false, now);
                 continue;
             }
-            match self.judge_proposal(&hash, &checkpoint, now) {
+            match self.judge_proposal(&hash, &checkpoint) {
                 Ok(()) => {
                     if let Err(error) = self.sign(hash, now) {
                         self.notice(Notice::Disk(error.to_string()));
@@ -215,11 +225,12 @@ impl<S: LedgerStore + Clone> Replica<S> {
         &mut self,
         hash: &CheckpointHash,
         checkpoint: &Checkpoint,
-        now: Moment,
     ) -> Result<(), Unsigned> {
         let never = |why: &str| Unsigned::Never(String::from(why));
-        let apart = now.wall_ms.saturating_sub(checkpoint.as_of_ms).saturating_abs();
-        if now.trusted && apart > CLOCKS_APART_MS {
+        let Some(wall_ms) = self.time.own_word(self.own_wall_ms) else {
+            return Err(Unsigned::NotYet);
+        };
+        if wall_ms.saturating_sub(checkpoint.as_of_ms).saturating_abs() > CLOCKS_APART_MS {
             return Err(never("its time is not this node's"));
         }
         let base = self.read_base().map_err(|_| Unsigned::NotYet)?;

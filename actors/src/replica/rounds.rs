@@ -31,7 +31,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
             self.peers.iter().map(|(peer, link)| (*peer, link.kind)).collect();
         for (peer, kind) in peers {
             if self.begins_rounds(peer, kind) {
-                self.send_round(peer, now);
+                self.send_round(peer);
             }
             self.send_changed_readings(peer);
             let behind =
@@ -59,11 +59,8 @@ impl<S: LedgerStore + Clone> Replica<S> {
         }
     }
 
-    pub(super) fn send_round(&mut self, peer: NodeId, now: Moment) {
-        let wall_ms = match self.me.kind {
-            NodeKind::Admin if site_time::is_possible(now.wall_ms) => now.wall_ms,
-            NodeKind::Admin | NodeKind::Kiosk => 0,
-        };
+    pub(super) fn send_round(&mut self, peer: NodeId) {
+        let wall_ms = self.time.own_word(self.own_wall_ms).unwrap_or(0);
         let (root, base) = (self.root(), self.base.name());
         self.send(peer, Message::Ledger(LedgerMessage::Round { root, base, wall_ms }));
     }

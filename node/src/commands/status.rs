@@ -63,6 +63,14 @@ fn in_words(status: &StatusView, lang: Lang) -> String {
             Lang::En => format!("{entries} entries, {} epochs", status.frontier.len()),
         },
     );
+    if let Some(checkpoint) = &status.checkpoint {
+        let date = moments::utc(checkpoint.as_of_ms);
+        line("Point de reprise", "Checkpoint", date);
+    }
+    for epoch in &status.refused_epochs {
+        let late = lang.pick("arrivée trop tard, sans effet", "came too late, without effect");
+        line("Époque refusée", "Refused epoch", format!("{epoch}  {late}"));
+    }
     let replication = &status.replication;
     let (commands, elsewhere) = (replication.commands, replication.elsewhere);
     line(
@@ -96,10 +104,12 @@ fn in_words(status: &StatusView, lang: Lang) -> String {
 
 #[cfg(test)]
 mod tests {
-    use domain::id::{NodeId, SiteId};
+    use domain::id::{EpochId, NodeId, SiteId};
 
     use super::in_words;
-    use crate::control::view::{ClocksView, DoorView, LinkView, ReplicationView, StatusView};
+    use crate::control::view::{
+        CheckpointView, ClocksView, DoorView, LinkView, ReplicationView, StatusView,
+    };
     use crate::texts::Lang;
 
     #[test]
@@ -125,6 +135,11 @@ mod tests {
                 why: "closed by the other end: revoked".into(),
             }],
             frontier: Vec::new(),
+            checkpoint: Some(CheckpointView {
+                checkpoint: "d".repeat(64),
+                as_of_ms: 1_795_000_000_000,
+            }),
+            refused_epochs: vec![EpochId([9; 32])],
             replication: ReplicationView::default(),
             clocks: ClocksView::default(),
             console_certificate: Some("c".repeat(64)),
@@ -139,6 +154,8 @@ mod tests {
                 "127.0.0.1:7443",
                 "127.0.0.1:7444",
                 "revoked",
+                "2026-11-18",
+                &"09".repeat(32),
                 &"f".repeat(64),
                 &"c".repeat(64),
             ] {

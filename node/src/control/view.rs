@@ -40,6 +40,13 @@ pub(crate) struct StatusView {
     pub(crate) closed_doors: Vec<DoorView>,
     /// What it has of the ledger, by epoch.
     pub(crate) frontier: Vec<EpochView>,
+    /// The newest checkpoint beneath it.
+    #[serde(default)]
+    pub(crate) checkpoint: Option<CheckpointView>,
+    /// Epochs that came too late, after no checkpoint had waited for them any more:
+    /// nothing that they wrote has effect.
+    #[serde(default)]
+    pub(crate) refused_epochs: Vec<EpochId>,
     /// How safe what it wrote is.
     pub(crate) replication: ReplicationView,
     /// Its clocks.
@@ -72,6 +79,15 @@ pub(crate) struct DoorView {
     pub(crate) why: String,
 }
 
+/// A checkpoint that speaks for the older entries.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct CheckpointView {
+    /// Its name, 64 hexadecimal digits.
+    pub(crate) checkpoint: String,
+    /// Its site time, milliseconds since 1970.
+    pub(crate) as_of_ms: i64,
+}
+
 /// What a node has of one epoch's log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct EpochView {
@@ -79,7 +95,7 @@ pub(crate) struct EpochView {
     pub(crate) epoch: EpochId,
     /// Its node, if known.
     pub(crate) node: Option<NodeId>,
-    /// Entries below this were folded into a checkpoint.
+    /// Entries below this are gone: a checkpoint speaks for them.
     pub(crate) pruned_below: u64,
     /// Number of entries.
     pub(crate) height: u64,
