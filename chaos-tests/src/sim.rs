@@ -14,17 +14,20 @@ mod agenda;
 mod clock;
 mod desks;
 mod disk;
+mod drawn;
 mod founding;
 mod judge;
 mod linking;
 mod machine;
 mod network;
+pub mod night;
 mod occasions;
 mod opening;
 mod pages;
 mod patrons;
 mod people;
 mod sending;
+pub mod shrink;
 mod starting;
 mod thieves;
 mod upsets;
@@ -48,18 +51,23 @@ const COME_BACK_MS: u64 = 60_000;
 /// Progress is told each so often.
 const TELL_EVERY_MS: u64 = 60_000;
 
+/// The figure that says how much was simulated.
+const NODE_SECONDS: &str = "node-seconds";
+
 /// The simulator as a target.
 #[derive(Default)]
 pub struct Sim {
     /// Whether signatures are real ones: about ten times slower.
     pub real_signatures: bool,
+    /// Stops at the first breach of this invariant.
+    pub stop_at: Option<u8>,
     onlooker: Option<judge::Onlooker>,
 }
 
 impl Sim {
     /// One whose every event is told to `onlooker`, with its true time.
     pub fn watched(onlooker: impl FnMut(u64, &Event) + 'static) -> Self {
-        Sim { real_signatures: false, onlooker: Some(Box::new(onlooker)) }
+        Sim { onlooker: Some(Box::new(onlooker)), ..Sim::default() }
     }
 
     /// Runs a scenario under invariants of the caller's choice.
@@ -82,20 +90,25 @@ impl Sim {
         let ends_at = world.begins_at + scenario.lasts_s * 1_000;
         let rounds = scenario.hold.rounds.unwrap_or(ROUNDS);
         let of_ms = ends_at + COME_BACK_MS + u64::from(rounds) * ROUND_MS;
-        while world.now() < ends_at {
+        let stop_at = self.stop_at;
+        let enough = |world: &World| {
+            let broken = world.judge.record.breaches();
+            stop_at.is_some_and(|number| broken.iter().any(|breach| breach.number == number))
+        };
+        while world.now() < ends_at && !enough(&world) {
             let what = String::from("faults and load");
             watch(&Progress { at_ms: world.now(), of_ms, what });
             let until = (world.now() + TELL_EVERY_MS).min(ends_at);
-            world.run_until(until, |_| false);
+            world.run_until(until, enough);
         }
         world.heal();
-        while world.now() < of_ms {
+        while world.now() < of_ms && !enough(&world) {
             let what = String::from("healing");
             watch(&Progress { at_ms: world.now(), of_ms, what });
             // Somebody may have come back to a session that went on by itself.
             world.everybody_leaves();
             let until = (world.now() + ROUND_MS).min(of_ms);
-            world.run_until(until, |_| false);
+            world.run_until(until, enough);
         }
         self.onlooker = world.judge.onlooker.take();
         Ok(world.conclude(scenario, seed))
@@ -146,7 +159,7 @@ impl World {
             ("nodes", nodes as f64, ""),
             ("processes", self.processes as f64, ""),
             ("frames", self.frames as f64, ""),
-            ("node-seconds", nodes as f64 * at as f64 / 1_000.0, "s"),
+            (NODE_SECONDS, nodes as f64 * at as f64 / 1_000.0, "s"),
         ];
         for (name, figure, unit) in figures {
             outcome.figures.push((name.to_owned(), figure, unit.to_owned()));

@@ -107,9 +107,4 @@ impl Agenda {
         }
         self.items.pop().map(|item| (item.at, item.due))
     }
-
-    /// How much is noted.
-    pub(super) fn len(&self) -> usize {
-        self.items.len()
-    }
 }
