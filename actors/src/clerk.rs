@@ -36,6 +36,10 @@ use crate::vault::Vault;
 use crate::vault::exchange::RowMessage;
 use crate::vault::key::VaultKey;
 
+/// Longest sleep until the clock is looked at again: timers stand still while a machine suspends, and
+/// boot time does not, so that a session may have ended in the meantime.
+pub const LONGEST_SLEEP: Duration = Duration::from_secs(1);
+
 /// The store behind a running node.
 pub type Store = Arc<dyn LedgerStore>;
 /// Where an answer goes.
@@ -342,7 +346,7 @@ impl State {
         let wait = Duration::from_millis(at.saturating_sub(BootClock.boot_ms()));
         let (number, clerk) = (self.wake_number, myself.clone());
         tokio::spawn(async move {
-            tokio::time::sleep(wait.min(Duration::from_secs(60))).await;
+            tokio::time::sleep(wait.min(LONGEST_SLEEP)).await;
             if clerk.cast(ClerkMessage::Wake(number)).is_err() {
                 tracing::debug!("the clerk ended before it was woken");
             }

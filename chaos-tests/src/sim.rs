@@ -38,6 +38,7 @@ use actors::signing::stand_ins;
 
 use crate::checker::Invariant;
 use crate::event::Event;
+use crate::invariants;
 use crate::record::About;
 use crate::scenario::Scenario;
 use crate::target::{NotRun, Outcome, Progress, Target};
@@ -126,7 +127,7 @@ impl Target for Sim {
         seed: u64,
         watch: &mut dyn FnMut(&Progress),
     ) -> Result<Outcome, NotRun> {
-        self.run_under(scenario, seed, Vec::new(), watch)
+        self.run_under(scenario, seed, invariants::all(&scenario.hold), watch)
     }
 }
 

@@ -209,13 +209,7 @@ impl World {
             self.dial_failed(host, other, HANDSHAKE_MS);
             return;
         }
-        let room = [(host, other), (other, host)].iter().all(|(at, from)| {
-            let (Some(kind), Some(theirs)) = (self.kind_of(*at), self.kind_of(*from)) else {
-                return false;
-            };
-            Self::fan_out(kind).keeps(peer_kind(theirs), self.kiosk_links(*at))
-        });
-        let welcome = room && self.meets(other, host) && self.meets(host, other);
+        let welcome = self.have_room(pair) && self.meets(other, host) && self.meets(host, other);
         if welcome {
             let wait = self.rng.random_range(1..=3);
             self.later(wait, Due::Open { pair, processes });
@@ -223,6 +217,17 @@ impl World {
             self.judge.sometimes("link refused");
             self.dial_refused(host, other);
         }
+    }
+
+    /// Whether each end keeps one more link to a node of the other's kind.
+    fn have_room(&self, pair: Pair) -> bool {
+        (0..2).all(|end| {
+            let (here, there) = (host_at(pair, end), host_at(pair, 1 - end));
+            let (Some(kind), Some(theirs)) = (self.kind_of(here), self.kind_of(there)) else {
+                return false;
+            };
+            Self::fan_out(kind).keeps(peer_kind(theirs), self.kiosk_links(here))
+        })
     }
 
     /// Whether `host` lets the node that runs on `stranger` in.

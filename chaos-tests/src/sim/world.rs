@@ -23,10 +23,10 @@ use super::upsets::Upsets;
 use crate::event::{Event, HostId};
 use crate::scenario::{Cast, Scenario};
 
+/// Whatever concerns a process that stands still is looked at again after this long.
+const STILL_MS: u64 = 1_000;
 /// How long a process that ended is down before it is started again, as its service file says.
 pub(super) const RESTART_MS: u64 = 1_000;
-/// A process that the machine has just resumed looks at its timers within this long.
-const RESUME_MS: u64 = 1_000;
 
 /// See the module.
 pub(super) struct World {
@@ -233,7 +233,7 @@ impl World {
 
     /// A process that stood still goes on: its timers have run out, or soon find out.
     pub(super) fn wake_up(&mut self, host: HostId, was_suspended: bool) {
-        let wait = if was_suspended { RESUME_MS } else { 0 };
+        let wait = if was_suspended { longest_sleep_ms() } else { 0 };
         let at = self.now() + wait;
         if let Some(process) = self.stage.running(host) {
             process.armed = Some(at);
@@ -269,7 +269,7 @@ impl World {
         if still {
             // The kernel goes on; the process hears of it when it goes on, too.
             let due = Due::Barrier { host, process: number, ticket, called_at };
-            self.later(RESUME_MS, due);
+            self.later(STILL_MS, due);
             return;
         }
         let Some(process) = self.stage.process(host, number) else {
@@ -326,4 +326,9 @@ pub(super) fn lane_of(message: &Message) -> actors::link::lane::Lane {
 pub(super) fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
+}
+
+/// A process whose machine was suspended looks at the clock again within this long.
+fn longest_sleep_ms() -> u64 {
+    u64::try_from(actors::clerk::LONGEST_SLEEP.as_millis()).unwrap_or(u64::MAX)
 }
