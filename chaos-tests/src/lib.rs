@@ -13,6 +13,7 @@ pub mod invariants;
 pub mod lab;
 pub mod record;
 pub mod replay;
+pub mod report;
 pub mod scenario;
 pub mod sim;
 pub mod target;

@@ -106,6 +106,7 @@ impl Record {
             lasted_ms: at_ms,
             trace: None,
             verdicts: self.verdicts(),
+            healed_ms: self.book.healed_ms(),
             converged_ms: self.book.converged_ms(),
             lost: self.book.lost(cluster),
             links: links.collect(),

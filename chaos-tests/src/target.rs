@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::checker::Breach;
 use crate::scenario::Scenario;
 
 /// Progress of a run, for people who watch.
@@ -67,6 +66,8 @@ pub struct Outcome {
     pub trace: Option<String>,
     /// Each invariant.
     pub verdicts: Vec<Verdict>,
+    /// When no fault was in force any more.
+    pub healed_ms: Option<u64>,
     /// Time from healing to one state, if they came to one.
     pub converged_ms: Option<u64>,
     /// Acknowledged facts that are nowhere.
@@ -104,9 +105,6 @@ pub enum NotRun {
     /// Its surroundings failed.
     #[error("{0}")]
     Broken(String),
-    /// Something held no longer, and the target stops at once (a real site).
-    #[error("stopped: {0}")]
-    Stopped(#[from] Breach),
 }
 
 /// Carries scenarios out.
