@@ -18,7 +18,7 @@ use crate::target::{NotRun, Outcome, Progress, Target};
 mod barrier;
 mod clock;
 mod console;
-mod control;
+pub(crate) mod control;
 mod disk;
 mod door;
 mod founding;
@@ -35,7 +35,7 @@ mod plan;
 mod relay;
 mod run;
 mod seen;
-mod sight;
+pub(crate) mod sight;
 mod upkeep;
 
 use ground::{Ground, broken};

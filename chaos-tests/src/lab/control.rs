@@ -16,55 +16,55 @@ const LONGEST: u64 = 4 * 1024 * 1024;
 
 /// What `poste status --json` says, as far as it is read here.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-pub(super) struct Status {
-    pub(super) version: String,
-    pub(super) node: NodeId,
-    pub(super) epoch: EpochId,
-    pub(super) joined: bool,
-    pub(super) writable: bool,
-    pub(super) fingerprint: String,
-    pub(super) links: Vec<Link>,
-    pub(super) frontier: Vec<Reach>,
-    pub(super) clocks: Clocks,
-    pub(super) rows: Option<u64>,
+pub(crate) struct Status {
+    pub(crate) version: String,
+    pub(crate) node: NodeId,
+    pub(crate) epoch: EpochId,
+    pub(crate) joined: bool,
+    pub(crate) writable: bool,
+    pub(crate) fingerprint: String,
+    pub(crate) links: Vec<Link>,
+    pub(crate) frontier: Vec<Reach>,
+    pub(crate) clocks: Clocks,
+    pub(crate) rows: Option<u64>,
 }
 
 /// A link to another node.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-pub(super) struct Link {
-    pub(super) node: NodeId,
+pub(crate) struct Link {
+    pub(crate) node: NodeId,
 }
 
 /// What the node has of one epoch's log.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-pub(super) struct Reach {
-    pub(super) epoch: EpochId,
-    pub(super) pruned_below: u64,
-    pub(super) height: u64,
+pub(crate) struct Reach {
+    pub(crate) epoch: EpochId,
+    pub(crate) pruned_below: u64,
+    pub(crate) height: u64,
 }
 
 /// The node's clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-pub(super) struct Clocks {
-    pub(super) boot_ms: u64,
-    pub(super) site_ms: i64,
-    pub(super) trusted: bool,
+pub(crate) struct Clocks {
+    pub(crate) boot_ms: u64,
+    pub(crate) site_ms: i64,
+    pub(crate) trusted: bool,
 }
 
 /// The socket of one host, whatever process answers there.
 #[derive(Debug, Clone)]
-pub(super) struct Control {
+pub(crate) struct Control {
     socket: PathBuf,
 }
 
 impl Control {
     /// The socket in a data folder, as it is reached from here.
-    pub(super) fn new(data: &Path) -> Self {
+    pub(crate) fn new(data: &Path) -> Self {
         Self { socket: data.join("control.sock") }
     }
 
     /// Asks; `None` where nobody answers in time.
-    pub(super) fn ask(&self, request: &Value) -> Option<Value> {
+    pub(crate) fn ask(&self, request: &Value) -> Option<Value> {
         let mut stream = UnixStream::connect(&self.socket).ok()?;
         stream.set_read_timeout(Some(PATIENCE)).ok()?;
         stream.set_write_timeout(Some(PATIENCE)).ok()?;
@@ -75,14 +75,14 @@ impl Control {
     }
 
     /// How the node is.
-    pub(super) fn status(&self) -> Option<Status> {
+    pub(crate) fn status(&self) -> Option<Status> {
         let mut answer = self.ask(&json!({"do": "status"}))?;
         serde_json::from_value(answer.get_mut("status")?.take()).ok()
     }
 
     /// Has the node write its ledger to `ledger` and its registers of use to `readings`, as paths that
     /// the node sees; whether it did.
-    pub(super) fn export(&self, ledger: &Path, readings: &Path) -> bool {
+    pub(crate) fn export(&self, ledger: &Path, readings: &Path) -> bool {
         let written = |request: Value| {
             self.ask(&request).is_some_and(|answer| answer.get("written").is_some())
         };

@@ -24,8 +24,8 @@ use crate::event::HostId;
 use super::control::{Control, Status};
 
 /// A node as it was seen at one moment.
-pub(super) struct Sight {
-    pub(super) status: Status,
+pub(crate) struct Sight {
+    pub(crate) status: Status,
     fingerprint: [u8; 32],
     site: Arc<Site>,
     entries: Arc<BTreeMap<EntryId, Vec<u8>>>,
@@ -33,12 +33,12 @@ pub(super) struct Sight {
 
 impl Sight {
     /// Every entry that it holds.
-    pub(super) fn entries(&self) -> &BTreeMap<EntryId, Vec<u8>> {
+    pub(crate) fn entries(&self) -> &BTreeMap<EntryId, Vec<u8>> {
         &self.entries
     }
 
     /// The site that they make.
-    pub(super) fn folded(&self) -> &Site {
+    pub(crate) fn folded(&self) -> &Site {
         &self.site
     }
 }
@@ -111,8 +111,8 @@ struct Read {
 }
 
 /// Looks at one host's node.
-pub(super) struct Observer {
-    pub(super) host: HostId,
+pub(crate) struct Observer {
+    pub(crate) host: HostId,
     control: Control,
     /// Where the node writes its ledger for us: the same path inside and outside.
     folder: PathBuf,
@@ -123,12 +123,12 @@ pub(super) struct Observer {
 }
 
 impl Observer {
-    pub(super) fn new(host: HostId, control: Control, folder: PathBuf, interval: Duration) -> Self {
+    pub(crate) fn new(host: HostId, control: Control, folder: PathBuf, interval: Duration) -> Self {
         Self { host, control, folder, number: AtomicU32::new(0), interval, read: Mutex::new(None) }
     }
 
     /// Looks; with `now`, at the ledger too, however short ago that was. `None` where nobody answers.
-    pub(super) fn look(&self, now: bool) -> Option<Sight> {
+    pub(crate) fn look(&self, now: bool) -> Option<Sight> {
         let status = self.control.status()?;
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         let due = match &*read {
@@ -186,18 +186,18 @@ fn fingerprint(text: &str) -> Option<[u8; 32]> {
 
 /// The cluster as it was last seen.
 #[derive(Default)]
-pub(super) struct Sights {
+pub(crate) struct Sights {
     names: Vec<String>,
     nodes: BTreeMap<HostId, Arc<Sight>>,
 }
 
 impl Sights {
-    pub(super) fn new(names: Vec<String>) -> Self {
+    pub(crate) fn new(names: Vec<String>) -> Self {
         Self { names, nodes: BTreeMap::new() }
     }
 
     /// The node of a host was seen, or is not to be seen any more.
-    pub(super) fn set(&mut self, host: HostId, sight: Option<Arc<Sight>>) {
+    pub(crate) fn set(&mut self, host: HostId, sight: Option<Arc<Sight>>) {
         match sight {
             Some(sight) => self.nodes.insert(host, sight),
             None => self.nodes.remove(&host),
@@ -205,12 +205,12 @@ impl Sights {
     }
 
     /// What is seen of a host.
-    pub(super) fn of(&self, host: HostId) -> Option<&Arc<Sight>> {
+    pub(crate) fn of(&self, host: HostId) -> Option<&Arc<Sight>> {
         self.nodes.get(&host)
     }
 
     /// Everything that is seen.
-    pub(super) fn all(&self) -> impl Iterator<Item = (HostId, &Arc<Sight>)> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = (HostId, &Arc<Sight>)> {
         self.nodes.iter().map(|(host, sight)| (*host, sight))
     }
 }

@@ -1,0 +1,257 @@
+//! One exercise: orders are given at their times, what the admin node sees is watched, and whatever
+//! is broken ends it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use domain::id::{EntryId, NodeId};
+use domain::session::READING_MS;
+use serde_json::{Value, json};
+
+use crate::cluster::NodeState;
+use crate::event::{Event, HostId};
+use crate::invariants;
+use crate::lab::control::Control;
+use crate::lab::sight::{Observer, Sight, Sights};
+use crate::record::{About, Record};
+use crate::scenario::Scenario;
+use crate::target::{NotRun, Outcome, Progress};
+
+use super::order::Order;
+use super::roll::Roll;
+use super::{NAME, cannot};
+
+/// Interval between two looks at the admin node.
+const LOOK: Duration = Duration::from_secs(1);
+/// Its whole ledger is read at most this often: it has patrons to serve.
+const READ: Duration = Duration::from_secs(10);
+/// Rounds until everybody is back, where the scenario does not say.
+const ROUNDS: u32 = 10;
+/// Besides the rounds: links that were cut are dialled again, and processes started.
+const COME_BACK_MS: u64 = 60_000;
+/// The host of the admin node that is asked.
+const ASKED: HostId = HostId(0);
+
+/// An exercise under way. What it ordered is taken back when it is dropped.
+pub(super) struct Exercise<'a> {
+    scenario: &'a Scenario,
+    seed: u64,
+    roll: Roll,
+    control: Control,
+    observer: Observer,
+    record: Record,
+    sights: Sights,
+    linked: BTreeSet<HostId>,
+    written: BTreeSet<EntryId>,
+    /// The scenario's faults that last, and until when.
+    in_force: BTreeMap<u32, u64>,
+    started: bool,
+    start: Instant,
+    figures: Figures,
+}
+
+/// What was ordered.
+#[derive(Debug, Default)]
+struct Figures {
+    orders: u32,
+    obeyed: u32,
+    refused: u32,
+}
+
+impl Drop for Exercise<'_> {
+    fn drop(&mut self) {
+        // Where nobody answers, each node ends its fault by its own clock.
+        self.control.ask(&json!({"do": "fault_end"}));
+    }
+}
+
+impl<'a> Exercise<'a> {
+    pub(super) fn new(scenario: &'a Scenario, seed: u64, roll: Roll, control: Control) -> Self {
+        let names = roll.names(&scenario.site);
+        Self {
+            observer: Observer::new(ASKED, control.clone(), std::env::temp_dir(), READ),
+            record: Record::new(invariants::all(&scenario.hold)),
+            sights: Sights::new(names),
+            scenario,
+            seed,
+            roll,
+            control,
+            linked: BTreeSet::new(),
+            written: BTreeSet::new(),
+            in_force: BTreeMap::new(),
+            started: false,
+            start: Instant::now(),
+            figures: Figures::default(),
+        }
+    }
+
+    /// Gives the orders, watches, heals, waits until everybody is back.
+    ///
+    /// # Errors
+    /// The admin node refused an order: it lies beyond the limits.
+    pub(super) fn carry_out(
+        mut self,
+        orders: &[Order],
+        watch: &mut dyn FnMut(&Progress),
+    ) -> Result<Outcome, NotRun> {
+        self.look();
+        let wanted = self.linked.clone();
+        let lasts_ms = self.scenario.lasts_s * 1_000;
+        let rounds = u64::from(self.scenario.hold.rounds.unwrap_or(ROUNDS));
+        let of_ms = lasts_ms + rounds * READING_MS + COME_BACK_MS;
+        let mut orders = orders.iter().peekable();
+        while self.now_ms() < lasts_ms && self.is_whole() {
+            while let Some(order) = orders.next_if(|order| order.at_ms <= self.now_ms()) {
+                self.give(order)?;
+            }
+            self.go_on(of_ms, watch);
+        }
+        self.control.ask(&json!({"do": "fault_end"}));
+        self.tell(&Event::Healed);
+        let healed_ms = self.now_ms();
+        let mut back_ms = None;
+        while back_ms.is_none() && self.now_ms() < healed_ms + of_ms - lasts_ms {
+            self.go_on(of_ms, watch);
+            back_ms = wanted.is_subset(&self.linked).then(|| self.now_ms() - healed_ms);
+        }
+        Ok(self.outcome(back_ms))
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Whether nothing was broken so far: an exercise does not go on over a broken house.
+    fn is_whole(&self) -> bool {
+        self.record.breaches().is_empty()
+    }
+
+    fn tell(&mut self, event: &Event) {
+        let at_ms = self.now_ms();
+        self.record.see(at_ms, event, &self.sights);
+    }
+
+    fn go_on(&mut self, of_ms: u64, watch: &mut dyn FnMut(&Progress)) {
+        let now = self.now_ms();
+        let ended = self.in_force.extract_if(.., |_, until_ms| *until_ms <= now);
+        let ended: Vec<u32> = ended.map(|(number, _)| number).collect();
+        for number in ended {
+            self.tell(&Event::FaultEnded { number });
+        }
+        self.look();
+        let what = format!("{} linked", self.linked.len());
+        watch(&Progress { at_ms: self.now_ms(), of_ms, what });
+        std::thread::sleep(LOOK);
+    }
+
+    /// Has the admin node order something.
+    fn give(&mut self, order: &Order) -> Result<(), NotRun> {
+        let ids = |hosts: &[HostId]| -> Vec<NodeId> {
+            hosts.iter().filter_map(|host| self.roll.node(*host)).collect()
+        };
+        let what = match &order.cut_from {
+            Some(from) => json!({"cut": {"from": ids(from)}}),
+            None => json!("restart"),
+        };
+        let limits = &self.scenario.limits;
+        let request = json!({
+            "do": "fault_begin",
+            "nodes": ids(&order.hosts),
+            "what": what,
+            "for_s": order.for_s,
+            "limits": {
+                "hours": limits.hours,
+                "share": limits.share(),
+                "keep_durable": limits.keep_durable(),
+                "deadline_s": limits.deadline_s(),
+            },
+        });
+        let answer = self.control.ask(&request).unwrap_or(Value::Null);
+        let Some(faults) = answer.get("faults").and_then(Value::as_array) else {
+            return Err(cannot(format!("the admin node orders nothing: {answer}")));
+        };
+        self.figures.orders += 1;
+        for fault in faults {
+            if fault.get("said").is_some_and(|said| said == "obeyed") {
+                self.figures.obeyed += 1;
+            } else {
+                self.figures.refused += 1;
+                self.tell(&Event::Notice { host: ASKED, words: fault.to_string() });
+            }
+        }
+        self.begin(order);
+        Ok(())
+    }
+
+    fn begin(&mut self, order: &Order) {
+        let until_ms = self.now_ms() + u64::from(order.for_s) * 1_000;
+        let step = usize::try_from(order.fault).ok().and_then(|at| self.scenario.fault.get(at));
+        let before = self.in_force.insert(order.fault, until_ms);
+        if let (None, Some(step)) = (before, step) {
+            let (number, fault) = (order.fault, step.fault.clone());
+            self.tell(&Event::FaultBegan { number, fault, hosts: order.hosts.clone() });
+        }
+    }
+
+    /// Looks at the admin node: what it wrote and holds, whom it is linked to.
+    fn look(&mut self) {
+        let Some(sight) = self.observer.look(false).map(Arc::new) else {
+            self.sights.set(ASKED, None);
+            return;
+        };
+        self.sights.set(ASKED, Some(Arc::clone(&sight)));
+        if !std::mem::replace(&mut self.started, true) {
+            self.tell(&Event::Started {
+                host: ASKED,
+                node: sight.node(),
+                kiosk: self.roll.kiosk(ASKED),
+                epoch: sight.epoch(),
+                new_boot: true,
+                amnesic: false,
+            });
+        }
+        let fresh = sight.entries().keys().filter(|id| !self.written.contains(id));
+        let entries: Vec<EntryId> = fresh.copied().collect();
+        if !entries.is_empty() {
+            self.written.extend(&entries);
+            self.tell(&Event::Wrote { host: ASKED, entries });
+        }
+        self.compare_links(&sight);
+    }
+
+    fn compare_links(&mut self, sight: &Sight) {
+        let links = sight.links();
+        let now: BTreeSet<HostId> = links.iter().filter_map(|node| self.roll.host(node)).collect();
+        let before = std::mem::replace(&mut self.linked, now.clone());
+        for other in before.difference(&now) {
+            self.tell(&Event::Unlinked { one: ASKED, other: *other });
+        }
+        for other in now.difference(&before) {
+            self.tell(&Event::Linked { one: ASKED, other: *other });
+        }
+    }
+
+    fn outcome(mut self, back_ms: Option<u64>) -> Outcome {
+        let at_ms = self.now_ms();
+        self.record.healed(at_ms, &self.sights);
+        let about = About {
+            title: (self.scenario.title.fr.clone(), self.scenario.title.en.clone()),
+            target: NAME,
+            seed: self.seed,
+            versions: vec![("poste-chaos".to_owned(), env!("CARGO_PKG_VERSION").to_owned())],
+        };
+        let record = std::mem::replace(&mut self.record, Record::new(Vec::new()));
+        let mut outcome = record.outcome(about, at_ms, &self.sights);
+        outcome.converged_ms = back_ms;
+        let figures = [
+            ("orders given", self.figures.orders),
+            ("nodes that obeyed", self.figures.obeyed),
+            ("nodes that did not", self.figures.refused),
+        ];
+        let figures =
+            figures.map(|(name, count)| (name.to_owned(), f64::from(count), String::new()));
+        outcome.figures.extend(figures);
+        outcome
+    }
+}
