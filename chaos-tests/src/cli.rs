@@ -10,11 +10,15 @@
     reason = "the command line is where this program speaks"
 )]
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 mod catalogue;
+mod growth;
+mod journal;
+mod night;
 mod progress;
 mod run;
 mod summary;
@@ -43,6 +47,20 @@ enum Verb {
     },
     /// Run scenarios.
     Run(RunArgs),
+    /// Run again in the simulator what a seed, or a file kept from a failure, did.
+    Replay(ReplayArgs),
+    /// Run drawn worlds in the simulator, for hours or so many.
+    Night(NightArgs),
+    /// Make the page of a journal again.
+    Report {
+        /// The journal that a run wrote.
+        journal: PathBuf,
+        /// The page; otherwise beside the journal.
+        #[arg(long)]
+        to: Option<PathBuf>,
+    },
+    /// Measure what a site costs against the number of its nodes, in the laboratory.
+    Growth(GrowthArgs),
     /// Print a shell's completions.
     Completions {
         /// The shell.
@@ -55,6 +73,10 @@ enum Verb {
 pub(crate) enum TargetWord {
     /// The seeded simulator, in one thread.
     Sim,
+    /// Real processes in network namespaces on this machine.
+    Lab,
+    /// The site of the admin node that runs on this machine: an exercise, within limits.
+    Site,
 }
 
 impl TargetWord {
@@ -62,6 +84,8 @@ impl TargetWord {
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Sim => "sim",
+            Self::Lab => "lab",
+            Self::Site => "site",
         }
     }
 }
@@ -69,7 +93,8 @@ impl TargetWord {
 /// How a scenario runs.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// Shipped scenarios, or files; `all` for every shipped one.
+    /// Shipped scenarios, or files; `all` for every shipped one, `subset` for the few that are run
+    /// in the laboratory at each change.
     #[arg(required = true, value_name = "SCENARIO")]
     pub(crate) scenarios: Vec<String>,
     /// What carries them out.
@@ -81,6 +106,72 @@ pub(crate) struct RunArgs {
     /// Fit each into so many seconds: what happens keeps its order.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(10..))]
     pub(crate) within: Option<u64>,
+    /// Folder that receives a journal and a page for each.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) report: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) machine: MachineArgs,
+    /// Data folder of the admin node that orders an exercise's faults.
+    #[arg(long, value_name = "FOLDER", default_value = "/var/lib/poste")]
+    pub(crate) data_dir: PathBuf,
+    /// The program of another release, for scenarios that upgrade in the laboratory.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) other_release: Option<PathBuf>,
+}
+
+/// What the laboratory works with.
+#[derive(Debug, Args)]
+pub(crate) struct MachineArgs {
+    /// The program of the nodes, for the laboratory.
+    #[arg(long, value_name = "FILE", default_value = "target/debug/poste")]
+    pub(crate) poste: PathBuf,
+    /// Folder where the laboratory keeps its nodes while it runs; otherwise a new one.
+    #[arg(long)]
+    pub(crate) folder: Option<PathBuf>,
+}
+
+/// What is run again.
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// A scenario file that a failure left, or the seed of a drawn world.
+    pub(crate) what: String,
+    /// Folder that receives the journal and the page.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) report: Option<PathBuf>,
+}
+
+/// How a night runs.
+#[derive(Debug, Args)]
+pub(crate) struct NightArgs {
+    /// Hours; a fraction will do.
+    #[arg(long, required_unless_present = "seeds")]
+    pub(crate) hours: Option<f64>,
+    /// So many worlds, whatever the time.
+    #[arg(long, conflicts_with = "hours")]
+    pub(crate) seeds: Option<u64>,
+    /// With hours: so many worlds at least, whatever the time.
+    #[arg(long, default_value_t = 0, requires = "hours")]
+    pub(crate) at_least: u64,
+    /// Threads; a world runs in one.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) workers: u16,
+    /// First seed; otherwise a new one.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(..=i64::MAX.unsigned_abs() / 2))]
+    pub(crate) from_seed: Option<u64>,
+    /// Folder that receives the figures, and the smallest world of each failure.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) report: Option<PathBuf>,
+}
+
+/// How growth is measured.
+#[derive(Debug, Args)]
+pub(crate) struct GrowthArgs {
+    /// Sizes of the site, in nodes.
+    #[arg(long, value_delimiter = ',', default_values_t = [12, 25, 50],
+        value_parser = clap::value_parser!(u16).range(3..=100))]
+    pub(crate) nodes: Vec<u16>,
+    #[command(flatten)]
+    pub(crate) machine: MachineArgs,
 }
 
 /// How a command ended, for whoever called it.
@@ -129,12 +220,21 @@ pub(crate) fn say_now(text: &str) {
     println!("{text}");
 }
 
+/// Below 2⁶³, so that a scenario file can say it.
+fn new_seed() -> u64 {
+    rand::random::<u64>() >> 1
+}
+
 fn carry_out(verb: Verb) -> Result<Said, NotDone> {
     let said = |text| (text, End::Held);
     match verb {
         Verb::List => catalogue::list().map(said),
         Verb::Show { scenario, toml } => catalogue::show(&scenario, toml).map(said),
         Verb::Run(args) => run::run(&args),
+        Verb::Replay(args) => run::replay(&args),
+        Verb::Night(args) => night::night(&args),
+        Verb::Report { journal, to } => journal::page(&journal, to).map(said),
+        Verb::Growth(args) => growth::growth(&args),
         Verb::Completions { shell } => {
             let mut bytes = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "poste-chaos", &mut bytes);

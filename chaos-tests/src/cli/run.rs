@@ -1,65 +1,119 @@
 //! Runs scenarios.
 
+use std::path::{Path, PathBuf};
+
+use chaos_tests::lab::{Lab, SUBSET, SUBSET_LASTS_S};
 use chaos_tests::scenario::Scenario;
 use chaos_tests::scenario::shipped::SHIPPED;
 use chaos_tests::sim::Sim;
-use chaos_tests::target::Target;
+use chaos_tests::site::Site;
+use chaos_tests::target::{NotRun, Outcome, Target};
 
 use super::progress::Line;
 use super::texts::{self, Lang};
-use super::{End, NotDone, RunArgs, Said, TargetWord};
-use super::{catalogue, summary};
+use super::{End, MachineArgs, NotDone, ReplayArgs, RunArgs, Said, TargetWord, new_seed};
+use super::{catalogue, journal, summary};
 
 /// Word for every shipped scenario.
 const ALL: &str = "all";
+/// Word for the few that are run at each change.
+const FEW: &str = "subset";
 
-/// Runs each scenario on the target, one after the other, and says what came of it as it comes.
+/// Runs each scenario on the target, one after the other, and says what came of it as it comes. Of
+/// those that a word stands for, the target passes over what it has no means for.
 pub(crate) fn run(args: &RunArgs) -> Result<Said, NotDone> {
-    let names: Vec<&str> = match args.scenarios.as_slice() {
-        [one] if one == ALL => SHIPPED.iter().map(|shipped| shipped.name).collect(),
-        several => several.iter().map(String::as_str).collect(),
-    };
-    let mut target = target(args.target);
-    let mut held = 0;
-    for name in &names {
-        let (text, end) = one(name, args, target.as_mut())?;
-        super::say_now(&text);
-        held += usize::from(end == End::Held);
-    }
-    let end = if held == names.len() { End::Held } else { End::Broken };
-    Ok((texts::in_all(Lang::here(), held, names.len()), end))
-}
-
-fn one(name: &str, args: &RunArgs, target: &mut dyn Target) -> Result<Said, NotDone> {
-    let mut scenario = catalogue::find(name)?;
-    if let Some(lasts_s) = args.within {
-        scenario = scenario.within(lasts_s);
-    }
-    let seed = args.seed.or(scenario.seed).unwrap_or_else(new_seed);
-    let (mut text, end) = carry_out(target, &scenario, seed)?;
-    let again = texts::again(Lang::here(), name, args.target.word(), seed);
-    text.push('\n');
-    text.push_str(&again);
-    text.push('\n');
-    Ok((text, end))
-}
-
-/// Below 2⁶³, so that a scenario file can say it.
-fn new_seed() -> u64 {
-    rand::random::<u64>() >> 1
-}
-
-fn target(word: TargetWord) -> Box<dyn Target> {
-    match word {
-        TargetWord::Sim => Box::new(Sim::default()),
-    }
-}
-
-fn carry_out(target: &mut dyn Target, scenario: &Scenario, seed: u64) -> Result<Said, NotDone> {
     let lang = Lang::here();
-    let mut line = Line::new();
-    let outcome = target.run(scenario, seed, &mut |progress| line.show(progress));
-    drop(line);
+    let (names, within_s, pass_over) = match args.scenarios.as_slice() {
+        [word] if word == ALL => {
+            (SHIPPED.iter().map(|shipped| shipped.name).collect(), args.within, true)
+        }
+        [word] if word == FEW => (SUBSET.to_vec(), args.within.or(Some(SUBSET_LASTS_S)), true),
+        named => (named.iter().map(String::as_str).collect::<Vec<_>>(), args.within, false),
+    };
+    let mut target = target(args)?;
+    let (mut ran, mut held) = (0, 0);
+    for name in names {
+        let mut scenario = catalogue::find(name)?;
+        if let Some(lasts_s) = within_s {
+            scenario = scenario.within(lasts_s);
+        }
+        let seed = args.seed.or(scenario.seed).unwrap_or_else(new_seed);
+        match carry_out(target.as_mut(), &scenario, seed) {
+            Ok(outcome) => {
+                let (text, end) = summary::summary(&outcome, lang);
+                let mut lines = vec![text];
+                lines.extend(report(&outcome, args.report.as_deref())?);
+                lines.push(texts::again(lang, name, args.target.word(), seed));
+                super::say_now(&format!("{}\n", lines.join("\n")));
+                ran += 1;
+                held += usize::from(end == End::Held);
+            }
+            Err(why @ NotRun::Cannot { .. }) if pass_over => {
+                super::say_now(&format!("{name}: {}\n", texts::not_run(lang, &why.to_string())));
+            }
+            Err(why) => return Err(NotDone(texts::not_run(lang, &why.to_string()))),
+        }
+    }
+    let end = if held == ran { End::Held } else { End::Broken };
+    Ok((texts::in_all(lang, held, ran), end))
+}
+
+/// Runs again what a seed, or a file kept from a failure, did in the simulator.
+pub(crate) fn replay(args: &ReplayArgs) -> Result<Said, NotDone> {
+    let lang = Lang::here();
+    let (scenario, seed) = match args.what.parse() {
+        Ok(seed) => (Scenario::drawn(seed), seed),
+        Err(_) if Path::new(&args.what).is_file() => {
+            let scenario = catalogue::find(&args.what)?;
+            let seed = scenario.seed.unwrap_or_default();
+            (scenario, seed)
+        }
+        Err(_) => return Err(NotDone(texts::no_seed(lang, &args.what))),
+    };
+    let outcome = carry_out(&mut Sim::default(), &scenario, seed);
     let outcome = outcome.map_err(|why| NotDone(texts::not_run(lang, &why.to_string())))?;
-    Ok(summary::summary(&outcome, lang))
+    let (text, end) = summary::summary(&outcome, lang);
+    let mut lines = vec![text];
+    lines.extend(report(&outcome, args.report.as_deref())?);
+    Ok((lines.join("\n"), end))
+}
+
+/// Writes journal and page, where somebody wants them; where they are.
+fn report(outcome: &Outcome, folder: Option<&Path>) -> Result<Option<String>, NotDone> {
+    let Some(folder) = folder else {
+        return Ok(None);
+    };
+    let page = journal::write(outcome, folder)?;
+    Ok(Some(texts::report_written(Lang::here(), &page.display().to_string())))
+}
+
+fn target(args: &RunArgs) -> Result<Box<dyn Target>, NotDone> {
+    Ok(match args.target {
+        TargetWord::Sim => Box::new(Sim::default()),
+        TargetWord::Site => Box::new(Site::new(args.data_dir.clone())),
+        TargetWord::Lab => {
+            let (program, folder) = machine(&args.machine)?;
+            let lab = Lab::new(program, folder);
+            Box::new(match &args.other_release {
+                Some(other) => lab.with_other_release(other.clone()),
+                None => lab,
+            })
+        }
+    })
+}
+
+/// The program of the nodes, which must be there, and the folder for them.
+pub(super) fn machine(args: &MachineArgs) -> Result<(PathBuf, PathBuf), NotDone> {
+    if !args.poste.is_file() {
+        let file = args.poste.display().to_string();
+        return Err(NotDone(texts::no_binary(Lang::here(), &file)));
+    }
+    let fresh = || std::env::temp_dir().join(format!("poste-lab-{}", std::process::id()));
+    Ok((args.poste.clone(), args.folder.clone().unwrap_or_else(fresh)))
+}
+
+/// Runs a scenario under a line that shows how far it is.
+fn carry_out(target: &mut dyn Target, scenario: &Scenario, seed: u64) -> Result<Outcome, NotRun> {
+    let mut line = Line::new();
+    target.run(scenario, seed, &mut |progress| line.show(progress))
 }

@@ -113,6 +113,48 @@ sentences! {
     for_seconds(seconds: f64) =>
         "{seconds} s",
         "{seconds} s";
+    /// The binary of the nodes is missing.
+    no_binary(file: &str) =>
+        "{file} n'existe pas : compilez-le (make run, ou cargo build -p node) ou indiquez-le par --poste.",
+        "{file} does not exist: build it (make run, or cargo build -p node), or name it with --poste.";
+    /// Head of a table whose columns are sizes of a site.
+    nodes() => "nœuds", "nodes";
+    /// A word that is neither a file nor a number.
+    no_seed(word: &str) =>
+        "« {word} » n'est ni un fichier de scénario ni une graine.",
+        "“{word}” is neither a scenario file nor a seed.";
+    /// The disk said no.
+    file_trouble(file: &str, reason: &str) =>
+        "{file} : {reason}",
+        "{file}: {reason}";
+    /// A journal that cannot be read back.
+    not_a_journal(file: &str, reason: &str) =>
+        "{file} n'est pas un journal de poste-chaos : {reason}",
+        "{file} is not a journal of poste-chaos: {reason}";
+    /// Where the report is.
+    report_written(page: &str) =>
+        "Rapport : {page}",
+        "Report: {page}";
+    /// How a night goes.
+    night_so_far(worlds: u64, broken: u64, node_hours: f64, last: u64) =>
+        "{worlds} mondes, {broken} rompus, {node_hours:.0} heures-nœud (graine {last})",
+        "{worlds} worlds, {broken} broken, {node_hours:.0} node-hours (seed {last})";
+    /// A world in which something was broken.
+    seed_broken(seed: u64) =>
+        "Graine {seed} : ROMPU (poste-chaos replay {seed})",
+        "Seed {seed}: BROKEN (poste-chaos replay {seed})";
+    /// Where the smallest world of a failure is.
+    kept(file: &str) =>
+        "Le plus petit : poste-chaos replay {file}",
+        "The smallest: poste-chaos replay {file}";
+    /// What a night came to, and what eight hours on two cores would.
+    night(node_hours: f64, density: f64, foretold: f64) =>
+        "{node_hours:.0} heures-nœud ; densité {density:.0} secondes-nœud par seconde de cœur, soit {foretold:.0} heures-nœud en une nuit de 8 h sur 2 cœurs",
+        "{node_hours:.0} node-hours; density {density:.0} node-seconds in a second of one core, which makes {foretold:.0} node-hours of a night of 8 h on 2 cores";
+    /// The last line of a night.
+    worlds(of: u64, held: usize) =>
+        "{held} mondes tenus sur {of}",
+        "{of} worlds run: {held} held";
     /// One line of verdict.
     held(invariants: usize, unchecked: usize) =>
         "TENU : {invariants} invariants tenus, {unchecked} hors de vue de cette cible.",

@@ -19,6 +19,8 @@ use crate::target::Outcome;
 pub struct NightPlan {
     /// Begin no further world after so long.
     pub lasts: Option<Duration>,
+    /// But begin so many, whatever the time.
+    pub at_least: u64,
     /// Run so many worlds at most.
     pub seeds: Option<u64>,
     /// Worlds at one time.
@@ -37,6 +39,7 @@ impl Default for NightPlan {
     fn default() -> Self {
         NightPlan {
             lasts: None,
+            at_least: 0,
             seeds: None,
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             from_seed: 1,
@@ -120,8 +123,10 @@ pub fn night(
             scope.spawn(move || {
                 while !enough.load(Ordering::Relaxed) {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    let over = plan.seeds.is_some_and(|seeds| seed - plan.from_seed >= seeds)
-                        || plan.lasts.is_some_and(|lasts| began.elapsed() >= lasts);
+                    let begun = seed - plan.from_seed;
+                    let over = plan.seeds.is_some_and(|seeds| begun >= seeds)
+                        || begun >= plan.at_least
+                            && plan.lasts.is_some_and(|lasts| began.elapsed() >= lasts);
                     if over || tell.send(world(plan, seed, watchers)).is_err() {
                         return;
                     }

@@ -1,0 +1,100 @@
+//! Runs drawn worlds for a night, and keeps what they found.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use chaos_tests::invariants;
+use chaos_tests::scenario::Scenario;
+use chaos_tests::sim::night::{Failure, NightPlan, NightProgress, NightReport, night as run};
+
+use super::journal::{put, trouble};
+use super::progress::Line;
+use super::texts::{self, Lang};
+use super::{End, NightArgs, NotDone, Said, new_seed};
+
+/// What a night is taken to be when its work is foretold: eight hours on two cores.
+const NIGHT_CORE_HOURS: f64 = 16.0;
+
+/// Runs the night.
+pub(crate) fn night(args: &NightArgs) -> Result<Said, NotDone> {
+    let lang = Lang::here();
+    let lasts = args.hours.map(|hours| Duration::try_from_secs_f64(hours * 3_600.0));
+    let lasts = lasts.transpose().map_err(|error| NotDone(format!("--hours: {error}")))?;
+    let plan = NightPlan {
+        lasts,
+        at_least: args.at_least,
+        seeds: args.seeds,
+        workers: usize::from(args.workers),
+        from_seed: args.from_seed.unwrap_or_else(|| new_seed() >> 1),
+        ..NightPlan::default()
+    };
+    let mut line = Line::new();
+    let began = std::time::Instant::now();
+    let report = run(&plan, &invariants::all, &mut |progress| {
+        line.say(percent(&plan, progress, began.elapsed()), &so_far(progress, lang));
+    });
+    drop(line);
+    let mut lines = Vec::new();
+    for failure in &report.failures {
+        lines.extend(failed(failure, lang));
+    }
+    if let Some(folder) = &args.report {
+        lines.extend(keep(&report, folder, lang)?);
+    }
+    lines.push(texts::night(lang, report.node_hours, report.density, foretold(&report)));
+    let broken = report.failures.len();
+    let held = usize::try_from(report.seeds).unwrap_or(usize::MAX).saturating_sub(broken);
+    lines.push(texts::worlds(lang, report.seeds, held));
+    Ok((lines.join("\n"), if broken == 0 { End::Held } else { End::Broken }))
+}
+
+/// Node-hours of a night at this density.
+fn foretold(report: &NightReport) -> f64 {
+    report.density * NIGHT_CORE_HOURS
+}
+
+/// How far it is, by whichever of its ends is told.
+fn percent(plan: &NightPlan, progress: &NightProgress, passed: Duration) -> u64 {
+    let of = |done: f64, all: f64| (100.0 * done / all.max(1.0)).min(100.0);
+    #[expect(clippy::cast_precision_loss, reason = "hundredths for people")]
+    let share = match (plan.seeds, plan.lasts) {
+        (Some(seeds), _) => of(progress.seeds as f64, seeds as f64),
+        (None, Some(lasts)) => of(passed.as_secs_f64(), lasts.as_secs_f64()),
+        (None, None) => 0.0,
+    };
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 100")]
+    let percent = share as u64;
+    percent
+}
+
+fn so_far(progress: &NightProgress, lang: Lang) -> String {
+    let (seeds, failures) = (progress.seeds, progress.failures);
+    texts::night_so_far(lang, seeds, failures, progress.node_hours, progress.last)
+}
+
+fn failed(failure: &Failure, lang: Lang) -> Vec<String> {
+    let mut lines = vec![texts::seed_broken(lang, failure.seed)];
+    let breaches = failure.breaches.iter();
+    lines.extend(breaches.map(|(number, what)| format!("  {number:>3}  {what}")));
+    lines
+}
+
+/// Writes the figures, and the smallest world of each failure as a file that `replay` takes.
+fn keep(report: &NightReport, folder: &Path, lang: Lang) -> Result<Vec<String>, NotDone> {
+    fs::create_dir_all(folder).map_err(|error| trouble(folder, &error))?;
+    let json = serde_json::to_string_pretty(report).map_err(|error| NotDone(error.to_string()))?;
+    put(&folder.join("night.json"), &json)?;
+    let mut lines = Vec::new();
+    for failure in &report.failures {
+        let Some(smallest) = &failure.smallest else {
+            continue;
+        };
+        let kept = Scenario { seed: Some(failure.seed), ..smallest.clone() };
+        let text = kept.to_toml().map_err(|error| NotDone(error.to_string()))?;
+        let file = folder.join(format!("seed-{}.toml", failure.seed));
+        put(&file, &text)?;
+        lines.push(texts::kept(lang, &file.display().to_string()));
+    }
+    Ok(lines)
+}
