@@ -28,7 +28,7 @@ run: need-run $(CONSOLE_PAGE) ## Build what changed and start the demo (ARGS=--f
 	cargo run --quiet --locked --package node --bin poste -- demo $(ARGS)
 
 .PHONY: test
-test: lint test-console test-rust test-story ## Everything: lint, console, Rust, the story in Chromium
+test: lint test-console test-rust test-story chaos ## Everything: lint, console, Rust, the story in Chromium, chaos
 
 # ── Lint ────────────────────────────────────────────────────────────────────
 
@@ -74,9 +74,9 @@ shellcheck: need-test
 .PHONY: test-rust
 test-rust: need-test need-tools $(CONSOLE_PAGE) ## Rules, machine, links, web: every Rust test and doc test
 	$(say) 'Rust tests'
-	cargo nextest run --locked --workspace
+	cargo nextest run --locked --workspace --exclude chaos-tests
 	$(say) 'doc tests'
-	cargo test --locked --workspace --doc
+	cargo test --locked --workspace --exclude chaos-tests --doc
 
 .PHONY: test-console
 test-console: need-run $(CONSOLE_PAGE) ## Types, eslint and unit tests of the console and the kiosk page
@@ -90,6 +90,61 @@ test-story: need-test $(CONSOLE_PAGE) ## The story and the faces in Chromium, on
 	$(say) 'browser tests on real processes'
 	cargo build --locked --package node --bin poste
 	node --test --test-concurrency=1 $(CONSOLE)/e2e/*.test.mjs
+
+# ── Chaos ───────────────────────────────────────────────────────────────────
+
+# Built apart from the rest: what a simulated world needs (stand-ins for signatures, planted bugs) is a
+# feature that no node may have, and cargo would share it with everything built in one go.
+CHAOS := target/chaos/poste-chaos
+HOURS := 8
+WORKERS := 2
+CHAOS_REPORT := target/chaos-report
+# English, so that .ci/run finds the counts.
+in_english := LC_ALL=C
+
+.PHONY: chaos
+chaos: test-chaos chaos-worlds chaos-subset ## The harness's own tests, eight minutes of drawn worlds, five of real processes
+
+.PHONY: test-chaos
+test-chaos: need-test need-tools
+	$(say) "the harness's own tests"
+	cargo nextest run --locked --package chaos-tests --cargo-profile chaos
+	cargo test --locked --package chaos-tests --profile chaos --doc
+
+.PHONY: chaos-worlds
+chaos-worlds: chaos-build
+	$(say) 'chaos: drawn worlds, eight minutes and 150 of them at least'
+	$(in_english) $(CHAOS) night --hours 0.1334 --at-least 150 --workers $(WORKERS) --report $(CHAOS_REPORT)
+
+.PHONY: chaos-subset
+chaos-subset: need-lab chaos-build chaos-poste
+	$(say) 'chaos: a few scenarios on real processes'
+	$(in_english) $(CHAOS) run subset --target lab --report $(CHAOS_REPORT)
+
+.PHONY: chaos-lab
+chaos-lab: need-lab chaos-build chaos-poste ## Every scenario that real processes can bear (SECONDS_EACH=300), as root
+	$(CHAOS) run all --target lab --within $(or $(SECONDS_EACH),300) --report $(CHAOS_REPORT)
+
+.PHONY: chaos-night
+chaos-night: chaos-build ## Drawn worlds for a night (HOURS=8 WORKERS=2), into target/chaos-report
+	$(CHAOS) night --hours $(HOURS) --workers $(WORKERS) --report $(CHAOS_REPORT)
+
+.PHONY: chaos-mutants
+chaos-mutants: chaos-build ## Whether planted bugs are caught
+	$(CHAOS) mutants --workers $(WORKERS)
+
+.PHONY: chaos-growth
+chaos-growth: need-lab chaos-build chaos-poste ## Memory, traffic and convergence against the number of nodes
+	$(CHAOS) growth
+
+.PHONY: chaos-build chaos-poste
+chaos-build:
+	$(say) 'poste-chaos'
+	cargo build --locked --profile chaos --package chaos-tests --bin poste-chaos
+
+chaos-poste: $(CONSOLE_PAGE)
+	$(say) 'poste: development build'
+	cargo build --locked --package node --bin poste
 
 # ── Figures ─────────────────────────────────────────────────────────────────
 
@@ -118,7 +173,7 @@ $(CONSOLE_PAGE): $(CONSOLE_PACKAGES) $(CONSOLE_SOURCES)
 
 # ── What the machine needs ──────────────────────────────────────────────────
 
-.PHONY: need-run need-test need-bench need-tools
+.PHONY: need-run need-test need-bench need-lab need-tools
 need-run:
 	@scripts/need.sh run
 
@@ -127,6 +182,9 @@ need-test:
 
 need-bench: need-run
 	@scripts/need.sh bench
+
+need-lab: need-run
+	@scripts/need.sh lab
 
 need-tools:
 	@scripts/need-tools.sh

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that `make run`, `make test` or `make bench` lack; says what to run when it may not.
+# Installs the Debian packages that `make run`, `make test`, `make bench` or the laboratory of `make chaos` lack; says
+# what to run when it may not.
 set -euo pipefail
 
 # Where Debian keeps what root uses; another user's shell may not look there.
 PATH="$PATH:/usr/sbin:/sbin"
-purpose=${1:?usage: need.sh run|test|bench}
+purpose=${1:?usage: need.sh run|test|bench|lab}
 missing=()
 
 # A command and the packages that bring it.
@@ -32,6 +33,16 @@ if [ "$purpose" = bench ]; then
     want chromium chromium
     want ip iproute2
     want nft nftables
+fi
+if [ "$purpose" = lab ]; then
+    want unshare util-linux
+    want nsenter util-linux
+    want prlimit util-linux
+    want ip iproute2
+    want nft nftables
+    want faketime faketime
+    want mkfs.ext4 e2fsprogs
+    want python3 python3
 fi
 
 if [ "${#missing[@]}" -gt 0 ]; then
