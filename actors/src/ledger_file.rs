@@ -3,15 +3,23 @@
 //!
 //! ```text
 //! "poste-ledger\n"  version (1 byte)  site key (32 bytes)
+//! number of checkpoints (1 byte)
+//!   checkpoint: length (2)  bytes  number of signatures (1)  node (32)  signature (64)  …
+//!               its pieces, as many as it says: length (4)  bytes                       …
 //! length (2 bytes, little-endian, not 0)  entry          … for each entry, by log, in order
 //! 0 (2 bytes)  count (8 bytes, little-endian)  SHA-256 of everything before (32 bytes)
 //! ```
+//!
+//! Entries that the checkpoints speak for are not in the file, whether or not the node has dropped
+//! them.
 
-use std::collections::BTreeMap;
+mod beneath;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Write};
 
 use domain::fact::Fact;
-use domain::id::{EpochId, NodeId, SiteId};
+use domain::id::{EntryId, EpochId, NodeId, SiteId};
 use domain::site::Site;
 use sha2::{Digest, Sha256};
 use storage::error::StoreError;
@@ -19,9 +27,11 @@ use storage::ledger_store::LedgerStore;
 use storage::operation::Op;
 
 use crate::entry::{Entry, EntryError, MOST_ENTRY, NO_ENTRY};
+use crate::snapshot::shelf;
+use beneath::Beneath;
 
 const MAGIC: &[u8] = b"poste-ledger\n";
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const PAGE: usize = 512;
 
 /// Why a file was not written, or is not believed.
@@ -42,6 +52,25 @@ pub enum LedgerFileError {
     /// The file ends early, or was changed.
     #[error("ledger file cut short or changed: {0}")]
     Damaged(&'static str),
+    /// A checkpoint is not what was signed.
+    #[error("checkpoint {number} of the file: {why}")]
+    Checkpoint {
+        /// Its place in the file, from 0.
+        number: u8,
+        /// What is wrong.
+        why: &'static str,
+    },
+    /// A checkpoint that a majority of the admin nodes has not signed.
+    #[error(
+        "checkpoint of {as_of_ms} ms since 1970 is not signed by a majority of the admin nodes"
+    )]
+    NotAgreed {
+        /// Its site time (ms since 1970).
+        as_of_ms: i64,
+    },
+    /// The node adopted a checkpoint meanwhile.
+    #[error("a checkpoint was adopted while the file was written: try again")]
+    Moved,
     /// An entry is not what its author wrote.
     #[error("entry {number} of the file: {why}")]
     Entry {
@@ -65,10 +94,12 @@ pub struct Report {
     pub site: SiteId,
     /// Its name.
     pub name: String,
-    /// Entries.
+    /// Entries in the file.
     pub entries: u64,
-    /// Logs.
+    /// Logs, in the file or beneath it.
     pub logs: u64,
+    /// Site time of the newest checkpoint beneath the entries (ms since 1970).
+    pub checkpoint_ms: Option<i64>,
     /// Entries of kinds that this release does not know.
     pub unknown: u64,
     /// Entries that have no effect: their authors had no authority.
@@ -91,7 +122,7 @@ impl<W: Write> Hashing<W> {
     }
 }
 
-/// Writes every entry of `store`; returns how many.
+/// Writes what makes up the base of `store` and every entry above; returns how many of these.
 ///
 /// # Errors
 /// Reading the store or writing the file failed.
@@ -104,6 +135,8 @@ pub fn export<S: LedgerStore>(
     out.put(MAGIC)?;
     out.put(&[VERSION])?;
     out.put(&site.0)?;
+    let signed = shelf::base(store)?;
+    let base = beneath::write(store, &signed, &mut out)?;
     let (mut after, mut count) = (None, 0u64);
     loop {
         let page = store.scan_entries(after, PAGE)?;
@@ -111,13 +144,19 @@ pub fn export<S: LedgerStore>(
             break;
         };
         after = Some((*epoch, *seq));
-        for (_, _, bytes) in page {
+        let above = page
+            .into_iter()
+            .filter(|(epoch, seq, _)| !base.covers(&EntryId { epoch: EpochId(*epoch), seq: *seq }));
+        for (_, _, bytes) in above {
             let length = u16::try_from(bytes.len())
                 .map_err(|_| LedgerFileError::Damaged("entry too long"))?;
             out.put(&length.to_le_bytes())?;
             out.put(&bytes)?;
             count += 1;
         }
+    }
+    if shelf::base(store)? != signed {
+        return Err(LedgerFileError::Moved);
     }
     out.put(&0u16.to_le_bytes())?;
     out.put(&count.to_le_bytes())?;
@@ -157,7 +196,7 @@ impl<R: Read> Reader<R> {
 fn read(
     file: impl Read,
     mut each: impl FnMut(Entry) -> Result<(), LedgerFileError>,
-) -> Result<SiteId, LedgerFileError> {
+) -> Result<(SiteId, Beneath), LedgerFileError> {
     let mut file = Reader { inner: file, hash: Sha256::new() };
     let mut magic = [0; MAGIC.len()];
     file.fill(&mut magic).map_err(|_| LedgerFileError::NotALedger)?;
@@ -165,7 +204,10 @@ fn read(
         return Err(LedgerFileError::NotALedger);
     }
     let site = SiteId(file.take()?);
-    let mut heads: BTreeMap<EpochId, (u64, [u8; 32])> = BTreeMap::new();
+    let beneath = beneath::read(&mut file, site)?;
+    let floors = beneath.base.ground.floors.iter();
+    let mut heads: BTreeMap<EpochId, (u64, [u8; 32])> =
+        floors.map(|(epoch, floor)| (*epoch, (floor.height, floor.head))).collect();
     let mut number = 0u64;
     loop {
         let length = usize::from(u16::from_le_bytes(file.take()?));
@@ -198,15 +240,15 @@ fn read(
     if file.inner.read(&mut [0])? != 0 {
         return Err(LedgerFileError::Damaged("bytes follow its end"));
     }
-    Ok(site)
+    Ok((site, beneath))
 }
 
-/// What a file's entries make of a site.
+/// What a file makes of a site.
 #[derive(Debug, Clone)]
 pub struct Folded {
-    /// The state, without registers of use, which are no entries.
+    /// The state, without registers of use other than those that checkpoints hold.
     pub site: Site,
-    /// The entries, each verified, by log, in order.
+    /// The entries above the checkpoints, each verified, by log, in order.
     pub entries: Vec<Entry>,
     /// How many are of kinds that this release does not know.
     pub unknown: u64,
@@ -219,11 +261,12 @@ pub struct Folded {
 /// The first thing that is wrong.
 pub fn fold(file: impl Read) -> Result<Folded, LedgerFileError> {
     let mut entries = Vec::new();
-    let site_id = read(file, |entry| {
+    let (site_id, beneath) = read(file, |entry| {
         entries.push(entry);
         Ok(())
     })?;
     let mut site = Site::new(site_id);
+    site.rebase(beneath.base.ground.clone(), beneath.base.members());
     let mut unknown = 0;
     let facts: Vec<_> = entries
         .iter()
@@ -240,9 +283,11 @@ pub fn fold(file: impl Read) -> Result<Folded, LedgerFileError> {
         site.apply(*id, fact);
     }
     site.unfold();
+    beneath.base.settle_into(&mut site);
     for (id, fact) in &facts {
         site.apply(*id, fact);
     }
+    beneath.check_agreed(site.standing())?;
     Ok(Folded { site, entries, unknown })
 }
 
@@ -259,7 +304,8 @@ pub fn verify(file: impl Read) -> Result<Report, LedgerFileError> {
         site: site.id(),
         name: site.name().to_owned(),
         entries: entries.len() as u64,
-        logs: standing_logs(&entries),
+        logs: logs(&site, &entries),
+        checkpoint_ms: site.ground().as_of_ms,
         unknown,
         without_effect: without_effect.count() as u64,
         members: members.map(|(node, _)| *node).collect(),
@@ -267,12 +313,14 @@ pub fn verify(file: impl Read) -> Result<Report, LedgerFileError> {
     })
 }
 
-fn standing_logs(entries: &[Entry]) -> u64 {
-    entries.iter().filter(|entry| entry.id.seq == 0).count() as u64
+fn logs(site: &Site, entries: &[Entry]) -> u64 {
+    let above = entries.iter().map(|entry| &entry.id.epoch);
+    let all: BTreeSet<_> = site.ground().floors.keys().chain(above).collect();
+    all.len() as u64
 }
 
-/// Puts a file's entries into a store that holds none: verified whole before the first is written.
-/// Returns how many, durable.
+/// Puts a file's checkpoints and entries into a store that holds none: verified whole before the first
+/// is written. Returns how many entries, durable.
 ///
 /// # Errors
 /// The first thing that is wrong; the store then holds what it held.
@@ -281,17 +329,18 @@ pub fn import<S: LedgerStore>(
     site: SiteId,
     store: &S,
 ) -> Result<u64, LedgerFileError> {
-    if !store.scan_entries(None, 1)?.is_empty() {
+    if !store.scan_entries(None, 1)?.is_empty() || !shelf::base(store)?.is_empty() {
         return Err(LedgerFileError::Damaged("the store already holds a ledger"));
     }
-    let mut entries = Vec::new();
-    let of = read(file, |entry| {
-        entries.push(entry);
-        Ok(())
-    })?;
-    if of != site {
-        return Err(LedgerFileError::OtherSite(of));
+    let mut bytes = Vec::new();
+    let mut file = file;
+    file.read_to_end(&mut bytes)?;
+    let Folded { site: folded, entries, .. } = fold(bytes.as_slice())?;
+    if folded.id() != site {
+        return Err(LedgerFileError::OtherSite(folded.id()));
     }
+    let (_, beneath) = read(bytes.as_slice(), |_| Ok(()))?;
+    beneath.put_into(store)?;
     for page in entries.chunks(PAGE) {
         let ops = page.iter().map(|entry| Op::PutEntry {
             epoch: entry.id.epoch.0,

@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::control::{Answer, Request};
 use crate::key_file;
 use crate::membership::Membership;
+use crate::moments;
 use crate::running::store_trouble;
 use crate::texts::Say;
 
@@ -34,8 +35,9 @@ pub(crate) fn verify_file(file: &Path) -> anyhow::Result<String> {
         logs: report.logs,
         unknown: report.unknown,
         without_effect: report.without_effect,
+        checkpoint: report.checkpoint_ms.map_or_else(|| "–".into(), |at| moments::utc(at).into()),
         members: report.members.len(),
-        fingerprint: HEXLOWER.encode(&report.fingerprint),
+        fingerprint: HEXLOWER.encode(&report.fingerprint).into(),
     }
     .to_string())
 }
