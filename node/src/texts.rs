@@ -173,8 +173,8 @@ sentences! {
         name: String, site: String, entries: u64, logs: u64, unknown: u64, without_effect: u64,
         checkpoint: Box<str>, members: usize, fingerprint: Box<str>,
     } =>
-        "Tout est signé et enchaîné.\n  Site               {name} ({site})\n  Écritures          {entries}, de {logs} époques\n  Point de reprise   {checkpoint}\n  de genre inconnu   {unknown}\n  sans effet         {without_effect}\n  Nœuds membres      {members}\n  Empreinte de l'état, sans les relevés d'usage :\n  {fingerprint}",
-        "All is signed and chained.\n  Site               {name} ({site})\n  Entries            {entries}, of {logs} epochs\n  Checkpoint         {checkpoint}\n  of unknown kind    {unknown}\n  without effect     {without_effect}\n  Member nodes       {members}\n  Fingerprint of the state, without registers of use:\n  {fingerprint}";
+        "Tout est signé et enchaîné.\n  Site               {name} ({site})\n  Écritures          {entries}, de {logs} époques\n  de genre inconnu   {unknown}\n  sans effet         {without_effect}\n  Point de reprise   {checkpoint}\n  Nœuds membres      {members}\n  Empreinte de l'état, sans les relevés d'usage :\n  {fingerprint}",
+        "All is signed and chained.\n  Site               {name} ({site})\n  Entries            {entries}, of {logs} epochs\n  of unknown kind    {unknown}\n  without effect     {without_effect}\n  Checkpoint         {checkpoint}\n  Member nodes       {members}\n  Fingerprint of the state, without registers of use:\n  {fingerprint}";
     /// Entries that were imported.
     LedgerImported { entries: u64 } =>
         "{entries} écritures reprises.",
