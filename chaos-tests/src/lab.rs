@@ -55,13 +55,20 @@ pub struct Lab {
     binary: PathBuf,
     folder: PathBuf,
     other_release: Option<PathBuf>,
+    keeps: bool,
 }
 
 impl Lab {
     /// A laboratory that runs this program, in a folder that is made where it is missing. The folder
     /// is removed after a run in which everything held.
     pub fn new(binary: PathBuf, folder: PathBuf) -> Self {
-        Self { binary, folder, other_release: None }
+        Self { binary, folder, other_release: None, keeps: false }
+    }
+
+    /// The same, keeping its folder whatever comes of a run: logs of every node, and every event.
+    #[must_use]
+    pub fn keeping(self) -> Self {
+        Self { keeps: true, ..self }
     }
 
     /// The same, with the program of another release for those scenarios that want one.
@@ -101,10 +108,11 @@ impl Target for Lab {
         )?;
         let mut outcome = Run::new(scenario, cast, seed, house)?.carry_out(watch)?;
         drop(ground);
-        if outcome.held() {
+        if outcome.held() && !self.keeps {
             fs::remove_dir_all(&here).map_err(folder)?;
         } else {
-            let kept = format!("logs of every node are kept in {}", here.display());
+            let kept =
+                format!("every event and the logs of every node are kept in {}", here.display());
             outcome.notices.push((outcome.lasted_ms, kept));
         }
         Ok(outcome)

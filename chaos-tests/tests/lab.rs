@@ -26,6 +26,9 @@ fn run(scenario: &str) -> Option<Outcome> {
         return None;
     }
     let mut lab = Lab::new(poste(), folder.path().join("lab"));
+    if let Ok(kept) = std::env::var("LAB_KEPT") {
+        lab = Lab::new(poste(), kept.into()).keeping();
+    }
     match lab.run(&scenario, 1, &mut |progress| println!("{} {}", progress.at_ms, progress.what)) {
         Ok(outcome) => Some(outcome),
         Err(NotRun::Cannot { what, .. }) => {

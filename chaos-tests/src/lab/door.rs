@@ -86,7 +86,9 @@ impl Door {
             if let Some(cookie) = cookie {
                 request = request.header("Cookie", cookie);
             }
-            let mut response = request.send_json(body).ok()?;
+            // As the pages' own script says it: with a charset it is refused.
+            let request = request.content_type("application/json");
+            let mut response = request.send(body.to_string()).ok()?;
             let set = response.headers().get("set-cookie");
             let cookie = set.and_then(|set| set.to_str().ok()?.split(';').next());
             let cookie = cookie.map(str::to_owned);

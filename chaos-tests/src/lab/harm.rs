@@ -434,6 +434,7 @@ impl Run<'_> {
         }
         self.sights.set(host, None);
         self.pages.remove(&host);
+        self.shown.remove(&host);
         self.linked.retain(|(one, other)| *one != host && *other != host);
         if let Some(seat) = self.people.seats().get_mut(&host) {
             (seat.free, seat.taken) = (false, false);

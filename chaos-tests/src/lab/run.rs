@@ -27,6 +27,7 @@ use super::network::Traffic;
 use super::page::Screen;
 use super::people::{People, fork};
 use super::plan::{Deed, deeds};
+use super::seen::Picture;
 use super::sight::{Sight, Sights};
 
 /// The tick: what counts down is told, and what changes by itself is looked at.
@@ -37,6 +38,10 @@ const WEIGH_MS: u64 = 15_000;
 const ROUNDS: u32 = 10;
 /// Besides the rounds: links that were cut are dialled again at most so much later.
 const DIAL_MS: u64 = 20_000;
+/// For so long all nodes say the same before they are believed: a look may be that old.
+const REST_MS: u64 = 2_000;
+/// How often those who sit are sent home after healing.
+const HOME_MS: u64 = 3_000;
 /// Interval between two looks at a node.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -104,6 +109,7 @@ pub(super) struct Run<'a> {
     pub(super) sights: Sights,
     pub(super) known: BTreeMap<HostId, Known>,
     pub(super) pages: BTreeMap<HostId, (Instant, Screen)>,
+    pub(super) shown: BTreeMap<HostId, Picture>,
     pub(super) linked: BTreeSet<(HostId, HostId)>,
     pub(super) written: BTreeSet<EntryId>,
     pub(super) in_force: BTreeSet<usize>,
@@ -146,6 +152,7 @@ impl<'a> Run<'a> {
             sights: Sights::new(names),
             known,
             pages: BTreeMap::new(),
+            shown: BTreeMap::new(),
             linked: BTreeSet::new(),
             written: BTreeSet::new(),
             in_force: BTreeSet::new(),
@@ -176,9 +183,18 @@ impl<'a> Run<'a> {
             });
         }
         for (host, page) in &self.people.pages {
-            let (host, page, told) = (*host, page.clone(), told.clone());
+            let Some(observer) = self.people.observers.get(host) else {
+                continue;
+            };
+            let (observer, page, told) = (Arc::clone(observer), page.clone(), told.clone());
             std::thread::spawn(move || {
-                page.follow(|at, screen| told.send(News::Page(host, at, screen)).is_ok());
+                let host = observer.host;
+                page.follow(|at, screen| {
+                    // What the picture came of is to be seen before it.
+                    let sight = observer.look(true).map(Arc::new);
+                    told.send(News::Sight(host, sight)).is_ok()
+                        && told.send(News::Page(host, at, screen)).is_ok()
+                });
             });
         }
     }
@@ -208,12 +224,21 @@ impl<'a> Run<'a> {
         }
         self.heal()?;
         let healed_ms = self.now_ms();
-        let mut converged_ms = None;
-        while converged_ms.is_none() && self.now_ms() < healed_ms + patience_ms {
+        let (mut agreed_ms, mut home_ms) = (None, healed_ms);
+        while self.now_ms() < healed_ms + patience_ms {
             self.go_on(healed_ms + patience_ms)?;
-            converged_ms = self.agreed().then(|| self.now_ms() - healed_ms);
+            let now = self.now_ms();
+            if now >= home_ms + HOME_MS {
+                home_ms = now;
+                self.send_home();
+            }
+            agreed_ms = self.agreed().then(|| agreed_ms.unwrap_or(now));
+            if agreed_ms.is_some_and(|agreed| now >= agreed + REST_MS) {
+                break;
+            }
             report(&self);
         }
+        let converged_ms = agreed_ms.map(|agreed| agreed - healed_ms);
         self.look_around();
         let end_ms = self.now_ms();
         self.record.healed(end_ms, &self.sights);
@@ -309,7 +334,7 @@ impl<'a> Run<'a> {
     }
 
     /// Has somebody do a deed that takes as long as nodes take to answer.
-    fn send_somebody(&mut self, deed: Deed) {
+    pub(super) fn send_somebody(&mut self, deed: Deed) {
         let (people, mut draw) = (Arc::clone(&self.people), fork(&mut self.draw));
         std::thread::spawn(move || match deed {
             Deed::Come { seconds } => {
@@ -352,11 +377,7 @@ impl<'a> Run<'a> {
             self.bring_up(host)?;
         }
         self.tell(&Event::Healed);
-        let hosts: Vec<HostId> = self.scenario.site.kiosk_hosts().collect();
-        for host in hosts {
-            self.send_somebody(Deed::Leave { host });
-        }
-        self.send_somebody(Deed::CloseAll);
+        self.send_home();
         Ok(())
     }
 

@@ -7,14 +7,20 @@ use std::time::{Duration, Instant};
 use domain::id::{EntryId, EpochId, NodeId};
 
 use crate::cluster::{Cluster, NodeState};
-use crate::event::{Event, HostId, Stop};
+use crate::event::{Event, HostId, Shown, Stop};
 
 use super::page::Screen;
+use super::plan::Deed;
 use super::run::Run;
 use super::sight::Sight;
 
 /// A page that was told nothing for so long knows that its node is gone.
 const SILENT: Duration = Duration::from_secs(12);
+/// A countdown that is off by less than this only counts down, in milliseconds.
+const OFF_MS: u64 = 250;
+
+/// A picture with its time, and whether its kiosk takes itself for alone.
+pub(super) type Picture = (u64, Shown, bool);
 
 impl Run<'_> {
     /// Looks at every node that runs, ledger and all.
@@ -149,7 +155,7 @@ impl Run<'_> {
         self.tell(event);
         if let Event::Typed { host, .. } = event {
             // The picture waited for it.
-            self.show(*host);
+            self.show(*host, false);
         }
     }
 
@@ -168,18 +174,19 @@ impl Run<'_> {
             (seat.free, seat.taken) = (screen.is_free(), screen.is_taken());
         }
         self.pages.insert(host, (at, screen));
-        self.show(host);
+        self.show(host, false);
     }
 
     /// What every page shows, each second.
     pub(super) fn show_pages(&mut self) {
         let hosts: Vec<HostId> = self.pages.keys().copied().collect();
         for host in hosts {
-            self.show(host);
+            self.show(host, true);
         }
     }
 
-    fn show(&mut self, host: HostId) {
+    /// Tells what a page shows; a picture that only counts down, each second.
+    fn show(&mut self, host: HostId, each_second: bool) {
         let (Some((at, screen)), Some(known)) = (self.pages.get(&host), self.known.get(&host))
         else {
             return;
@@ -201,7 +208,26 @@ impl Run<'_> {
         let passed_ms = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX);
         if let Some(shown) = screen.shown(session, passed_ms) {
             let alone = screen.alone;
-            self.tell(&Event::Shows { host, shown, alone });
+            let now = self.now_ms();
+            let before = self.shown.insert(host, (now, shown, alone));
+            if each_second || before.is_none_or(|before| differs(before, (now, shown, alone))) {
+                self.tell(&Event::Shows { host, shown, alone });
+            }
+        }
+    }
+
+    /// After healing everybody goes home: whoever only just sat down too.
+    pub(super) fn send_home(&mut self) {
+        let taken: Vec<HostId> = {
+            let seats = self.people.seats();
+            seats.iter().filter(|(_, seat)| seat.taken).map(|(host, _)| *host).collect()
+        };
+        for host in &taken {
+            self.send_somebody(Deed::Leave { host: *host });
+        }
+        if !taken.is_empty() {
+            // A session that pauses is not left: it is closed.
+            self.send_somebody(Deed::CloseAll);
         }
     }
 
@@ -212,5 +238,33 @@ impl Run<'_> {
         let first = prints.next().flatten();
         let at_rest = self.people.seats().values().all(|seat| !seat.taken);
         at_rest && first.is_some() && prints.all(|print| print == first)
+    }
+}
+
+/// Whether a picture is another one than the one before, or counts down by itself from it.
+fn differs((then, before, was_alone): Picture, (now, after, is_alone): Picture) -> bool {
+    let same = match (before, after) {
+        (
+            Shown::Running { session: one, remaining_ms: had },
+            Shown::Running { session: other, remaining_ms: has },
+        ) => one == other && had.saturating_sub(now - then).abs_diff(has) < OFF_MS,
+        (before, after) => before == after,
+    };
+    !same || was_alone != is_alone
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::id::SessionId;
+
+    use super::*;
+
+    #[test]
+    fn counting_down_is_no_other_picture() {
+        let running = |remaining_ms| Shown::Running { session: SessionId([1; 16]), remaining_ms };
+        assert!(!differs((0, running(9_000), false), (3_000, running(6_010), false)));
+        assert!(differs((0, running(9_000), false), (3_000, running(9_000), false)));
+        assert!(differs((0, running(9_000), false), (0, running(9_000), true)));
+        assert!(differs((0, running(9_000), false), (0, Shown::Locked, false)));
     }
 }

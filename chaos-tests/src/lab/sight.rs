@@ -23,6 +23,9 @@ use crate::event::HostId;
 
 use super::control::{Control, Status};
 
+/// Looks in a row that may not fit: a node whose state is not that of its entries is seen as it is.
+const MOST_LOOKS: u32 = 5;
+
 /// A node as it was seen at one moment.
 pub(crate) struct Sight {
     pub(crate) status: Status,
@@ -136,10 +139,8 @@ impl Observer {
             Some(last) if last.fingerprint == status.fingerprint => false,
             Some(last) => now || last.at.elapsed() >= self.interval,
         };
-        // What changed in between is in the ledger and not in the status: the next look has it.
         let status = if due {
-            let (site, entries) = self.ledger(&status)?;
-            let status = self.control.status()?;
+            let (status, site, entries) = self.read_whole(status)?;
             let fingerprint = status.fingerprint.clone();
             let at = Instant::now();
             *read =
@@ -152,6 +153,24 @@ impl Observer {
         let fingerprint = fingerprint(&status.fingerprint)?;
         let (site, entries) = (Arc::clone(&last.site), Arc::clone(&last.entries));
         Some(Sight { status, fingerprint, site, entries })
+    }
+
+    /// Reads status, ledger and readings as of one moment. They are three questions, between which the
+    /// node goes on: asked again until they fit each other, or so often that they never will.
+    fn read_whole(&self, mut status: Status) -> Option<(Status, Site, BTreeMap<EntryId, Vec<u8>>)> {
+        let mut looks = 0;
+        loop {
+            let (site, entries) = self.ledger(&status)?;
+            let own = site.fingerprint().ok();
+            looks += 1;
+            if own == fingerprint(&status.fingerprint) || looks == MOST_LOOKS {
+                return Some((status, site, entries));
+            }
+            status = self.control.status()?;
+            if own == fingerprint(&status.fingerprint) {
+                return Some((status, site, entries));
+            }
+        }
     }
 
     fn ledger(&self, status: &Status) -> Option<(Site, BTreeMap<EntryId, Vec<u8>>)> {
