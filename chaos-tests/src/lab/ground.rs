@@ -15,8 +15,9 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::target::NotRun;
 
-/// What lays the ground: `/run` is ours, so that the names of networks are too.
-const LAY: &str = "mount -t tmpfs tmpfs /run && mkdir /run/netns && ip link set lo up \
+/// What lays the ground: `/run` is ours, so that the names of networks are too, and what is unmounted
+/// in here is so for every host.
+const LAY: &str = "mount --make-rshared / && mount -t tmpfs tmpfs /run && mkdir /run/netns && ip link set lo up \
     && echo laid && read -r end";
 
 /// Something in the machine failed.
@@ -95,6 +96,18 @@ impl Ground {
     pub(super) fn path(&self, inner: &Path) -> PathBuf {
         let root = PathBuf::from(format!("/proc/{}/root", self.first));
         root.join(inner.strip_prefix("/").unwrap_or(inner))
+    }
+
+    /// A folder in memory, as those in here see it: what is written there costs no barrier.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub(super) fn folder_in_memory(&self, name: &str) -> Result<PathBuf, NotRun> {
+        let folder = Path::new("/run/lab").join(name);
+        let outside = self.path(&folder);
+        std::fs::create_dir_all(&outside)
+            .map_err(|error| broken(&outside.display().to_string(), error))?;
+        Ok(folder)
     }
 
     /// The network of the switch.

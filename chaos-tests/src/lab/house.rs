@@ -122,7 +122,9 @@ impl<'a> House<'a> {
         let mut observers = BTreeMap::new();
         for (host, machine) in &self.machines {
             let control = machine.control(self.ground);
-            let observer = Observer::new(*host, control, machine.home().to_owned(), interval);
+            let inside = self.ground.folder_in_memory(&machine.part.name)?;
+            let outside = self.ground.path(&inside);
+            let observer = Observer::new(*host, control, (inside, outside), interval);
             observers.insert(*host, Arc::new(observer));
         }
         let mut consoles = BTreeMap::new();

@@ -117,8 +117,10 @@ struct Read {
 pub(crate) struct Observer {
     pub(crate) host: HostId,
     control: Control,
-    /// Where the node writes its ledger for us: the same path inside and outside.
-    folder: PathBuf,
+    /// Where the node writes its ledger for us, as it sees that folder.
+    inside: PathBuf,
+    /// The same, as we do.
+    outside: PathBuf,
     number: AtomicU32,
     /// The ledger is read at most this often, unless somebody must know.
     interval: Duration,
@@ -126,8 +128,14 @@ pub(crate) struct Observer {
 }
 
 impl Observer {
-    pub(crate) fn new(host: HostId, control: Control, folder: PathBuf, interval: Duration) -> Self {
-        Self { host, control, folder, number: AtomicU32::new(0), interval, read: Mutex::new(None) }
+    pub(crate) fn new(
+        host: HostId,
+        control: Control,
+        (inside, outside): (PathBuf, PathBuf),
+        interval: Duration,
+    ) -> Self {
+        let number = AtomicU32::new(0);
+        Self { host, control, inside, outside, number, interval, read: Mutex::new(None) }
     }
 
     /// Looks; with `now`, at the ledger too, however short ago that was. `None` where nobody answers.
@@ -175,23 +183,24 @@ impl Observer {
 
     fn ledger(&self, status: &Status) -> Option<(Site, BTreeMap<EntryId, Vec<u8>>)> {
         let number = self.number.fetch_add(1, Ordering::Relaxed);
-        let ledger = self.folder.join(format!("seen-{number}.ledger"));
-        let readings = self.folder.join(format!("seen-{number}.readings"));
-        let written = self.control.export(&ledger, &readings);
-        let files = (File::open(&ledger), File::open(&readings));
-        for file in [ledger, readings] {
-            // Where the disk is full one of them is not there.
-            fs::remove_file(file).ok();
-        }
+        let (ledger, readings) = (format!("{number}.ledger"), format!("{number}.readings"));
+        let written = self.control.export(&self.inside.join(&ledger), &self.inside.join(&readings));
+        let [ledger, readings] = [ledger, readings].map(|name| {
+            let file = self.outside.join(name);
+            let opened = File::open(&file);
+            // Where the node wrote nothing there is nothing to remove.
+            fs::remove_file(&file).ok();
+            opened
+        });
         if !written {
             return None;
         }
-        let folded = ledger_file::fold(BufReader::new(files.0.ok()?)).ok()?;
+        let folded = ledger_file::fold(BufReader::new(ledger.ok()?)).ok()?;
         let mut site = folded.site;
         let clocks = &status.clocks;
         let seen =
             Moment { boot_ms: clocks.boot_ms, wall_ms: clocks.site_ms, trusted: clocks.trusted };
-        for signed in readings_file::read(BufReader::new(files.1.ok()?), site.id()).ok()? {
+        for signed in readings_file::read(BufReader::new(readings.ok()?), site.id()).ok()? {
             site.read(signed.reading, seen);
         }
         let entries = folded.entries.iter().map(|entry| (entry.id, entry.to_bytes())).collect();

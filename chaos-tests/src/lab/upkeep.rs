@@ -100,6 +100,7 @@ impl Run<'_> {
             .sum();
         let figures = [
             ("nodes", nodes, ""),
+            ("harness late by at most", self.lag_ms as f64, "ms"),
             ("most memory of a node", memory(f64::max), "MB"),
             ("mean memory of a node", memory(|a, b| a + b) / nodes, "MB"),
             ("processor of a node", 100.0 * spent_s / seconds / nodes, "% of a core"),
