@@ -6,7 +6,9 @@
 //! the derivation under which it was issued. The work takes tens of milliseconds and megabytes of
 //! memory; call it where blocking is allowed.
 
-use argon2::{Algorithm, Argon2, Params, Version};
+use std::sync::{Mutex, PoisonError};
+
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use domain::code::AccessCode;
 use domain::fact::Derivation;
 use domain::id::CodeKey;
@@ -17,6 +19,9 @@ use zeroize::Zeroizing;
 pub const MEMORY_KIB: u32 = 19 * 1024;
 /// Passes of a derivation made today.
 pub const PASSES: u32 = 3;
+
+/// Derivations at one time whose memory is kept; that of more is given back.
+const MOST_SLATES: usize = 2;
 
 /// Least and greatest memory that is accepted from the ledger, in KiB.
 const MEMORY_BOUNDS: std::ops::RangeInclusive<u32> = 1024..=256 * 1024;
@@ -56,10 +61,43 @@ pub fn key_pair(derivation: &Derivation, code: &AccessCode) -> Result<SigningKey
     let refused = CostOutOfBounds { memory_kib, passes };
     let params = Params::new(memory_kib, passes, 1, Some(32)).map_err(|_| refused)?;
     let mut seed = Zeroizing::new([0; 32]);
+    let mut slate = Slate::taken(params.block_count());
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-        .hash_password_into(code.as_str().as_bytes(), &salt, seed.as_mut())
+        .hash_password_into_with_memory(
+            code.as_str().as_bytes(),
+            &salt,
+            seed.as_mut(),
+            &mut slate.blocks,
+        )
         .map_err(|_| refused)?;
     Ok(SigningKey::from_bytes(&seed))
+}
+
+/// The memory that a derivation works in. It is kept for the next one: an allocator that is given
+/// back such a piece by one thread after another keeps one for each of them.
+struct Slate {
+    blocks: Vec<Block>,
+}
+
+static SLATES: Mutex<Vec<Vec<Block>>> = Mutex::new(Vec::new());
+
+impl Slate {
+    fn taken(count: usize) -> Self {
+        let kept = SLATES.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut blocks = kept.unwrap_or_default();
+        blocks.resize(count, Block::default());
+        Self { blocks }
+    }
+}
+
+impl Drop for Slate {
+    fn drop(&mut self) {
+        let mut slates = SLATES.lock().unwrap_or_else(PoisonError::into_inner);
+        let usual = self.blocks.len() <= MEMORY_KIB as usize;
+        if usual && slates.len() < MOST_SLATES {
+            slates.push(std::mem::take(&mut self.blocks));
+        }
+    }
 }
 
 /// The name under which the ledger knows a code's key.
@@ -82,6 +120,14 @@ mod tests {
 
     fn key(derivation: &Derivation, typed: &str) -> CodeKey {
         public(&key_pair(derivation, &code(typed)).unwrap())
+    }
+
+    #[test]
+    fn what_was_derived_before_leaves_no_trace_in_a_key() {
+        let fresh = key(&quick(1), "K7QM-2XPD");
+        key(&quick(9), "ZZZZ-0000");
+        key(&Derivation { memory_kib: 2048, ..quick(9) }, "ZZZZ-0000");
+        assert_eq!(key(&quick(1), "K7QM-2XPD"), fresh);
     }
 
     #[test]
