@@ -366,6 +366,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 ops.push(Op::Put { table: Table::Registers, key: key_of(&register), value });
             }
             self.readings.put(*signed);
+            self.hear_of_process_before(&reading, now);
             if self.site.chain().node_of(&reading.epoch) == Some((from, true)) {
                 confirmed.push((register, reading.n));
             }

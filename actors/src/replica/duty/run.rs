@@ -49,6 +49,8 @@ pub(super) struct Run {
     pub(super) from_boot_ms: u64,
     pub(super) read_boot_ms: u64,
     pub(super) continues: Option<(EpochId, u32)>,
+    /// Milliseconds that the epoch which it continues had counted by then.
+    pub(super) continued_ms: u64,
     /// Where it was opened while this kiosk was alone: milliseconds of this run at that time.
     pub(super) alone_from_ms: Option<u64>,
     /// Another kiosk keeps the session; this one ends then (boot time).
@@ -89,7 +91,10 @@ impl<S: LedgerStore + Clone> Replica<S> {
             Some(State::Paused { kiosk: at, .. }) if at == kiosk
         );
         if same_boot && stands && !paused {
+            let found = self.site.session(&note.session);
+            let before = found.and_then(|found| found.cell(&note.epoch));
             let run = Run {
+                continued_ms: before.map_or(0, |cell| cell.reading.used_ms),
                 session: note.session,
                 opening: note.opening,
                 n: 0,
@@ -130,6 +135,9 @@ impl<S: LedgerStore + Clone> Replica<S> {
         let before = self.site.session(&session).and_then(|found| found.cell(&epoch));
         let (n, base_ms) = before.map_or((0, 0), |cell| (cell.reading.n, cell.reading.used_ms));
         let continues = before.and_then(|cell| cell.reading.continues);
+        let continued_ms = continues
+            .and_then(|(epoch, _)| self.site.session(&session)?.cell(&epoch))
+            .map_or(0, |cell| cell.reading.used_ms);
         if let Some(duty) = &mut self.duty {
             duty.ended = None;
             duty.run = Some(Run {
@@ -140,6 +148,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 from_boot_ms: now.boot_ms,
                 read_boot_ms: now.boot_ms,
                 continues,
+                continued_ms,
                 alone_from_ms: alone.then_some(base_ms),
                 displaced_until: None,
                 safe_ms: base_ms,
@@ -155,9 +164,30 @@ impl<S: LedgerStore + Clone> Replica<S> {
             return;
         };
         run.continues = Some((from, run.n));
+        run.continued_ms = run.base_ms;
         run.alone_from_ms = run.alone_from_ms.map(|_| 0);
         (run.n, run.base_ms, run.safe_ms) = (0, 0, 0);
         run.unsafe_readings.clear();
+        self.measure_run(READING_MS, now);
+    }
+
+    /// The process before this one told others more than its disk took, and this one counts from where
+    /// the disk left off: what both counted is taken off here, so that nobody pays for it twice.
+    pub(in crate::replica) fn hear_of_process_before(&mut self, reading: &Reading, now: Moment) {
+        let Some(run) = self.duty.as_mut().and_then(|duty| duty.run.as_mut()) else {
+            return;
+        };
+        let later = run.continues.is_some_and(|(epoch, n)| reading.epoch == epoch && reading.n > n);
+        if reading.session != run.session || !later {
+            return;
+        }
+        let both_ms = reading.used_ms.saturating_sub(run.continued_ms);
+        run.base_ms = run.used_ms(now).saturating_sub(both_ms);
+        run.from_boot_ms = now.boot_ms;
+        run.continues = Some((reading.epoch, reading.n));
+        run.continued_ms = reading.used_ms;
+        run.safe_ms = run.safe_ms.min(run.base_ms);
+        run.alone_from_ms = run.alone_from_ms.map(|from| from.min(run.base_ms));
         self.measure_run(READING_MS, now);
     }
 

@@ -139,6 +139,28 @@ fn one_code_on_two_kiosks_that_cannot_see_each_other_ends_on_one() {
 }
 
 #[test]
+fn what_a_kiosk_told_after_its_disk_was_full_is_not_counted_twice() {
+    let (mut world, admins, kiosks) = World::new(1, 2);
+    let session = world.issue(admins[0], 1, 600);
+    world.run_for(1_000);
+    world.type_code(kiosks[0], 1).unwrap();
+    world.run_for(20_000);
+    world.machines[&kiosks[0]].disk.set_full(true);
+    world.run_for(100_000);
+    world.machines[&kiosks[0]].disk.set_full(false);
+    world.kill(kiosks[0]);
+    world.start(kiosks[0]);
+    world.run_for(20_000);
+    for node in admins.iter().chain(&kiosks) {
+        let left = world.remaining_s(*node, session);
+        assert!(
+            (454..=460).contains(&left),
+            "{left} s are left of 600, 140 after the code was typed"
+        );
+    }
+}
+
+#[test]
 fn an_isolated_kiosk_opens_known_codes_up_to_the_allowance_across_restarts() {
     let (mut world, admins, kiosks) = World::new(1, 1);
     let settings = domain::settings::Settings { allowance_s: 120, ..Default::default() };
