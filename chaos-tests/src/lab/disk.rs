@@ -13,9 +13,18 @@ use super::ground::{Ground, broken};
 
 /// Size of a disk that is harmed: a store wants 8 MiB to be free.
 const SIZE: &str = "96M";
-/// `EXT4_IOC_SHUTDOWN` without flushing the log: what no barrier covered is gone.
+/// `EXT4_IOC_SHUTDOWN`, with how the log is left.
 const POWER_OFF: &str = "import fcntl, os, struct, sys
-fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587D, struct.pack('I', 2))";
+fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587D, struct.pack('I', int(sys.argv[2])))";
+
+/// What a power cut leaves of that which no barrier covered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// Nothing: the file system's log is not flushed.
+    Nothing,
+    /// Some of it: the log is, what it speaks of is not.
+    Half,
+}
 
 /// Where a node keeps everything.
 #[derive(Debug)]
@@ -81,13 +90,18 @@ impl Disk {
         Ok(())
     }
 
-    /// Cuts its power: what no barrier covered is lost. The process on it must be killed next, and
+    /// Cuts its power: what no barrier covered is lost, or half lost. The process on it must be killed next, and
     /// [`Disk::let_go`] come after that.
     ///
     /// # Errors
     /// It has none of its own, or the file system knows no such thing.
-    pub(super) fn power_off(&self, ground: &Ground) -> Result<(), NotRun> {
-        let done = ground.command("python3").arg("-c").arg(POWER_OFF).arg(&self.data).output();
+    pub(super) fn power_off(&self, ground: &Ground, left: Left) -> Result<(), NotRun> {
+        let flag = match left {
+            Left::Half => "1",
+            Left::Nothing => "2",
+        };
+        let words = ["-c", POWER_OFF];
+        let done = ground.command("python3").args(words).arg(&self.data).arg(flag).output();
         let done = done.map_err(|error| broken("python3", error))?;
         if done.status.success() {
             return Ok(());

@@ -7,6 +7,7 @@ use crate::fault::{Fault, Shape};
 use crate::target::NotRun;
 
 use super::clock::Wrong;
+use super::disk::Left;
 use super::machine::{Machine, Part};
 use super::needs::NAME;
 use super::relay::Manners;
@@ -95,6 +96,7 @@ impl Run<'_> {
             | Fault::Pause { .. }
             | Fault::Suspend { .. }
             | Fault::PowerCut { .. }
+            | Fault::TornTail { .. }
             | Fault::Reboot { .. }
             | Fault::Amnesia { .. }
             | Fault::Restore { .. }
@@ -111,7 +113,7 @@ impl Run<'_> {
                     self.harm_machine(number, fault, *host)?;
                 }
             }
-            Fault::TornTail { .. } | Fault::Hostile { .. } => {
+            Fault::Hostile { .. } => {
                 let what = "a step that was refused before the run".to_owned();
                 return Err(NotRun::Cannot { target: NAME, what });
             }
@@ -124,6 +126,12 @@ impl Run<'_> {
         match fault {
             Fault::Kill { .. } => self.take_down(host, Stop::Killed, Some(number)),
             Fault::PowerCut { .. } => self.take_down(host, Stop::PowerLost, Some(number)),
+            Fault::TornTail { .. } => {
+                self.left = Left::Half;
+                let down = self.take_down(host, Stop::PowerLost, Some(number));
+                self.left = Left::Nothing;
+                down
+            }
             Fault::Reboot { .. } => self.take_down(host, Stop::Rebooted, Some(number)),
             Fault::Amnesia { .. } => {
                 self.take_down(host, Stop::DiskLost, Some(number))?;
@@ -396,7 +404,7 @@ impl Run<'_> {
             known.frozen = false;
         }
         let ground = self.house.ground;
-        let amnesic = self.scenario.site.is_amnesic(host);
+        let (amnesic, left) = (self.scenario.site.is_amnesic(host), self.left);
         let machine = self.machine(host)?;
         if !machine.is_started() {
             return Ok(());
@@ -406,7 +414,7 @@ impl Run<'_> {
         match how {
             Stop::Rebooted => machine.stop()?,
             Stop::PowerLost if machine.disk.is_own() => {
-                machine.disk.power_off(ground)?;
+                machine.disk.power_off(ground, left)?;
                 machine.kill()?;
                 machine.disk.let_go(ground)?;
                 machine.disk.mount(ground)?;
@@ -488,6 +496,7 @@ fn is_momentary(fault: &Fault) -> bool {
         fault,
         Fault::Kill { .. }
             | Fault::PowerCut { .. }
+            | Fault::TornTail { .. }
             | Fault::Reboot { .. }
             | Fault::Amnesia { .. }
             | Fault::Restore { .. }

@@ -50,7 +50,7 @@ pub(super) fn is_of_clock(fault: &Fault) -> bool {
 
 /// Whether a fault wants its hosts to have disks of their own.
 pub(super) fn is_of_disk(fault: &Fault) -> bool {
-    matches!(fault, Fault::PowerCut { .. } | Fault::DiskFull { .. })
+    matches!(fault, Fault::PowerCut { .. } | Fault::TornTail { .. } | Fault::DiskFull { .. })
 }
 
 /// Whether a fault wants its hosts to have barriers that can be slow or fail.
@@ -76,11 +76,6 @@ pub(super) fn check(scenario: &Scenario, has_other_release: bool) -> Result<(), 
             Fault::Hostile { .. } => {
                 return cannot(
                     "a thief needs a doctored program: the simulator has one".to_owned(),
-                );
-            }
-            Fault::TornTail { .. } => {
-                return cannot(
-                    "half a write: a file system is cut here, not the disk below it".to_owned(),
                 );
             }
             Fault::OtherRelease { .. } if !has_other_release => {

@@ -246,7 +246,6 @@ impl People {
             }
             seat.typing = false;
         }
-        self.look_at(host);
         self.tell(Event::Typed { host, session, why_not: outcome.clone().err() });
         outcome
     }

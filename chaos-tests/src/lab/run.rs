@@ -19,6 +19,7 @@ use crate::record::{About, Record, drawn};
 use crate::scenario::{Cast, Scenario};
 use crate::target::{NotRun, Outcome, Progress};
 
+use super::disk::Left;
 use super::ground::broken;
 use super::house::House;
 use super::machine::Machine;
@@ -120,6 +121,8 @@ pub(super) struct Run<'a> {
     /// Hosts whose nodes were revoked: they agree with nobody any more.
     pub(super) revoked: BTreeSet<HostId>,
     pub(super) draw: StdRng,
+    /// What the next power cut leaves.
+    pub(super) left: Left,
     /// How late the harness itself was at worst.
     pub(super) lag_ms: u64,
     /// Machines that run copies of disks, by step.
@@ -164,6 +167,7 @@ impl<'a> Run<'a> {
             in_force: BTreeSet::new(),
             revoked: BTreeSet::new(),
             draw: StdRng::seed_from_u64(seed),
+            left: Left::Nothing,
             lag_ms: 0,
             copies: BTreeMap::new(),
             agenda: BTreeMap::new(),

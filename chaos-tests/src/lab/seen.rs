@@ -210,7 +210,11 @@ impl Run<'_> {
             let alone = screen.alone;
             let now = self.now_ms();
             let before = self.shown.insert(host, (now, shown, alone));
-            if each_second || before.is_none_or(|before| differs(before, (now, shown, alone))) {
+            let differs = before.is_none_or(|before| differs(before, (now, shown, alone)));
+            if differs && !each_second {
+                self.lag_ms = self.lag_ms.max(passed_ms);
+            }
+            if each_second || differs {
                 self.tell(&Event::Shows { host, shown, alone });
             }
         }
