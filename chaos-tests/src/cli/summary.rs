@@ -28,7 +28,7 @@ pub(crate) fn summary(outcome: &Outcome, lang: Lang) -> (String, End) {
     });
     lines.push(texts::lost(lang, outcome.lost));
     for (name, value, unit) in &outcome.figures {
-        lines.push(format!("{name}: {value:.1} {unit}"));
+        lines.push(format!("{name}: {value:.1} {unit}").trim_end().to_owned());
     }
     (lines.join("\n"), end)
 }
@@ -61,4 +61,56 @@ fn rows(verdict: &Verdict, lang: Lang) -> Vec<String> {
         rows.push(format!("              {breach}"));
     }
     rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A run with one invariant that held, one that had nothing to judge, and perhaps a broken one.
+    fn outcome(broken: bool) -> Outcome {
+        let verdict = |number, judged, breaches: Vec<String>| Verdict {
+            number,
+            name: format!("invariant-{number}"),
+            protects: ("Protège".to_owned(), "Protects".to_owned()),
+            judged,
+            breaches,
+            worst: None,
+        };
+        let said = if broken { vec!["7 ms: twice".to_owned(); 9] } else { Vec::new() };
+        Outcome {
+            title: ("Titre".to_owned(), "Title".to_owned()),
+            target: "sim".to_owned(),
+            seed: 1,
+            versions: Vec::new(),
+            hosts: Vec::new(),
+            lasted_ms: 1,
+            trace: None,
+            verdicts: vec![verdict(1, 3, Vec::new()), verdict(2, 0, Vec::new()), verdict(3, 1, said)],
+            converged_ms: None,
+            lost: 0,
+            stretches: Vec::new(),
+            links: Vec::new(),
+            sometimes: Vec::new(),
+            figures: Vec::new(),
+            notices: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_had_nothing_to_judge_is_not_counted_as_held() {
+        let (text, end) = summary(&outcome(false), Lang::En);
+        assert_eq!(end, End::Held);
+        assert!(text.contains("HELD: 2 invariants held, 1 had nothing to judge."), "{text}");
+    }
+
+    #[test]
+    fn a_broken_invariant_is_shown_with_its_first_breaches() {
+        for (lang, word) in [(Lang::Fr, "ROMPU"), (Lang::En, "BROKEN")] {
+            let (text, end) = summary(&outcome(true), lang);
+            assert_eq!(end, End::Broken);
+            assert!(text.contains(word), "{text}");
+            assert_eq!(text.matches("7 ms: twice").count(), SHOWN);
+        }
+    }
 }

@@ -157,8 +157,8 @@ sentences! {
         "{of} worlds run: {held} held";
     /// One line of verdict.
     held(invariants: usize, unchecked: usize) =>
-        "TENU : {invariants} invariants tenus, {unchecked} hors de vue de cette cible.",
-        "HELD: {invariants} invariants held, {unchecked} out of this target's sight.";
+        "TENU : {invariants} invariants tenus, {unchecked} sans rien à juger.",
+        "HELD: {invariants} invariants held, {unchecked} had nothing to judge.";
     /// One line of verdict.
     broken(count: usize) =>
         "ROMPU : {count} invariant(s) rompu(s).",
@@ -168,7 +168,7 @@ sentences! {
     /// An invariant's word in the table.
     word_broken() => "ROMPU", "BROKEN";
     /// An invariant's word in the table.
-    word_unseen() => "non vu", "unseen";
+    word_unseen() => "—", "—";
     /// Time to one state.
     converged(seconds: f64) =>
         "Un seul état {seconds:.1} s après la réparation.",
