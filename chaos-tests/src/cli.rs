@@ -158,6 +158,9 @@ pub(crate) struct NightArgs {
     /// First seed; otherwise a new one.
     #[arg(long, value_parser = clap::value_parser!(u64).range(..=i64::MAX.unsigned_abs() / 2))]
     pub(crate) from_seed: Option<u64>,
+    /// Runs for making a failing world smaller.
+    #[arg(long, default_value_t = 120)]
+    pub(crate) shrink_runs: usize,
     /// Folder that receives the figures, and the smallest world of each failure.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) report: Option<PathBuf>,

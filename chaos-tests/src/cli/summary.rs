@@ -85,6 +85,7 @@ mod tests {
             versions: Vec::new(),
             hosts: Vec::new(),
             lasted_ms: 1,
+            healed_ms: None,
             trace: None,
             verdicts: vec![verdict(1, 3, Vec::new()), verdict(2, 0, Vec::new()), verdict(3, 1, said)],
             converged_ms: None,
