@@ -1,10 +1,10 @@
 //! The laboratory: real `poste` processes, each on a machine of its own in a network of its own.
 //!
-//! A run sets a room up from nothing: namespaces ([`ground`]), a bridge with a port for every host
-//! ([`network`]), and on each host a node founded or joined by the commands that people give
-//! ([`founding`]). Nodes find each other by mDNS alone. Operators and patrons use the console's API
-//! and the kiosks' pages ([`people`]); faults are done to the network, the disk, the clock and the
-//! process ([`harm`]); what is seen from outside ([`sight`]) goes to the same invariants as in the
+//! A run sets a room up from nothing: namespaces (`ground`), a bridge with a port for every host
+//! (`network`), and on each host a node founded or joined by the commands that people give
+//! (`founding`). Nodes find each other by mDNS alone. Operators and patrons use the console's API
+//! and the kiosks' pages (`people`); faults are done to the network, the disk, the clock and the
+//! process (`harm`); what is seen from outside (`sight`) goes to the same invariants as in the
 //! simulator.
 //!
 //! Everything stands in namespaces that end with the harness, however it ends.

@@ -1,4 +1,7 @@
-//! The laboratory's own test: a small site of real processes, and something that goes wrong.
+//! The laboratory's own tests: small sites of real processes, and things that go wrong.
+//!
+//! They say in one line that they were skipped where `poste` was not built beside them, or where this
+//! machine has no namespaces to give.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -8,7 +11,7 @@ use chaos_tests::lab::Lab;
 use chaos_tests::scenario::Scenario;
 use chaos_tests::target::{NotRun, Outcome, Target};
 
-/// The program, which cargo builds beside this test when the whole workspace is built.
+/// The program of the same build, or the one that is named.
 fn poste() -> PathBuf {
     if let Ok(named) = std::env::var("POSTE_BINARY") {
         return named.into();
@@ -17,20 +20,21 @@ fn poste() -> PathBuf {
     test.ancestors().nth(2).unwrap().join("poste")
 }
 
-/// What came of it; `None` where this machine cannot.
+/// What came of a scenario; `None` where this machine cannot.
 fn run(scenario: &str) -> Option<Outcome> {
     let scenario = Scenario::parse(scenario, "test").unwrap();
-    let folder = tempfile::tempdir().unwrap();
     if !poste().is_file() {
         println!("skipped: {} was not built", poste().display());
         return None;
     }
+    let folder = tempfile::tempdir().unwrap();
     let mut lab = Lab::new(poste(), folder.path().join("lab"));
-    if let Ok(kept) = std::env::var("LAB_KEPT") {
-        lab = Lab::new(poste(), kept.into()).keeping();
-    }
     match lab.run(&scenario, 1, &mut |progress| println!("{} {}", progress.at_ms, progress.what)) {
-        Ok(outcome) => Some(outcome),
+        Ok(outcome) if outcome.held() => Some(outcome),
+        Ok(outcome) => {
+            let kept = folder.keep();
+            panic!("{:#?} (see {})", outcome.verdicts, kept.display());
+        }
         Err(NotRun::Cannot { what, .. }) => {
             println!("skipped: {what}");
             None
@@ -42,35 +46,31 @@ fn run(scenario: &str) -> Option<Outcome> {
     }
 }
 
-const KILLED: &str = r#"
-lasts_s = 25
-title = { fr = "Un accueil tué", en = "An admin host killed" }
-about = { fr = "Tué et relancé.", en = "Killed and started again." }
-site = { admins = 2, kiosks = 3, policy = "codes" }
-
-[[load]]
-who = "patrons"
-per_hour = 900
-minutes = 2
-
-[[load]]
-who = "operators"
-per_hour = 900
-from_s = 3
-
-[[fault]]
-what = "kill"
-hosts = "admin-1"
-at_s = 8
-for_s = 8
-"#;
+/// How often something of this name was done.
+fn count(outcome: &Outcome, name: &str) -> u64 {
+    let found = outcome.sometimes.iter().find(|(found, _)| found == name);
+    found.map_or(0, |(_, count)| *count)
+}
 
 #[test]
 fn a_killed_admin_host_comes_back_to_one_truth() {
-    let Some(outcome) = run(KILLED) else {
+    let Some(outcome) = run(include_str!("lab/killed.toml")) else {
         return;
     };
-    println!("{outcome:#?}");
-    assert!(outcome.held(), "{:#?}", outcome.verdicts);
-    assert!(outcome.converged_ms.is_some());
+    assert_eq!(count(&outcome, "kill"), 1);
+    assert!(outcome.converged_ms.is_some(), "{:#?}", outcome.notices);
+    assert!(outcome.stretches.iter().any(|stretch| stretch.kind == "session"), "nobody came");
+    assert!(outcome.links.len() >= 10, "{:?}", outcome.links);
+}
+
+#[test]
+fn every_fault_of_the_laboratory_is_done_and_healed() {
+    let text = include_str!("lab/tour.toml");
+    let Some(outcome) = run(text) else {
+        return;
+    };
+    let begun: u64 = outcome.sometimes.iter().map(|(_, count)| count).sum();
+    let steps = Scenario::parse(text, "tour").unwrap().fault.len();
+    assert_eq!(begun, u64::try_from(steps).unwrap(), "{:?}", outcome.sometimes);
+    assert!(outcome.converged_ms.is_some(), "{:#?}", outcome.notices);
 }

@@ -71,18 +71,12 @@ pub(super) fn check(scenario: &Scenario, has_other_release: bool) -> Result<(), 
     if scenario.site.history_days > 0 {
         return cannot("days of history before the run: the simulator has them".to_owned());
     }
-    for step in &scenario.fault {
-        match &step.fault {
-            Fault::Hostile { .. } => {
-                return cannot(
-                    "a thief needs a doctored program: the simulator has one".to_owned(),
-                );
-            }
-            Fault::OtherRelease { .. } if !has_other_release => {
-                return cannot("no program of another release was given".to_owned());
-            }
-            _ => {}
-        }
+    let asks_for = |is_it: fn(&Fault) -> bool| scenario.fault.iter().any(|s| is_it(&s.fault));
+    if asks_for(|fault| matches!(fault, Fault::Hostile { .. })) {
+        return cannot("a thief needs a doctored program: the simulator has one".to_owned());
+    }
+    if asks_for(|fault| matches!(fault, Fault::OtherRelease { .. })) && !has_other_release {
+        return cannot("no program of another release was given".to_owned());
     }
     let missing = missing(Wants::of(scenario));
     if missing.is_empty() {
