@@ -3,7 +3,11 @@
 //! They say in one line that they were skipped where `poste` was not built beside them, or where this
 //! machine has no namespaces to give.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says what it could not test"
+)]
 
 use std::path::PathBuf;
 
