@@ -23,6 +23,8 @@ use super::{Notice, Output, Replica};
 use crate::entry::Author;
 use crate::snapshot::{Snapshot, shelf};
 
+/// Checkpoints that are remembered to say nothing new.
+const MOST_SURPASSED: usize = 256;
 /// Pieces that are written at a time.
 const PIECES_AT_ONCE: usize = 32;
 
@@ -193,7 +195,11 @@ impl<S: LedgerStore + Clone> Replica<S> {
         self.settle_readings(base.readings.into_values(), now)?;
         self.forget_lost_registers(now)?;
         self.base.since_boot_ms = now.boot_ms;
+        if self.base.surpassed.len() > MOST_SURPASSED {
+            self.base.surpassed.clear(); // what is offered again is found to be surpassed again
+        }
         self.base.surpassed.extend(&past);
+        self.base.unsigned.clear(); // they were proposed upon another base
         self.base.due_rounds = 0;
         let kept: BTreeSet<_> = self.base.heads.keys().copied().collect();
         self.base.ballots.retain(|hash, other| kept.contains(hash) || other.as_of_ms > as_of_ms);

@@ -128,15 +128,21 @@ impl<S: LedgerStore + Clone> Replica<S> {
             && self.base.ballots.take(signed)
     }
 
-    /// This admin node itself, where it lacks what the others have dropped: it cannot judge a
-    /// checkpoint by its own entries, and its voice is not waited for.
+    /// This admin node itself, where it is new or has lost its disk, and lacks what the others have
+    /// dropped: it cannot judge a checkpoint by entries, and its voice is not waited for. One that has
+    /// been here before is never talked into that.
     fn absent(&self) -> Option<NodeId> {
+        let me = self.me.node();
+        let new = self.base.heads.is_empty() && self.site.chain().epochs_of(me).count() <= 1;
+        if !new {
+            return None;
+        }
         let height = |epoch: &EpochId| self.frontier.get(epoch).map_or(0, |reach| reach.height);
         let behind = self
             .peers
             .values()
             .any(|peer| peer.pruned.iter().any(|(epoch, pruned)| *pruned > height(epoch)));
-        behind.then(|| self.me.node())
+        behind.then_some(me)
     }
 
     /// Adopts what is agreed by what is known here, or asks for it.

@@ -296,3 +296,73 @@ fn a_day_makes_a_checkpoint_due_by_itself() {
     assert!(base_of(&world, kiosks[0]) > first);
     assert_eq!(world.fingerprints().len(), 1);
 }
+
+#[test]
+fn an_admin_node_takes_the_place_of_another_where_all_is_pruned() {
+    let (mut world, admins, kiosks) = World::new(2, 1);
+    live(&mut world, admins[0], kiosks[0], 1);
+    checkpoint(&mut world, admins[0]);
+    let base = base_of(&world, admins[0]);
+    let settled = world.replica(admins[0]).site().fingerprint();
+    world.revoke_admin(admins[0], admins[1], Vec::new());
+    world.kill(admins[1]);
+    let gone = world.machines.remove(&admins[1]);
+    assert_ne!(world.replica(kiosks[0]).site().fingerprint(), settled, "it stands no more");
+    let overdue = world.replica(kiosks[0]).site().session(&session_id(3)).is_some();
+    assert!(gone.is_some() && overdue, "what it did below the floor stays");
+
+    let new = world.add_admin(9);
+    world.run_for(20_000);
+    assert_eq!(base_of(&world, new), base, "it adopts what the one that is left has signed");
+    let kiosk = world.add_kiosk(7);
+    world.run_for(20_000);
+    assert_eq!(base_of(&world, kiosk), base, "and signs it, so that others can");
+    assert_eq!(world.fingerprints().len(), 1);
+    live(&mut world, new, kiosk, 40);
+    checkpoint(&mut world, new);
+    assert!(base_of(&world, kiosk) > base);
+    assert_eq!(world.fingerprints().len(), 1);
+}
+
+#[test]
+fn an_admin_node_that_was_here_before_is_not_talked_into_the_word_of_one() {
+    let (mut world, admins, kiosks) = World::new(2, 1);
+    live(&mut world, admins[0], kiosks[0], 1);
+    let signed = lie(&mut world, admins[0]);
+    // It says that it has dropped what the other does not hold.
+    let mut reach = *world.replica(admins[0]).frontier().next().unwrap();
+    (reach.pruned_below, reach.height) = (1_000, 1_001);
+    let frontier = LedgerMessage::Frontier { more: false, reaches: vec![reach] };
+    let checkpoints = LedgerMessage::Checkpoints { signed: vec![signed], certificates: Vec::new() };
+    world.kill(admins[1]);
+    world.start(admins[1]);
+    world.run_for(6_000);
+    for message in [frontier, checkpoints] {
+        let message = Message::Ledger(message);
+        world.input(admins[1], Input::Heard { peer: admins[0], message });
+    }
+    world.run_for(6_000);
+    assert_eq!(base_of(&world, admins[1]), None);
+}
+
+#[test]
+fn a_snapshot_comes_from_another_where_one_falls_silent_or_lies() {
+    let (mut world, admins, kiosks) = World::new(2, 2);
+    live(&mut world, admins[0], kiosks[0], 1);
+    checkpoint(&mut world, admins[0]);
+    let (base, (_, hash)) = (base_of(&world, admins[0]), world.replica(admins[0]).base().unwrap());
+    // One that the newcomer is linked to holds other bytes than it says.
+    let liar = *admins.iter().chain(&kiosks).min().unwrap();
+    let disk = world.machines[&liar].disk.clone();
+    let key = [hash.as_slice(), &0_u32.to_be_bytes()].concat();
+    let op = storage::operation::Op::Put { table: Table::Checkpoints, key, value: vec![7; 100] };
+    disk.stage(vec![op]).unwrap();
+    let new = world.add_kiosk(7);
+    world.run_for(20_000);
+    assert_eq!(base_of(&world, new), base);
+    let refused = |(node, notice): &(NodeId, Notice)| {
+        *node == new && matches!(notice, Notice::Refused { peer, .. } if *peer == liar)
+    };
+    assert!(world.notices.iter().any(refused), "{:?}", world.notices);
+    assert_eq!(world.fingerprints().len(), 1);
+}

@@ -7,8 +7,9 @@ use domain::authority::NodeKind;
 use domain::command::{Asked, Command, Terms};
 use domain::decide::Author as OnBehalf;
 use domain::fact::{
-    AdminAdmitted, Derivation, Fact, NodeAdmitted, Place, Scope, SiteFounded,
-    admin_admission_bytes, founding_bytes, node_admission_bytes,
+    AdminAdmitted, AdminRevoked, Cut, Derivation, Fact, NodeAdmitted, Part, Place, Scope,
+    SiteFounded, admin_admission_bytes, admin_revocation_bytes, founding_bytes,
+    node_admission_bytes, root_of,
 };
 use domain::id::{
     CodeKey, KioskId, NodeId, OperatorId, RequestId, RoomId, SessionId, Signature, SiteId, TokenId,
@@ -139,6 +140,18 @@ impl World {
             boot_id: [number; 16],
         };
         self.add(identity)
+    }
+
+    /// The site key's word that `node` is an admin node no more, and nothing of it after `cut`.
+    pub(crate) fn revoke_admin(&mut self, by: NodeId, node: NodeId, cut: Vec<Cut>) {
+        let intent = self.request();
+        let part = Part { intent, index: 0, count: 1, root: root_of(&cut).unwrap() };
+        let bytes = admin_revocation_bytes(&self.site(), &node, &part, &cut).unwrap();
+        let signature = Self::signed(&self.site_key, &bytes);
+        let certificate = Box::new(AdminRevoked { node, part, cut, signature }.into());
+        self.next += 1;
+        self.input(by, Input::Certify { ask: AskId(self.next), certificate });
+        self.run_for(6_000);
     }
 
     pub(crate) fn add_kiosk(&mut self, number: u8) -> NodeId {
