@@ -120,3 +120,6 @@ impl Snapshot {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

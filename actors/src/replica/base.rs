@@ -162,19 +162,38 @@ impl<S: LedgerStore + Clone> Replica<S> {
 
     /// Makes an agreed checkpoint, whose pieces are in the store, part of the base.
     pub(super) fn adopt(&mut self, hash: CheckpointHash, now: Moment) {
-        if let Err(error) = self.take_over(hash, now) {
+        let Some(checkpoint) = self.base.ballots.checkpoint(&hash).cloned() else {
+            return;
+        };
+        match shelf::snapshot(&self.store, &hash, &checkpoint) {
+            Ok(Some(snapshot)) => self.adopt_snapshot(hash, checkpoint, snapshot, now),
+            Ok(None) => {
+                self.base.held.remove(&hash); // damaged: it is asked for again
+            }
+            Err(error) => self.notice(Notice::Disk(error.to_string())),
+        }
+    }
+
+    /// As [`Self::adopt`], where the snapshot has been read.
+    pub(super) fn adopt_snapshot(
+        &mut self,
+        hash: CheckpointHash,
+        checkpoint: Checkpoint,
+        snapshot: Snapshot,
+        now: Moment,
+    ) {
+        if let Err(error) = self.take_over(hash, checkpoint, snapshot, now) {
             self.notice(Notice::Disk(error.to_string()));
         }
     }
 
-    fn take_over(&mut self, hash: CheckpointHash, now: Moment) -> Result<(), StoreError> {
-        let Some(checkpoint) = self.base.ballots.checkpoint(&hash).cloned() else {
-            return Ok(());
-        };
-        let Some(snapshot) = shelf::snapshot(&self.store, &hash, &checkpoint)? else {
-            self.base.held.remove(&hash);
-            return Ok(());
-        };
+    fn take_over(
+        &mut self,
+        hash: CheckpointHash,
+        checkpoint: Checkpoint,
+        snapshot: Snapshot,
+        now: Moment,
+    ) -> Result<(), StoreError> {
         let ground = snapshot.ground.clone();
         if self.base.heads.values().any(|(_, known)| known.surpasses(&ground)) {
             self.base.surpassed.insert(hash);

@@ -297,18 +297,22 @@ impl<S: LedgerStore + Clone> Replica<S> {
 
     fn fetched(&mut self, fetch: Fetch, now: Moment) {
         let Fetch { hash, checkpoint, agreed, from, list, pieces, .. } = fetch;
-        if let Err(error) = Snapshot::read(&pieces, checkpoint.as_of_ms, checkpoint.since_ms) {
-            let why = format!("snapshot: {error}");
-            self.notice(Notice::Refused { peer: from, count: 1, why });
-            self.base.surpassed.insert(hash);
-            return;
-        }
+        let read = Snapshot::read(&pieces, checkpoint.as_of_ms, checkpoint.since_ms);
+        let snapshot = match read {
+            Ok(snapshot) => snapshot,
+            Err(error) => {
+                let why = format!("snapshot: {error}");
+                self.notice(Notice::Refused { peer: from, count: 1, why });
+                self.base.surpassed.insert(hash);
+                return;
+            }
+        };
         if let Err(error) = self.write_pieces(hash, &list, pieces, now) {
             self.notice(Notice::Disk(error.to_string()));
             return;
         }
         if agreed {
-            self.adopt(hash, now);
+            self.adopt_snapshot(hash, checkpoint, snapshot, now);
         } else {
             self.judge_proposals(now);
         }
