@@ -26,6 +26,7 @@ mod ground;
 mod growth;
 mod harm;
 mod house;
+mod library;
 mod machine;
 mod needs;
 mod network;

@@ -87,7 +87,11 @@ mod tests {
             lasted_ms: 1,
             healed_ms: None,
             trace: None,
-            verdicts: vec![verdict(1, 3, Vec::new()), verdict(2, 0, Vec::new()), verdict(3, 1, said)],
+            verdicts: vec![
+                verdict(1, 3, Vec::new()),
+                verdict(2, 0, Vec::new()),
+                verdict(3, 1, said),
+            ],
             converged_ms: None,
             lost: 0,
             stretches: Vec::new(),

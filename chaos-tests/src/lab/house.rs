@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use super::console::Console;
 use super::door::Door;
 use super::founding::{self, Keys, Machines};
 use super::ground::Ground;
+use super::library::Library;
 use super::machine::{CONSOLE, Machine, PAGE, Part};
 use super::needs::{is_of_barrier, is_of_clock, is_of_disk};
 use super::network::{Room, Traffic};
@@ -111,7 +112,11 @@ impl<'a> House<'a> {
     ///
     /// # Errors
     /// Nobody knows yet how codes become keys here.
-    pub(super) fn people(&self, scenario: &Scenario, news: Sender<News>) -> Result<People, NotRun> {
+    pub(super) fn people(
+        &self,
+        scenario: &Scenario,
+        news: SyncSender<News>,
+    ) -> Result<People, NotRun> {
         let shape = &scenario.site;
         let door = |host: HostId, address| {
             let network = self.room.network(host);
@@ -119,12 +124,15 @@ impl<'a> House<'a> {
             Ok::<_, NotRun>(Door::new(network, address))
         };
         let interval = READ_LEAST.max(READ_EACH * u32::from(shape.admins + shape.kiosks));
+        let library = Arc::new(Library::default());
         let mut observers = BTreeMap::new();
         for (host, machine) in &self.machines {
             let control = machine.control(self.ground);
             let inside = self.ground.folder_in_memory(&machine.part.name)?;
             let outside = self.ground.path(&inside);
-            let observer = Observer::new(*host, control, (inside, outside), interval);
+            let folders = (inside, outside);
+            let library = Arc::clone(&library);
+            let observer = Observer::new(*host, control, folders, library, interval);
             observers.insert(*host, Arc::new(observer));
         }
         let mut consoles = BTreeMap::new();

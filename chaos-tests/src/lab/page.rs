@@ -19,6 +19,8 @@ use super::machine::PAGE;
 
 /// Longest silence on the wire until the follower looks whether it is still wanted.
 const LOOK: Duration = Duration::from_millis(500);
+/// A countdown that is off by less than this only counts down, in milliseconds.
+pub(super) const OFF_MS: u64 = 250;
 /// Pause before a page that went away is opened again.
 const AGAIN: Duration = Duration::from_millis(200);
 
@@ -68,6 +70,19 @@ impl Screen {
         }
     }
 
+    /// Whether it is the picture of so long ago, but for the countdown.
+    pub(super) fn only_counts_down_from(&self, before: &Screen, passed: Duration) -> bool {
+        let passed_ms = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX);
+        let expected = match self.state {
+            State::Running => before.remaining_ms.saturating_sub(passed_ms),
+            State::Waiting | State::Locked | State::Paused | State::OutOfService | State::Ended => {
+                before.remaining_ms
+            }
+        };
+        (self.state, self.alone, self.ends) == (before.state, before.alone, before.ends)
+            && expected.abs_diff(self.remaining_ms) < OFF_MS
+    }
+
     /// Whether somebody is in front of it.
     pub(super) fn is_taken(&self) -> bool {
         matches!(self.state, State::Running | State::Paused)
@@ -107,7 +122,7 @@ impl Page {
 
     /// Follows the screen for as long as `told` wants to be told: each picture with the moment at which it
     /// came, `None` when the page went away. Blocks; for a thread of its own.
-    pub(super) fn follow(&self, told: impl Fn(Instant, Option<Screen>) -> bool) {
+    pub(super) fn follow(&self, mut told: impl FnMut(Instant, Option<Screen>) -> bool) {
         if self.door.network().enter().is_err() {
             return;
         }

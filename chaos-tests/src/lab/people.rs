@@ -5,7 +5,7 @@
 //! node's own ledger before its acceptance is told.
 
 use std::collections::BTreeMap;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -62,7 +62,7 @@ pub(super) struct People {
     pub(super) seats: Mutex<BTreeMap<HostId, Seat>>,
     /// Codes that nobody has typed yet.
     pub(super) unused: Mutex<Vec<SessionId>>,
-    pub(super) news: Sender<News>,
+    pub(super) news: SyncSender<News>,
 }
 
 impl People {

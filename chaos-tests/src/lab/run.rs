@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use domain::id::{EntryId, EpochId, NodeId};
@@ -47,6 +47,8 @@ const HOME_MS: u64 = 3_000;
 const MOST_LAG_MS: u64 = 700;
 /// Invariants that are about seconds: overrun, closing, restarts, double counting, what remains.
 const TIMED: [u8; 5] = [3, 4, 5, 6, 7];
+/// News that may wait to be heard; who has more waits.
+const NEWS: usize = 256;
 /// Interval between two looks at a node.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -144,7 +146,7 @@ impl<'a> Run<'a> {
         seed: u64,
         house: House<'a>,
     ) -> Result<Self, NotRun> {
-        let (told, news) = channel();
+        let (told, news) = sync_channel(NEWS);
         let people = Arc::new(house.people(scenario, told.clone())?);
         let names = scenario.site.hosts().map(|host| scenario.site.name(host)).collect();
         let known = scenario.site.hosts().map(|host| (host, Known::default())).collect();
@@ -180,7 +182,7 @@ impl<'a> Run<'a> {
         Ok(run)
     }
 
-    fn watch_everything(&self, told: &Sender<News>) {
+    fn watch_everything(&self, told: &SyncSender<News>) {
         for observer in self.people.observers.values() {
             let (observer, told) = (Arc::clone(observer), told.clone());
             std::thread::spawn(move || {
@@ -200,7 +202,18 @@ impl<'a> Run<'a> {
             let (observer, page, told) = (Arc::clone(observer), page.clone(), told.clone());
             std::thread::spawn(move || {
                 let host = observer.host;
+                let mut before: Option<(Instant, Screen)> = None;
                 page.follow(|at, screen| {
+                    let same = match (&before, &screen) {
+                        (Some((then, before)), Some(screen)) => {
+                            screen.only_counts_down_from(before, at.duration_since(*then))
+                        }
+                        (None, _) | (_, None) => false,
+                    };
+                    if same {
+                        return true;
+                    }
+                    before = screen.clone().map(|screen| (at, screen));
                     // What the picture came of is to be seen before it.
                     let sight = observer.look(true).map(Arc::new);
                     told.send(News::Sight(host, sight)).is_ok()

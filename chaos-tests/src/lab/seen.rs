@@ -9,15 +9,13 @@ use domain::id::{EntryId, EpochId, NodeId};
 use crate::cluster::{Cluster, NodeState};
 use crate::event::{Event, HostId, Shown, Stop};
 
-use super::page::Screen;
+use super::page::{OFF_MS, Screen};
 use super::plan::Deed;
 use super::run::Run;
 use super::sight::Sight;
 
 /// A page that was told nothing for so long knows that its node is gone.
 const SILENT: Duration = Duration::from_secs(12);
-/// A countdown that is off by less than this only counts down, in milliseconds.
-const OFF_MS: u64 = 250;
 
 /// A picture with its time, and whether its kiosk takes itself for alone.
 pub(super) type Picture = (u64, Shown, bool);

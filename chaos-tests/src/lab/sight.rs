@@ -6,22 +6,23 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::BufReader;
+use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use actors::{ledger_file, readings_file};
-use domain::id::{EntryId, EpochId, KioskId, NodeId, RowId};
+use actors::readings_file;
+use domain::id::{EntryId, EpochId, KioskId, NodeId, RowId, SessionId};
 use domain::moment::Moment;
+use domain::session::Reading;
 use domain::site::Site;
 
 use crate::cluster::{Cluster, NodeState};
 use crate::event::HostId;
 
 use super::control::{Control, Status};
+use super::library::Library;
 
 /// Looks in a row that may not fit: a node whose state is not that of its entries is seen as it is.
 const MOST_LOOKS: u32 = 5;
@@ -105,12 +106,16 @@ impl NodeState for Sight {
     }
 }
 
-/// What was last read of a ledger.
+/// Readings with the node's moment at which each was first seen there.
+type Readings = BTreeMap<(SessionId, EpochId), (Reading, Moment)>;
+
+/// What was last read of a node.
 struct Read {
     fingerprint: String,
     at: Instant,
     site: Arc<Site>,
     entries: Arc<BTreeMap<EntryId, Vec<u8>>>,
+    readings: Readings,
 }
 
 /// Looks at one host's node.
@@ -121,6 +126,7 @@ pub(crate) struct Observer {
     inside: PathBuf,
     /// The same, as we do.
     outside: PathBuf,
+    library: Arc<Library>,
     number: AtomicU32,
     /// The ledger is read at most this often, unless somebody must know.
     interval: Duration,
@@ -132,10 +138,11 @@ impl Observer {
         host: HostId,
         control: Control,
         (inside, outside): (PathBuf, PathBuf),
+        library: Arc<Library>,
         interval: Duration,
     ) -> Self {
-        let number = AtomicU32::new(0);
-        Self { host, control, inside, outside, number, interval, read: Mutex::new(None) }
+        let (number, read) = (AtomicU32::new(0), Mutex::new(None));
+        Self { host, control, inside, outside, library, number, interval, read }
     }
 
     /// Looks; with `now`, at the ledger too, however short ago that was. `None` where nobody answers.
@@ -148,11 +155,9 @@ impl Observer {
             Some(last) => now || last.at.elapsed() >= self.interval,
         };
         let status = if due {
-            let (status, site, entries) = self.read_whole(status)?;
-            let fingerprint = status.fingerprint.clone();
-            let at = Instant::now();
-            *read =
-                Some(Read { fingerprint, at, site: Arc::new(site), entries: Arc::new(entries) });
+            let before = read.take().map(|read| read.readings).unwrap_or_default();
+            let (status, fresh) = self.read_whole(status, &before)?;
+            *read = Some(fresh);
             status
         } else {
             status
@@ -165,46 +170,59 @@ impl Observer {
 
     /// Reads status, ledger and readings as of one moment. They are three questions, between which the
     /// node goes on: asked again until they fit each other, or so often that they never will.
-    fn read_whole(&self, mut status: Status) -> Option<(Status, Site, BTreeMap<EntryId, Vec<u8>>)> {
+    fn read_whole(&self, mut status: Status, before: &Readings) -> Option<(Status, Read)> {
         let mut looks = 0;
         loop {
-            let (site, entries) = self.ledger(&status)?;
-            let own = site.fingerprint().ok();
+            let read = self.ledger(&status, before)?;
+            let own = read.site.fingerprint().ok();
+            let fits = |status: &Status| own == fingerprint(&status.fingerprint);
             looks += 1;
-            if own == fingerprint(&status.fingerprint) || looks == MOST_LOOKS {
-                return Some((status, site, entries));
+            if !fits(&status) && looks < MOST_LOOKS {
+                status = self.control.status()?;
+                if !fits(&status) {
+                    continue;
+                }
             }
-            status = self.control.status()?;
-            if own == fingerprint(&status.fingerprint) {
-                return Some((status, site, entries));
-            }
+            let fingerprint = status.fingerprint.clone();
+            return Some((status, Read { fingerprint, ..read }));
         }
     }
 
-    fn ledger(&self, status: &Status) -> Option<(Site, BTreeMap<EntryId, Vec<u8>>)> {
+    fn ledger(&self, status: &Status, before: &Readings) -> Option<Read> {
         let number = self.number.fetch_add(1, Ordering::Relaxed);
         let (ledger, readings) = (format!("{number}.ledger"), format!("{number}.readings"));
         let written = self.control.export(&self.inside.join(&ledger), &self.inside.join(&readings));
         let [ledger, readings] = [ledger, readings].map(|name| {
             let file = self.outside.join(name);
-            let opened = File::open(&file);
+            let bytes = fs::read(&file);
             // Where the node wrote nothing there is nothing to remove.
             fs::remove_file(&file).ok();
-            opened
+            bytes
         });
         if !written {
             return None;
         }
-        let folded = ledger_file::fold(BufReader::new(ledger.ok()?)).ok()?;
-        let mut site = folded.site;
+        let volume = self.library.read(&ledger.ok()?)?;
+        let mut site = volume.site.clone();
         let clocks = &status.clocks;
-        let seen =
+        let now =
             Moment { boot_ms: clocks.boot_ms, wall_ms: clocks.site_ms, trusted: clocks.trusted };
-        for signed in readings_file::read(BufReader::new(readings.ok()?), site.id()).ok()? {
-            site.read(signed.reading, seen);
+        let mut seen = Readings::new();
+        for signed in readings_file::read(readings.ok()?.as_slice(), site.id()).ok()? {
+            let reading = signed.reading;
+            let register = (reading.session, reading.epoch);
+            let known = before.get(&register).filter(|(known, _)| *known == reading);
+            let first = known.map_or(now, |(_, first)| *first);
+            site.read(reading, first);
+            seen.insert(register, (reading, first));
         }
-        let entries = folded.entries.iter().map(|entry| (entry.id, entry.to_bytes())).collect();
-        Some((site, entries))
+        Some(Read {
+            fingerprint: String::new(),
+            at: Instant::now(),
+            site: Arc::new(site),
+            entries: Arc::clone(&volume.entries),
+            readings: seen,
+        })
     }
 }
 

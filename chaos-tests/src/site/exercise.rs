@@ -76,7 +76,7 @@ impl<'a> Exercise<'a> {
     pub(super) fn new(scenario: &'a Scenario, seed: u64, roll: Roll, control: Control) -> Self {
         let names = roll.names(&scenario.site);
         Self {
-            observer: Observer::new(ASKED, control.clone(), exports(), READ),
+            observer: Observer::new(ASKED, control.clone(), exports(), Arc::default(), READ),
             record: Record::new(invariants::all(&scenario.hold)),
             sights: Sights::new(names),
             scenario,
