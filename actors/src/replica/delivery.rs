@@ -154,7 +154,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
             .collect()
     }
 
-    fn forgets(&self, node: &NodeId) -> bool {
+    pub(super) fn forgets(&self, node: &NodeId) -> bool {
         let chain = self.site.chain();
         chain.epochs_of(*node).any(|epoch| chain.node_of(epoch).is_some_and(|(_, amnesic)| amnesic))
     }

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use domain::authority::NodeKind;
 use domain::id::{EpochId, NodeId, verifies};
+use domain::moment::Moment;
 use storage::ledger_store::LedgerStore;
 use storage::operation::Ticket;
 
 use super::message::{LedgerMessage, MOST_REACHES, Message, Receipt, receipt_bytes};
-use super::{Output, Replica};
+use super::{Output, ROUND_MS, Replica};
 
 /// What others hold of this epoch's log, and what this node owes others a word about.
 #[derive(Debug, Default)]
@@ -17,6 +18,8 @@ pub(super) struct Receipts {
     held: BTreeMap<NodeId, u64>,
     /// Growth of logs that no receipt was given for yet, in the order of staging.
     owed: VecDeque<Owed>,
+    /// When a receipt was last given for a log (boot time).
+    given: BTreeMap<EpochId, u64>,
 }
 
 /// A log grew.
@@ -65,11 +68,12 @@ impl Receipts {
 impl<S: LedgerStore + Clone> Replica<S> {
     /// Tells the senders, the authors and the admin nodes what has become durable here. An amnesic
     /// node's word is worth nothing after a power cut, so it gives none.
-    pub(super) fn send_receipts(&mut self) {
+    pub(super) fn send_receipts(&mut self, now: Moment) {
         let due = self.receipts.due(self.durable);
         if self.me.amnesic {
             return;
         }
+        self.receipts.given.extend(due.keys().map(|epoch| (*epoch, now.boot_ms)));
         let mut letters: BTreeMap<NodeId, Vec<(EpochId, u64)>> = BTreeMap::new();
         for (epoch, (height, senders)) in due {
             let author = self.site.node_of(&epoch);
@@ -94,7 +98,36 @@ impl<S: LedgerStore + Clone> Replica<S> {
         }
     }
 
-    pub(super) fn hear_receipt(&mut self, receipt: &Receipt, now: domain::moment::Moment) {
+    /// A receipt may be lost on its way, and a log may never grow again: a linked node that has given
+    /// none for all of this one is shown its last entry once more, and answers to that.
+    pub(super) fn ask_for_receipt(&mut self, peer: NodeId) {
+        let (epoch, height) = (self.author.epoch(), self.author.height());
+        let held = self.receipts.held.get(&peer).copied().unwrap_or(0);
+        if held >= height || self.forgets(&peer) {
+            return;
+        }
+        let last = height.checked_sub(1).map(|last| self.store.entry(&epoch.0, last));
+        if let Some(Ok(Some(entry))) = last {
+            self.send_news(peer, vec![entry]);
+        }
+    }
+
+    /// Entries came once more: where their author sent them, a receipt of his was lost.
+    pub(super) fn owe_again(&mut self, from: NodeId, logs: BTreeSet<EpochId>, now: Moment) {
+        let lately = |given: &u64| now.since(*given) < ROUND_MS;
+        for epoch in logs {
+            let is_authors = self.site.node_of(&epoch) == Some(from);
+            if is_authors && !self.receipts.given.get(&epoch).is_some_and(lately) {
+                let height = self.frontier.get(&epoch).map_or(0, |reach| reach.height);
+                self.receipts.owe(self.staged, epoch, height, from);
+            }
+        }
+        if self.staged <= self.durable {
+            self.send_receipts(now);
+        }
+    }
+
+    pub(super) fn hear_receipt(&mut self, receipt: &Receipt, now: Moment) {
         let own = self.author.epoch();
         let Some((_, height)) = receipt.held.iter().find(|(epoch, _)| *epoch == own) else {
             return;

@@ -13,6 +13,8 @@ use super::{Notice, ROUND_MS, Replica, site_time};
 const DIGEST_EVERY: u64 = 12;
 /// A wrong wall clock is spoken of once an hour.
 const CLOCK_EVERY: u64 = 3_600_000 / ROUND_MS;
+/// Receipts that did not come are asked for each so many rounds.
+const RECEIPTS_EVERY: u64 = 6;
 /// Rows are compared each so many rounds.
 const ROWS_EVERY: u64 = 3;
 
@@ -38,6 +40,9 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 self.peers.get_mut(&peer).is_some_and(|peer| std::mem::take(&mut peer.uses_behind));
             if behind || self.rounds.is_multiple_of(DIGEST_EVERY) {
                 self.send_use_digest(peer, true);
+            }
+            if self.rounds.is_multiple_of(RECEIPTS_EVERY) {
+                self.ask_for_receipt(peer);
             }
             let rows_behind =
                 self.peers.get_mut(&peer).is_some_and(|peer| std::mem::take(&mut peer.rows_behind));

@@ -99,7 +99,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         for waiting in std::mem::replace(&mut self.waiting, later).into_values().flatten() {
             self.reply(waiting.ask, Ok(waiting.done));
         }
-        self.send_receipts();
+        self.send_receipts(now);
         self.send_durable_readings(now);
         self.out.push(Output::Changed { by_fact: true });
     }

@@ -263,6 +263,12 @@ impl World {
         if both_up && self.net.links.get(&pair).is_some_and(|link| !link.severed) {
             return; // both dialled at once: one link is enough
         }
+        if !self.have_room(pair) {
+            for end in 0..2 {
+                self.dial_refused(host_at(pair, end), host_at(pair, 1 - end));
+            }
+            return;
+        }
         // A link that stands only on one end, or leads to another machine with the same node, yields.
         self.end_at(pair, 0);
         self.end_at(pair, 1);

@@ -1,6 +1,6 @@
 //! Judging entries that peers send, and keeping those that join what is held.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::fact::Fact;
 use domain::id::{EpochId, NodeId};
@@ -25,7 +25,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         let mut fresh: Vec<Entry> = Vec::new();
         let mut heads: BTreeMap<EpochId, (u64, [u8; 32])> = BTreeMap::new();
         let (mut count, mut refused, mut why) = (0, 0, None);
-        let mut missed = Vec::new();
+        let (mut missed, mut again) = (Vec::new(), BTreeSet::new());
         let mut suspicious = false;
         for bytes in entries {
             let mut judged = self.judge(bytes, &heads);
@@ -42,7 +42,9 @@ impl<S: LedgerStore + Clone> Replica<S> {
                     heads.insert(entry.id.epoch, (entry.id.seq + 1, entry.hash()));
                     fresh.push(entry);
                 }
-                Ok(Judged::Known) => {}
+                Ok(Judged::Known(epoch)) => {
+                    again.insert(epoch);
+                }
                 Ok(Judged::Ahead(epoch, held)) => missed.push((epoch, held)),
                 Ok(Judged::Forked(one, other)) => self.hear_fork(from, &one, &other, now),
                 Ok(Judged::OtherHistory(epoch, height)) => {
@@ -70,6 +72,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
             self.notice(Notice::Refused { peer: from, count: refused, why });
         }
         count += self.keep(from, fresh, now);
+        self.owe_again(from, again, now);
         if suspicious {
             self.pull(from, now);
         }
@@ -124,7 +127,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 entry.verify().map_err(|error| error.to_string())?;
                 Ok(Judged::Forked(held, bytes.to_vec()))
             }
-            Ok(_) => Ok(Judged::Known),
+            Ok(_) => Ok(Judged::Known(entry.id.epoch)),
             Err(error) => Err(error.to_string()),
         }
     }
@@ -184,7 +187,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
 
 enum Judged {
     Fresh(Entry),
-    Known,
+    Known(EpochId),
     /// Entries between what is held and this one are missing: ask from that number on.
     Ahead(EpochId, u64),
     Forked(Vec<u8>, Vec<u8>),

@@ -194,3 +194,18 @@ fn no_log_is_so_long_that_an_answer_leaves_the_others_out() {
     assert!(bytes[&long] > 900_000, "the log is longer than an answer: {bytes:?}");
     assert!(bytes.contains_key(&short), "{bytes:?}");
 }
+
+#[test]
+fn a_receipt_that_was_lost_on_its_way_is_given_again() {
+    let (mut world, admins, _) = World::new(2, 1);
+    let everybody_holds = |world: &World| {
+        let now = world.moment(admins[0]);
+        let told = world.replica(admins[0]).deliveries(now);
+        told.iter().all(|progress| progress.held_by == progress.of)
+    };
+    assert!(everybody_holds(&world));
+    world.replica_mut(admins[0]).receipts.forget_holders();
+    assert!(!everybody_holds(&world));
+    world.run_for(70_000);
+    assert!(everybody_holds(&world));
+}
