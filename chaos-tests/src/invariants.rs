@@ -69,11 +69,18 @@ fn without_effect(entries: &BTreeSet<EntryId>, what: &str, scene: Scene<'_>) -> 
     let Some((host, node)) = scene.book.honest(scene.cluster).next() else {
         return Ok(());
     };
-    let Some(replay) = Replay::of(node) else {
-        return Ok(());
+    let gone = |entry: &EntryId| entries.contains(entry);
+    let (site, order) = (node.site(), scene.at_ms);
+    let (with, without) = match Replay::of(node) {
+        Some(all) => (Picture::of(&site), all.without(gone).fold(order)),
+        // It stands on a checkpoint: then what all wrote is folded twice.
+        None => {
+            let held = scene.book.ledger.facts().filter(|(entry, _)| node.holds(entry));
+            let all = Replay::with(held, &site);
+            (Picture::of(&all.fold(order)), all.without(gone).fold(order))
+        }
     };
-    let as_if = replay.without(|entry| entries.contains(entry)).fold(scene.at_ms);
-    match Picture::of(&node.site()).difference(&Picture::of(&as_if)) {
+    match with.difference(&Picture::of(&without)) {
         None => Ok(()),
         Some(difference) => Err(Broken::on(host, format!("{what} changed {difference}"))),
     }

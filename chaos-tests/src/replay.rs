@@ -38,9 +38,13 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// What a node holds; `None` once it has pruned anything, for then it holds less than it knows.
+    /// What a node holds; `None` once it stands on a checkpoint, for then it may know more than it
+    /// holds.
     pub fn of(node: &dyn NodeState) -> Option<Self> {
         let site = node.site();
+        if site.ground().as_of_ms.is_some() {
+            return None;
+        }
         let mut items = Vec::new();
         for epoch in node.epochs() {
             let (lowest, height) = node.reach(&epoch)?;

@@ -195,6 +195,12 @@ impl Ledger {
         self.entries.iter()
     }
 
+    /// Every entry that says something to this release.
+    pub fn facts(&self) -> impl Iterator<Item = (EntryId, Fact)> {
+        let facts = self.entries.iter();
+        facts.filter_map(|(entry, written)| Some((*entry, written.fact.clone()?)))
+    }
+
     /// The entries from one name to another.
     pub fn range(
         &self,

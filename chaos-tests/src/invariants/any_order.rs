@@ -111,10 +111,8 @@ mod tests {
     #[test]
     fn a_node_that_pruned_is_not_asked() {
         let mut stage = busy();
-        let epoch = stage.issue(ADMIN, 60).1.entry.epoch;
-        stage.spread();
         for host in [ADMIN, OTHER_ADMIN, KIOSK, OTHER_KIOSK] {
-            stage.nodes.at_mut(host).pruned.insert(epoch, 3);
+            stage.prune(host, ADMIN);
         }
         stage.heal();
         assert_eq!((stage.broken(), stage.judged()), (None, 0));

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 
 use domain::command::Command;
 use domain::id::SessionId;
+use domain::settings::ALONE_AFTER_MS;
 
+use crate::book::hosts::Trouble;
+use crate::book::ledger::sessions::StepKind;
 use crate::checker::{Broken, Held, Invariant, Scene};
 use crate::event::{Event, HostId, Shown};
 
@@ -75,6 +78,60 @@ impl Closing {
         }
     }
 
+    /// Once healed, an order that saw the step which still stands was never carried out.
+    fn carried_out(&mut self, scene: Scene<'_>) -> Held {
+        let Scene { book, cluster, .. } = scene;
+        for (session, found) in book.ledger.sessions.all() {
+            for order in &found.orders {
+                let counts = found.ended.is_empty()
+                    && book.is_honest_epoch(&order.entry.epoch, cluster)
+                    && book.ledger.is_within(&order.entry);
+                let standing = order.sees.iter().filter_map(|seen| found.step(seen)).find(|step| {
+                    let running = match step.kind {
+                        StepKind::Opened | StepKind::Resumed => true,
+                        StepKind::Paused => !order.pause,
+                        StepKind::Closed(_) => false,
+                    };
+                    running && !found.steps.iter().any(|s| s.replaces.contains(&step.entry))
+                });
+                let Some(step) = standing.filter(|_| counts) else {
+                    continue;
+                };
+                let home = book.hosts.of(&step.entry.epoch).map(|birth| birth.host);
+                // A disk that took nothing may have lost the step itself.
+                let home = home.filter(|home| !book.hosts.had(*home, Trouble::Disk));
+                let mut honest = book.honest(cluster);
+                let Some((host, node)) = honest.find(|(host, _)| Some(*host) == home) else {
+                    continue;
+                };
+                self.judged += 1;
+                if node.holds(&order.entry) && node.holds(&step.entry) {
+                    let what = format!("{session}: {} was never carried out", order.entry);
+                    return Err(Broken::on(host, what));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A kiosk knows whether it is alone: what it does then, staff chose.
+    fn knows(&mut self, host: HostId, alone: bool, scene: Scene<'_>) -> Held {
+        let hosts = &scene.book.hosts;
+        let Some(machine) = hosts.machine(host) else {
+            return Ok(());
+        };
+        let since = machine.alone_since.map(|since| scene.at_ms.saturating_sub(since));
+        if alone || since.is_none_or(|since| since <= ALONE_AFTER_MS + CALM_MS) {
+            return Ok(());
+        }
+        self.judged += 1;
+        if hosts.had_since(host, Trouble::Process, scene.at_ms.saturating_sub(CALM_MS)) {
+            return Ok(());
+        }
+        let what = format!("no link for {} ms, and it does not know", since.unwrap_or(0));
+        Err(Broken::on(host, what))
+    }
+
     fn overdue(&mut self, scene: Scene<'_>) -> Held {
         let late = |order: &Order| scene.at_ms > order.given_ms.saturating_add(OBEYS_MS);
         let Some(place) = self.orders.iter().position(late) else {
@@ -130,7 +187,10 @@ impl Invariant for Closing {
                     self.accepted(*host, &question.command, scene);
                 }
             }
-            Event::Shows { host, shown, .. } => self.shows(*host, *shown, scene),
+            Event::Shows { host, shown, alone } => {
+                self.shows(*host, *shown, scene);
+                self.knows(*host, *alone, scene)?;
+            }
             Event::Stopped { host, .. } | Event::Fell { host, .. } => {
                 self.shows.remove(host);
                 self.orders.retain(|order| order.to != *host);
@@ -159,7 +219,7 @@ impl Invariant for Closing {
                 return Err(Broken::on(*host, what));
             }
         }
-        Ok(())
+        self.carried_out(scene)
     }
 
     fn judged(&self) -> u64 {
@@ -217,6 +277,43 @@ mod tests {
         stage.begin(flap, &[KIOSK]);
         stage.runs(KIOSK, session, 3_000);
         assert_eq!(stage.broken(), None);
+    }
+
+    #[test]
+    fn an_order_that_was_never_carried_out_is_seen() {
+        let mut stage = Stage::with(Closing::default());
+        let session = stage.opened(ADMIN, KIOSK, 600);
+        stage.spread();
+        stage.close(ADMIN, session, true);
+        stage.spread();
+        stage.heal();
+        assert_eq!(stage.broken(), Some(Some(KIOSK)));
+    }
+
+    #[test]
+    fn an_order_that_was_carried_out_is_done() {
+        let mut stage = Stage::with(Closing::default());
+        let session = stage.opened(ADMIN, KIOSK, 600);
+        stage.spread();
+        stage.close(ADMIN, session, true);
+        stage.spread();
+        stage.closed(KIOSK, session, Cause::Freed);
+        stage.spread();
+        stage.heal();
+        assert_eq!(stage.broken(), None);
+    }
+
+    #[test]
+    fn a_kiosk_that_does_not_know_that_it_is_alone_is_seen() {
+        let mut stage = Stage::with(Closing::default());
+        let locked = Event::Shows { host: KIOSK, shown: Shown::Locked, alone: false };
+        stage.see(locked.clone());
+        stage.pass(39_000);
+        stage.see(locked.clone());
+        assert_eq!(stage.broken(), None);
+        stage.pass(3_000);
+        stage.see(locked);
+        assert_eq!(stage.broken(), Some(Some(KIOSK)));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Invariant 9: all connected nodes have one fingerprint, byte for byte, at most ten rounds after
-//! healing, and make the same of it.
+//! healing, and make the same of it: of what operators said at the same time, what the rules choose.
+
+mod choice;
 
 use std::collections::BTreeMap;
 
@@ -77,6 +79,9 @@ impl Invariant for Convergence {
             let what = format!("same fingerprint as others, and yet {differs}");
             return Err(Broken::on(host, what));
         }
+        if let Some((host, node)) = book.honest(cluster).next() {
+            choice::holds(node, scene).map_err(|what| Broken::on(host, what))?;
+        }
         self.took_ms = book.converged_ms();
         if self.took_ms.is_some_and(|took| took > self.most_ms) {
             let what = format!("agreed {:?} ms after healing", self.took_ms);
@@ -96,8 +101,11 @@ impl Invariant for Convergence {
 
 #[cfg(test)]
 mod tests {
+    use domain::fact::SettingsChanged;
+    use domain::settings::Settings;
+
     use super::*;
-    use crate::invariants::stage::{ADMIN, KIOSK, OTHER_ADMIN, Stage};
+    use crate::invariants::stage::{ADMIN, BY, KIOSK, OTHER_ADMIN, OTHER_KIOSK, Stage};
 
     fn convergence(rounds: u32) -> Convergence {
         Convergence::new(&Hold { rounds: Some(rounds), ..Hold::default() })
@@ -126,6 +134,39 @@ mod tests {
         let print = stage.nodes.at(ADMIN).site.fingerprint().unwrap();
         stage.issue(ADMIN, 600);
         stage.nodes.at_mut(ADMIN).claims = Some(print);
+        stage.heal();
+        assert_eq!(stage.broken(), Some(Some(ADMIN)));
+    }
+
+    #[test]
+    fn what_replaces_something_stands_whatever_its_hash() {
+        let mut stage = Stage::with(convergence(10));
+        let mut before = Vec::new();
+        for grace_s in [10, 20, 30, 40] {
+            let settings = Settings { grace_s, ..Settings::default() };
+            before =
+                vec![stage.write(ADMIN, SettingsChanged { settings, replaces: before, by: BY })];
+        }
+        stage.spread();
+        assert_eq!(stage.nodes.at(ADMIN).site.settings().grace_s, 40);
+        stage.heal();
+        assert_eq!((stage.broken(), stage.words()), (None, ""));
+    }
+
+    #[test]
+    fn a_state_that_takes_another_for_the_one_that_stands_is_seen() {
+        let mut stage = Stage::with(convergence(10));
+        let settings = Settings { grace_s: 10, ..Settings::default() };
+        stage.write(ADMIN, SettingsChanged { settings, replaces: Vec::new(), by: BY });
+        stage.spread();
+        let state = stage.nodes.at(ADMIN).site.clone();
+        let settings = Settings { grace_s: 20, ..Settings::default() };
+        let replaces = vec![stage.last_of(ADMIN)];
+        stage.write(ADMIN, SettingsChanged { settings, replaces, by: BY });
+        stage.spread();
+        for host in [ADMIN, OTHER_ADMIN, KIOSK, OTHER_KIOSK] {
+            stage.nodes.at_mut(host).site = state.clone();
+        }
         stage.heal();
         assert_eq!(stage.broken(), Some(Some(ADMIN)));
     }

@@ -87,8 +87,8 @@ impl DoubleOpening {
         Err(Broken::on(written.host, what))
     }
 
-    /// The openings that stand in the end are those that the rules choose: one that had seen the
-    /// other, else the one with the lower hash.
+    /// The steps that stand in the end are those that the rules choose: one that had seen the other,
+    /// else the one with the lower hash.
     fn chosen(&mut self, scene: Scene<'_>) -> Held {
         let Some((host, node)) = scene.book.honest(scene.cluster).next() else {
             return Ok(());
@@ -101,7 +101,7 @@ impl DoubleOpening {
                     && scene.book.ledger.is_within(&step.entry)
                     && node.holds(&step.entry)
             });
-            if kiosks.len() < 2 || !certain || !found.ended.is_empty() {
+            if kiosks.is_empty() || !certain || !found.ended.is_empty() {
                 continue;
             }
             self.judged += 1;

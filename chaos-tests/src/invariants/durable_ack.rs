@@ -1,13 +1,43 @@
 //! Invariant 1: an entry acknowledged as stored is on every node after healing, and whoever asked
 //! is told so.
 
+use std::collections::BTreeSet;
+
+use crate::book::hosts::{Machine, loses_disk};
 use crate::checker::{Broken, Held, Invariant, Scene};
-use crate::event::Event;
+use crate::event::{Event, HostId};
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct DurableAck {
     judged: u64,
+    /// Hosts that lost a disk: what they once said of it was true.
+    lost_disk: BTreeSet<HostId>,
+}
+
+impl DurableAck {
+    /// What operators are told of their entries, against who can hold them: a node that gave its word
+    /// before its disk did comes back without.
+    fn told(&mut self, scene: Scene<'_>) -> Held {
+        let Scene { book, cluster, .. } = scene;
+        for (entry, by) in book.ledger.acknowledged() {
+            let teller = cluster.node(by.host).filter(|node| node.epoch() == entry.epoch);
+            let Some((held, _)) = teller.and_then(|node| node.replicated(entry)) else {
+                continue;
+            };
+            self.judged += 1;
+            let may_hold = |(host, machine): &(HostId, &Machine)| {
+                let has = cluster.node(*host).is_none_or(|node| node.holds(entry));
+                !machine.amnesic && (has || self.lost_disk.contains(host))
+            };
+            let holders = book.hosts.machines().filter(may_hold).count();
+            if usize::try_from(held).is_ok_and(|held| held > holders) {
+                let what = format!("its operator reads that {held} hold {entry}: {holders} can");
+                return Err(Broken::on(by.host, what));
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Invariant for DurableAck {
@@ -26,7 +56,18 @@ impl Invariant for DurableAck {
         )
     }
 
-    fn see(&mut self, _event: &Event, _scene: Scene<'_>) -> Held {
+    #[allow(clippy::wildcard_enum_match_arm, reason = "the other events lose nothing")]
+    fn see(&mut self, event: &Event, scene: Scene<'_>) -> Held {
+        match event {
+            Event::Stopped { host, how } if loses_disk(*how, false) => {
+                self.lost_disk.insert(*host);
+            }
+            Event::Rebuilt { host } => {
+                self.lost_disk.insert(*host);
+            }
+            Event::Started { .. } => return self.told(scene),
+            _ => {}
+        }
         Ok(())
     }
 
@@ -116,6 +157,22 @@ mod tests {
         stage.start(ADMIN, true);
         stage.heal();
         assert!(stage.broken().is_some());
+    }
+
+    #[test]
+    fn a_receipt_that_came_before_the_disk_had_it_is_seen() {
+        let mut stage = Stage::with(DurableAck::default());
+        let (request, issued) = stage.issue(ADMIN, 600);
+        stage.accept(ADMIN, request, &[issued.entry]);
+        stage.tell(OTHER_ADMIN, issued.entry);
+        stage.say_replicated(ADMIN, issued.entry, (2, 4));
+        stage.stop(KIOSK, Stop::Killed);
+        stage.start(KIOSK, false);
+        assert_eq!(stage.broken(), None);
+        stage.stop(OTHER_ADMIN, Stop::PowerLost);
+        stage.forget(OTHER_ADMIN, issued.entry);
+        stage.start(OTHER_ADMIN, true);
+        assert_eq!(stage.broken(), Some(Some(ADMIN)));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use actors::replica::ROUND_MS;
 use domain::id::{EntryId, EpochId};
 
-use super::ROUNDS;
+use super::{ROUNDS, without_effect};
 use crate::checker::{Broken, Held, Invariant, Scene};
 use crate::event::Event;
 use crate::scenario::Hold;
@@ -104,7 +104,19 @@ impl Invariant for Equivocation {
             let what = format!("two histories of {epoch}, and {took} ms later no proof everywhere");
             return Err(Broken { host: without.map(|(host, _)| host), what });
         }
-        Ok(())
+        let Some((_, node)) = scene.book.honest(scene.cluster).next() else {
+            return Ok(());
+        };
+        let site = node.site();
+        let forks = site.chain().forks();
+        let beyond = scene.book.ledger.entries().map(|(entry, _)| *entry);
+        let beyond: BTreeSet<EntryId> = beyond
+            .filter(|entry| forks.get(&entry.epoch).is_some_and(|fork| entry.seq >= *fork))
+            .collect();
+        if beyond.is_empty() {
+            return Ok(());
+        }
+        without_effect(&beyond, "what was written from a fork on", scene)
     }
 
     fn judged(&self) -> u64 {

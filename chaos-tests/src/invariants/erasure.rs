@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use domain::fact::Fact;
-use domain::id::{EntryId, RowId};
+use domain::id::{EntryId, KioskId, RowId};
 
 use crate::checker::{Broken, Held, Invariant, Scene};
 use crate::event::Event;
@@ -14,7 +14,45 @@ use crate::event::Event;
 pub(super) struct Erasure {
     /// Rows erased, each with the entries that say so.
     erased: BTreeMap<RowId, Vec<EntryId>>,
+    /// Rows of the vault, each with the kiosk that may know of it.
+    private: BTreeMap<RowId, Option<KioskId>>,
     judged: u64,
+}
+
+impl Erasure {
+    #[allow(clippy::wildcard_enum_match_arm, reason = "the other facts name no row")]
+    fn take(&mut self, entry: &EntryId, fact: &Fact) {
+        match fact {
+            Fact::RowErased(f) => self.erased.entry(f.row).or_default().push(*entry),
+            Fact::CodeIssued(f) => self.private.extend(f.label.map(|row| (row, None))),
+            Fact::KioskDescribed(f) => self.private.extend(f.note.map(|row| (row, None))),
+            Fact::CloseAsked(f) => self.private.extend(f.note.map(|row| (row, None))),
+            Fact::MessageSent(f) => {
+                self.private.insert(f.message, Some(f.kiosk));
+            }
+            _ => {}
+        }
+    }
+
+    /// A kiosk learns what its own screen must show, and nothing else.
+    fn leaked(&mut self, scene: Scene<'_>) -> Held {
+        for (host, node) in scene.book.honest(scene.cluster) {
+            let Some(here) = node.kiosk() else {
+                continue;
+            };
+            for (row, kiosk) in &self.private {
+                let Some(kept) = node.keeps_row(row) else {
+                    continue;
+                };
+                self.judged += 1;
+                if kept && *kiosk != Some(here) {
+                    let what = format!("a kiosk keeps row {row}, which is none of its business");
+                    return Err(Broken::on(host, what));
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Invariant for Erasure {
@@ -42,8 +80,8 @@ impl Invariant for Erasure {
             Event::Wrote { entries, .. } => {
                 for entry in entries {
                     let written = scene.book.ledger.written(entry);
-                    if let Some(Fact::RowErased(f)) = written.and_then(|w| w.fact.as_ref()) {
-                        self.erased.entry(f.row).or_default().push(*entry);
+                    if let Some(fact) = written.and_then(|written| written.fact.as_ref()) {
+                        self.take(entry, fact);
                     }
                 }
             }
@@ -53,6 +91,7 @@ impl Invariant for Erasure {
     }
 
     fn healed(&mut self, scene: Scene<'_>) -> Held {
+        self.leaked(scene)?;
         let Scene { book, cluster, .. } = scene;
         // An erasure that was lost with the only disk that held it, nobody can know of.
         let known = self
@@ -86,10 +125,10 @@ impl Invariant for Erasure {
 
 #[cfg(test)]
 mod tests {
-    use domain::fact::RowErased;
+    use domain::fact::{CloseAsked, MessageSent, RowErased};
 
     use super::*;
-    use crate::invariants::stage::{ADMIN, BY, OTHER_ADMIN, Stage};
+    use crate::invariants::stage::{ADMIN, BY, KIOSK, OTHER_ADMIN, OTHER_KIOSK, Stage, kiosk_of};
 
     const ROW: RowId = RowId([4; 16]);
 
@@ -115,6 +154,34 @@ mod tests {
         let mut stage = erased();
         stage.heal();
         assert_eq!(stage.broken(), Some(Some(OTHER_ADMIN)));
+    }
+
+    #[test]
+    fn a_kiosk_that_keeps_what_is_for_staff_is_seen() {
+        let mut stage = Stage::with(Erasure::default());
+        let session = stage.opened(ADMIN, KIOSK, 600);
+        let (keep_rest, sees, note) = (true, Vec::new(), Some(ROW));
+        stage.write(ADMIN, CloseAsked { session, keep_rest, sees, note, by: BY });
+        stage.nodes.at_mut(OTHER_ADMIN).rows.insert(ROW);
+        stage.spread();
+        stage.heal();
+        assert_eq!(stage.broken(), None);
+        stage.nodes.at_mut(KIOSK).rows.insert(ROW);
+        stage.look();
+        assert_eq!(stage.broken(), Some(Some(KIOSK)));
+    }
+
+    #[test]
+    fn a_message_is_known_where_it_is_read_and_nowhere_else() {
+        for (host, broken) in [(KIOSK, None), (OTHER_KIOSK, Some(Some(OTHER_KIOSK)))] {
+            let mut stage = Stage::with(Erasure::default());
+            let kiosk = kiosk_of(KIOSK).unwrap();
+            stage.write(ADMIN, MessageSent { message: ROW, kiosk, by: BY });
+            stage.nodes.at_mut(host).rows.insert(ROW);
+            stage.spread();
+            stage.heal();
+            assert_eq!(stage.broken(), broken);
+        }
     }
 
     #[test]

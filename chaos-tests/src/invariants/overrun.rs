@@ -137,6 +137,21 @@ impl Overrun {
         Err(Broken::on(host, what))
     }
 
+    /// What opens alone opens by the site's policy.
+    fn opened(&mut self, host: HostId, scene: Scene<'_>) -> Held {
+        let (Some(machine), Some(node)) =
+            (scene.book.hosts.machine(host), scene.cluster.node(host))
+        else {
+            return Ok(());
+        };
+        let policy = node.site().settings().isolation;
+        let thief = scene.book.is_hostile(host, scene.cluster);
+        if policy == IsolationPolicy::AcceptKnown || thief || !is_alone(machine, scene.at_ms) {
+            return Ok(());
+        }
+        Err(Broken::on(host, format!("opened a session alone, by a policy of {policy:?}")))
+    }
+
     fn past_the_allowance(
         &mut self,
         host: HostId,
@@ -206,6 +221,7 @@ impl Invariant for Overrun {
             Event::Shows { host, shown: Shown::Running { session, remaining_ms }, .. } => {
                 self.running(*host, *session, *remaining_ms, scene)
             }
+            Event::Typed { host, why_not: None, .. } => self.opened(*host, scene),
             Event::Shows { host, .. }
             | Event::Stopped { host, .. }
             | Event::Started { host, .. } => {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use domain::checkpoint::HORIZON_MS;
 use domain::id::{EntryId, SessionId};
 use domain::session::State;
 use domain::site::Site;
@@ -11,9 +12,6 @@ use crate::checker::{Broken, Held, Invariant, Scene};
 use crate::cluster::NodeState;
 use crate::event::Event;
 use crate::replay::{Picture, Replay};
-
-/// What is older than this may be folded away: 30 days, in milliseconds (ARCHITECTURE.md).
-const HORIZON_MS: i64 = 30 * 24 * 3_600_000;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -36,26 +34,22 @@ fn may_go(site: &Site, session: &SessionId, now_ms: i64) -> bool {
 impl Pruning {
     /// A node that pruned, against one that holds all that this one ever took in.
     fn compare(&mut self, node: &dyn NodeState, scene: Scene<'_>) -> Result<(), String> {
-        let ledger = &scene.book.ledger;
-        let mut pruned = false;
+        let (ledger, site) = (&scene.book.ledger, node.site());
         for epoch in node.epochs() {
-            let Some((lowest, height)) = node.reach(&epoch) else {
+            let Some((_, height)) = node.reach(&epoch) else {
                 continue;
             };
-            pruned |= lowest > 0;
             let last = height.checked_sub(1).map(|seq| EntryId { epoch, seq });
             if last.is_some_and(|last| ledger.written(&last).is_none()) {
                 // Written before the run began: nobody kept it for comparison.
                 return Ok(());
             }
         }
-        if !pruned {
+        if site.ground().as_of_ms.is_none() {
             return Ok(());
         }
         self.judged += 1;
-        let held = ledger.entries().filter(|(entry, _)| node.holds(entry));
-        let held = held.filter_map(|(entry, written)| Some((*entry, written.fact.clone()?)));
-        let site = node.site();
+        let held = ledger.facts().filter(|(entry, _)| node.holds(entry));
         let whole = Replay::with(held, &site).fold(scene.at_ms);
         let (here, never) = (Picture::of(&site), Picture::of(&whole));
         let kept: BTreeSet<SessionId> = here.sessions().copied().collect();
@@ -100,7 +94,8 @@ impl Invariant for Pruning {
             for epoch in book.ledger.refused_whole() {
                 self.judged += 1;
                 let first = EntryId { epoch: *epoch, seq: 0 };
-                if site.standing().author(&first).is_some() {
+                let counts = site.standing().author(&first).is_some();
+                if counts && !site.refused_epochs().any(|refused| refused == epoch) {
                     let what = format!("{epoch} was refused whole elsewhere, and has effect here");
                     return Err(Broken::on(host, what));
                 }
@@ -117,21 +112,14 @@ impl Invariant for Pruning {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::HostId;
     use crate::invariants::stage::{ADMIN, KIOSK, OTHER_ADMIN, OTHER_KIOSK, Stage};
-
-    fn prune(stage: &mut Stage<Pruning>, host: HostId) {
-        let epoch = stage.epoch(ADMIN);
-        let node = stage.nodes.at_mut(host);
-        node.pruned.insert(epoch, 3);
-    }
 
     #[test]
     fn a_node_that_pruned_and_knows_the_same_is_right() {
         let mut stage = Stage::with(Pruning::default());
         stage.opened(ADMIN, KIOSK, 600);
         stage.spread();
-        prune(&mut stage, OTHER_ADMIN);
+        stage.prune(OTHER_ADMIN, ADMIN);
         stage.heal();
         assert_eq!((stage.broken(), stage.words(), stage.judged()), (None, "", 1));
     }
@@ -139,11 +127,9 @@ mod tests {
     #[test]
     fn a_node_that_lost_a_session_with_it_is_not() {
         let mut stage = Stage::with(Pruning::default());
-        let before = stage.nodes.at(OTHER_ADMIN).site.clone();
+        stage.prune(OTHER_ADMIN, ADMIN);
         stage.opened(ADMIN, KIOSK, 600);
-        stage.spread();
-        prune(&mut stage, OTHER_ADMIN);
-        stage.nodes.at_mut(OTHER_ADMIN).site = before;
+        stage.hold_all(OTHER_ADMIN);
         stage.heal();
         assert_eq!(stage.broken(), Some(Some(OTHER_ADMIN)));
     }
@@ -153,11 +139,9 @@ mod tests {
         let mut stage = Stage::with(Pruning::default());
         let session = stage.opened(ADMIN, KIOSK, 600);
         stage.spread();
-        let before = stage.nodes.at(OTHER_ADMIN).site.clone();
+        stage.prune(OTHER_ADMIN, ADMIN);
         stage.extend(ADMIN, session, 60);
-        stage.spread();
-        prune(&mut stage, OTHER_ADMIN);
-        stage.nodes.at_mut(OTHER_ADMIN).site = before;
+        stage.hold_all(OTHER_ADMIN);
         stage.heal();
         assert_eq!(stage.broken(), Some(Some(OTHER_ADMIN)));
     }

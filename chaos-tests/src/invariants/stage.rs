@@ -17,6 +17,7 @@ use domain::id::{
 };
 use domain::operator::{By, OperatorRole};
 use domain::session::Reading;
+use domain::settings::ALONE_AFTER_MS;
 use ed25519_dalek::{Signer, SigningKey};
 
 use crate::book::Book;
@@ -211,6 +212,18 @@ impl<I: Invariant> Stage<I> {
         self.nodes.spread();
     }
 
+    /// A host comes to hold everything, and takes nothing of it in.
+    pub(super) fn hold_all(&mut self, host: HostId) {
+        let all = ALL.map(|other| self.nodes.at(other).entries.clone());
+        self.nodes.at_mut(host).entries.extend(all.into_iter().flatten());
+    }
+
+    /// A host stands on a checkpoint that covers what it holds of another's log, and prunes that.
+    pub(super) fn prune(&mut self, host: HostId, log: HostId) {
+        let epoch = self.epoch(log);
+        self.nodes.at_mut(host).prune(epoch);
+    }
+
     pub(super) fn start(&mut self, host: HostId, new_boot: bool) {
         let seed = 100 + self.draw();
         let site = self.nodes.at(host).site.id();
@@ -355,8 +368,11 @@ impl<I: Invariant> Stage<I> {
         entry
     }
 
+    /// The page as an honest kiosk shows it, which knows whether it is alone.
     pub(super) fn shows(&mut self, host: HostId, shown: Shown) {
-        self.see(Event::Shows { host, shown, alone: false });
+        let since = self.book.hosts.machine(host).and_then(|machine| machine.alone_since);
+        let alone = since.is_some_and(|since| self.at_ms - since >= ALONE_AFTER_MS);
+        self.see(Event::Shows { host, shown, alone });
     }
 
     /// The page as an honest kiosk draws it.
@@ -398,6 +414,12 @@ impl<I: Invariant> Stage<I> {
 
     pub(super) fn say_replicated(&mut self, host: HostId, entry: EntryId, told: (u32, u32)) {
         self.nodes.at_mut(host).replicated.insert(entry, told);
+    }
+
+    /// The entry that a host wrote last.
+    pub(super) fn last_of(&self, host: HostId) -> EntryId {
+        let author = &self.nodes.at(host).author;
+        EntryId { epoch: author.epoch(), seq: author.height() - 1 }
     }
 
     /// A host's running epoch.

@@ -29,6 +29,17 @@ pub struct Step {
     pub replaces: Vec<EntryId>,
 }
 
+/// An order about a session that leaves its rest to be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// The entry.
+    pub entry: EntryId,
+    /// Whether it is to pause only.
+    pub pause: bool,
+    /// The steps that the operator's node had seen.
+    pub sees: Vec<EntryId>,
+}
+
 /// What happened to a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StepKind {
@@ -51,8 +62,8 @@ pub struct Session {
     pub steps: Vec<Step>,
     /// Entries by which operators ended it for good: its code withdrawn, or closed with nothing kept.
     pub ended: Vec<EntryId>,
-    /// Entries by which operators freed it from its kiosk: closed with the rest kept, or paused.
-    pub freed: Vec<EntryId>,
+    /// Orders that leave its rest to be used: to close it, or to have it pause.
+    pub orders: Vec<Order>,
     /// Whether one request was used for two different extensions, one of them here.
     pub request_reused: bool,
 }
@@ -106,10 +117,10 @@ impl Sessions {
             }
             (Fact::Withdrawn(f), None) => self.of(f.session).ended.push(*entry),
             (Fact::CloseAsked(f), None) if f.keep_rest => {
-                self.of(f.session).freed.push(*entry);
+                self.order(f.session, entry, false, &f.sees);
             }
             (Fact::CloseAsked(f), None) => self.of(f.session).ended.push(*entry),
-            (Fact::PauseAsked(f), None) => self.of(f.session).freed.push(*entry),
+            (Fact::PauseAsked(f), None) => self.order(f.session, entry, true, &f.sees),
             (Fact::SessionOpened(f), Some(at)) => {
                 self.step(f.session, entry, StepKind::Opened, at, &f.replaces);
             }
@@ -133,6 +144,11 @@ impl Sessions {
     fn issue(&mut self, session: SessionId, entry: EntryId, seconds: u32) {
         let grant = Grant { entry, request: None, ms: i64::from(seconds) * 1000 };
         self.of(session).grants.push(grant);
+    }
+
+    fn order(&mut self, session: SessionId, entry: &EntryId, pause: bool, sees: &[EntryId]) {
+        let order = Order { entry: *entry, pause, sees: sees.to_vec() };
+        self.of(session).orders.push(order);
     }
 
     fn extend(&mut self, session: SessionId, entry: EntryId, request: RequestId, ms: i64) {

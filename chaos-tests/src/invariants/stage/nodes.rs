@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use actors::entry::{Author, Entry};
+use domain::authority::Chain;
+use domain::checkpoint::{Floor, Ground};
 use domain::fact::Fact;
 use domain::id::{EntryId, EpochId, KioskId, NodeId, RowId, SessionId, SiteId};
 use domain::moment::Moment;
@@ -37,6 +39,8 @@ pub(in crate::invariants) struct Node {
     /// Below which number it has pruned each epoch.
     pub(in crate::invariants) pruned: BTreeMap<EpochId, u64>,
     pub(in crate::invariants) links: Vec<NodeId>,
+    /// What it takes for the site's time.
+    pub(in crate::invariants) wall_ms: i64,
 }
 
 impl Node {
@@ -57,25 +61,52 @@ impl Node {
             claims: None,
             pruned: BTreeMap::new(),
             links: Vec::new(),
+            wall_ms: 0,
         }
     }
 
     /// Folds its site again from what it holds.
     pub(in crate::invariants) fn refold(&mut self) {
-        let facts = self.entries.iter().filter_map(|(id, bytes)| {
-            let entry = Entry::parse(bytes).ok()?;
-            Some((*id, Fact::decode(&entry.body).ok()??))
-        });
         let mut known = Site::new(self.site.id());
         for (epoch, seq) in &self.forks {
             known.apply_fork(*epoch, *seq);
         }
-        let mut site = Replay::with(facts, &known).fold(7);
+        let mut site = Replay::with(self.facts(), &known).fold(7);
         let beginning = Moment { boot_ms: 0, wall_ms: 0, trusted: true };
         for reading in &self.readings {
             site.read(*reading, beginning);
         }
         self.site = site;
+    }
+
+    /// Stands on a checkpoint that covers all that it holds of one log, and drops half of that.
+    pub(super) fn prune(&mut self, epoch: EpochId) {
+        let held = self.entries.iter().filter(|(id, _)| id.epoch == epoch);
+        let (last, bytes) = held.max().unwrap();
+        let floor = Floor { height: last.seq + 1, head: Entry::parse(bytes).unwrap().hash() };
+        let floors = BTreeMap::from([(epoch, floor)]);
+        let ground = Ground { as_of_ms: Some(1), since_ms: 1, floors };
+        let facts: Vec<(EntryId, Fact)> = self.facts().collect();
+        let (beneath, above): (Vec<_>, Vec<_>) =
+            facts.into_iter().partition(|(id, _)| ground.covers(id));
+        let members = beneath.iter().filter(|(_, fact)| Chain::concerns(fact)).cloned();
+        let mut site = Site::new(self.site.id());
+        site.rebase(ground, members);
+        beneath.iter().for_each(|(id, fact)| site.settle(*id, fact, true));
+        for _ in 0..3 {
+            above.iter().for_each(|(id, fact)| {
+                site.apply(*id, fact);
+            });
+        }
+        self.site = site;
+        self.pruned.insert(epoch, floor.height / 2);
+    }
+
+    fn facts(&self) -> impl Iterator<Item = (EntryId, Fact)> {
+        self.entries.iter().filter_map(|(id, bytes)| {
+            let entry = Entry::parse(bytes).ok()?;
+            Some((*id, Fact::decode(&entry.body).ok()??))
+        })
     }
 
     /// What the next step of a session's life follows.
@@ -111,7 +142,7 @@ impl NodeState for Node {
     }
 
     fn moment(&self) -> Moment {
-        Moment { boot_ms: 0, wall_ms: 0, trusted: true }
+        Moment { boot_ms: 0, wall_ms: self.wall_ms, trusted: true }
     }
 
     fn site(&self) -> Cow<'_, Site> {
