@@ -4,6 +4,7 @@
 //! beside it. Its colours are those of the console; nothing is told by colour alone.
 
 mod host_rows;
+mod night;
 mod page;
 mod run;
 mod scale;
@@ -13,6 +14,8 @@ mod words;
 use serde::{Deserialize, Serialize};
 
 use crate::target::Outcome;
+
+pub use night::night_html;
 
 /// The journal's layout; a reader refuses a later one.
 const LAYOUT: u32 = 1;

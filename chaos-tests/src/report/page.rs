@@ -105,6 +105,7 @@ html { background: var(--ground); color: var(--ink); -webkit-print-color-adjust:
 body { max-width: 210mm; margin: 8mm auto; padding: 14mm 12mm; background: #fff;
   box-shadow: 0 10px 34px rgb(23 40 43 / 14%); }
 h1 { margin: 1.5mm 0 0; font-size: 21pt; line-height: 1.12; letter-spacing: -0.01em; }
+h3 { margin: 5mm 0 1mm; font-size: 10.5pt; break-after: avoid; }
 h2 { margin: 7mm 0 2mm; font-size: 12pt; break-after: avoid; }
 p { margin: 0 0 1mm; }
 .brand { margin: 0; padding-top: 2.5mm; border-top: 1.2mm solid var(--lagoon); color: var(--lagoon);
