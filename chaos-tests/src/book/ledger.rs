@@ -230,6 +230,12 @@ impl Ledger {
         self.acknowledged.iter()
     }
 
+    /// Acknowledged entries of one epoch, the latest first.
+    pub fn acknowledged_of(&self, epoch: EpochId) -> impl Iterator<Item = &EntryId> {
+        let (first, last) = (EntryId { epoch, seq: 0 }, EntryId { epoch, seq: u64::MAX });
+        self.acknowledged.range(first..=last).rev().map(|(entry, _)| entry)
+    }
+
     /// Entries with which a hostile node broke a rule.
     pub fn attacks(&self) -> &BTreeSet<EntryId> {
         &self.attacks

@@ -174,7 +174,7 @@ impl Invariant for Closing {
 
     fn protects(&self) -> (&'static str, &'static str) {
         (
-            "Quand l'animateur ferme une session ou retire un code, le poste obéit aussitôt ; aucun poste ne la garde en secret.",
+            "Quand l’animateur ferme une session ou retire un code, le poste obéit aussitôt ; aucun poste ne la garde en secret.",
             "When staff close a session or withdraw a code, the kiosk obeys at once; no kiosk keeps it in secret.",
         )
     }

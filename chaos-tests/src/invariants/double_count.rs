@@ -28,7 +28,7 @@ impl Invariant for DoubleCount {
 
     fn protects(&self) -> (&'static str, &'static str) {
         (
-            "L'usager ne paie jamais deux fois la même seconde : ni une pause, ni une reprise, ni un redémarrage ne comptent double.",
+            "L’usager ne paie jamais deux fois la même seconde : ni une pause, ni une reprise, ni un redémarrage ne comptent double.",
             "The patron never pays for a second twice: no pause, no resume and no restart counts double.",
         )
     }

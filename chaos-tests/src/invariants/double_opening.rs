@@ -234,7 +234,7 @@ impl Invariant for DoubleOpening {
 
     fn protects(&self) -> (&'static str, &'static str) {
         (
-            "Un code tapé sur deux postes qui ne se voient pas n'en occupe bientôt plus qu'un, et personne n'est chassé à tort.",
+            "Un code tapé sur deux postes qui ne se voient pas n’en occupe bientôt plus qu’un, et personne n’est chassé à tort.",
             "A code typed on two kiosks that cannot see each other soon holds only one, and nobody is sent away by mistake.",
         )
     }

@@ -3,9 +3,15 @@
 
 use std::collections::BTreeSet;
 
+use domain::id::EntryId;
+
 use crate::book::hosts::{Machine, loses_disk};
 use crate::checker::{Broken, Held, Invariant, Scene};
+use crate::cluster::NodeState;
 use crate::event::{Event, HostId};
+
+/// An operator reads what became of so many commands.
+const LATEST: usize = 20;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -20,24 +26,31 @@ impl DurableAck {
     /// before its disk did comes back without.
     fn told(&mut self, scene: Scene<'_>) -> Held {
         let Scene { book, cluster, .. } = scene;
-        for (entry, by) in book.ledger.acknowledged() {
-            let teller = cluster.node(by.host).filter(|node| node.epoch() == entry.epoch);
-            let Some((held, _)) = teller.and_then(|node| node.replicated(entry)) else {
-                continue;
-            };
+        for (host, node, entry, (held, _)) in tellings(scene) {
             self.judged += 1;
             let may_hold = |(host, machine): &(HostId, &Machine)| {
-                let has = cluster.node(*host).is_none_or(|node| node.holds(entry));
+                let has = cluster.node(*host).is_none_or(|node| node.holds(&entry));
                 !machine.amnesic && (has || self.lost_disk.contains(host))
             };
             let holders = book.hosts.machines().filter(may_hold).count();
-            if usize::try_from(held).is_ok_and(|held| held > holders) {
+            if node.holds(&entry) && usize::try_from(held).is_ok_and(|held| held > holders) {
                 let what = format!("its operator reads that {held} hold {entry}: {holders} can");
-                return Err(Broken::on(by.host, what));
+                return Err(Broken::on(host, what));
             }
         }
         Ok(())
     }
+}
+
+/// What honest admin nodes tell of the latest entries that their running processes wrote.
+fn tellings(scene: Scene<'_>) -> Vec<(HostId, &dyn NodeState, EntryId, (u32, u32))> {
+    let nodes = scene.book.honest(scene.cluster);
+    let nodes = nodes.filter(|(_, node)| node.kiosk().is_none());
+    let told = nodes.flat_map(|(host, node)| {
+        let latest = scene.book.ledger.acknowledged_of(node.epoch()).take(LATEST);
+        latest.filter_map(move |entry| Some((host, node, *entry, node.replicated(entry)?)))
+    });
+    told.collect()
 }
 
 impl Invariant for DurableAck {
@@ -74,7 +87,6 @@ impl Invariant for DurableAck {
     fn healed(&mut self, scene: Scene<'_>) -> Held {
         let Scene { book, cluster, .. } = scene;
         let nodes: Vec<_> = book.honest(cluster).collect();
-        let any_thief = cluster.hosts().iter().any(|host| book.is_hostile(*host, cluster));
         for (entry, by) in book.ledger.acknowledged() {
             if !book.is_owed(entry, cluster) {
                 continue;
@@ -86,15 +98,15 @@ impl Invariant for DurableAck {
                     format!("{entry}, acknowledged by {name} at {} ms, is not on {here}", by.at_ms);
                 return Err(Broken::on(*host, what));
             }
-            // A thief owes nobody a receipt.
-            let teller = nodes.iter().find(|(_, node)| node.epoch() == entry.epoch);
-            if let Some((host, node)) = teller
-                && !any_thief
-                && let Some((held, of)) = node.replicated(entry)
-                && held < of
-            {
+        }
+        // A thief owes nobody a receipt.
+        if cluster.hosts().iter().any(|host| book.is_hostile(*host, cluster)) {
+            return Ok(());
+        }
+        for (host, _, entry, (held, of)) in tellings(scene) {
+            if held < of {
                 let what = format!("{entry} is everywhere, and its operator reads {held} of {of}");
-                return Err(Broken::on(*host, what));
+                return Err(Broken::on(host, what));
             }
         }
         Ok(())

@@ -22,7 +22,7 @@ impl Invariant for EarlyAck {
 
     fn protects(&self) -> (&'static str, &'static str) {
         (
-            "Une coupure de courant juste après « enregistré » n'efface rien : le disque a répondu avant la console.",
+            "Une coupure de courant juste après « enregistré » n’efface rien : le disque a répondu avant la console.",
             "A power cut right after « stored » takes nothing back: the disk had answered before the console did.",
         )
     }

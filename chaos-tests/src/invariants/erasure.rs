@@ -66,8 +66,8 @@ impl Invariant for Erasure {
 
     fn protects(&self) -> (&'static str, &'static str) {
         (
-            "Les données d'un usager, une fois effacées, ne reviennent ni par une sauvegarde ni par une vieille machine.",
-            "A patron's data, once erased, come back neither by a backup nor by an old machine.",
+            "Les données d’un usager, une fois effacées, ne reviennent ni par une sauvegarde ni par une vieille machine.",
+            "A patron’s data, once erased, come back neither by a backup nor by an old machine.",
         )
     }
 

@@ -101,7 +101,7 @@ impl Invariant for FairRestart {
 
     fn protects(&self) -> (&'static str, &'static str) {
         (
-            "Une panne ne vole pas de minutes à l'usager, et rallumer sans cesse le poste n'en fait pas gagner.",
+            "Une panne ne vole pas de minutes à l’usager, et rallumer sans cesse le poste n’en fait pas gagner.",
             "A crash steals no minutes from the patron, and switching the kiosk off and on wins none.",
         )
     }

@@ -43,7 +43,7 @@ impl Invariant for OneContent {
 
     fn protects(&self) -> (&'static str, &'static str) {
         (
-            "Un disque restauré ou copié ne se contredit jamais : aucun poste honnête n'est pris pour un tricheur.",
+            "Un disque restauré ou copié ne se contredit jamais : aucun poste honnête n’est pris pour un tricheur.",
             "A disk that was restored or copied never contradicts itself: no honest kiosk is taken for a cheat.",
         )
     }

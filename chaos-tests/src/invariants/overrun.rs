@@ -210,7 +210,7 @@ impl Invariant for Overrun {
 
     fn protects(&self) -> (&'static str, &'static str) {
         (
-            "Personne ne reste connecté au-delà de son temps, même sans réseau, après une veille ou un redémarrage : la file d'attente avance.",
+            "Personne ne reste connecté au-delà de son temps, même sans réseau, après une veille ou un redémarrage : la file d’attente avance.",
             "Nobody stays on past their time, even without network, after a suspend or a restart: the queue moves on.",
         )
     }

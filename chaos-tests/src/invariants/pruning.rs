@@ -77,7 +77,7 @@ impl Invariant for Pruning {
 
     fn protects(&self) -> (&'static str, &'static str) {
         (
-            "Le journal s'allège sans rien changer : aucune session, aucun réglage ne se perd au rangement.",
+            "Le journal s’allège sans rien changer : aucune session, aucun réglage ne se perd au rangement.",
             "The ledger grows lighter and nothing changes: no session and no setting is lost in the tidying.",
         )
     }

@@ -26,7 +26,7 @@ impl Invariant for Releases {
 
     fn protects(&self) -> (&'static str, &'static str) {
         (
-            "On met à jour les machines une par une, pendant l'ouverture, sans que la salle se divise.",
+            "On met à jour les machines une par une, pendant l’ouverture, sans que la salle se divise.",
             "Machines are upgraded one by one, during opening hours, and the room does not fall apart.",
         )
     }

@@ -76,7 +76,7 @@ impl Invariant for Revocation {
 
     fn protects(&self) -> (&'static str, &'static str) {
         (
-            "Un poste volé et révoqué ne pèse plus rien : aussitôt coupé, et ce qu'il écrit ensuite ne compte pas.",
+            "Un poste volé et révoqué ne pèse plus rien : aussitôt coupé, et ce qu’il écrit ensuite ne compte pas.",
             "A stolen kiosk, once revoked, weighs nothing: cut off at once, and what it writes later does not count.",
         )
     }

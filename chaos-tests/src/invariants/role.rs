@@ -105,7 +105,7 @@ impl Invariant for Role {
 
     fn protects(&self) -> (&'static str, &'static str) {
         (
-            "Un poste volé ou un compte en lecture seule ne s'accorde pas de temps et ne commande personne.",
+            "Un poste volé ou un compte en lecture seule ne s’accorde pas de temps et ne commande personne.",
             "A stolen kiosk or a read-only account grants itself no time and orders nobody about.",
         )
     }

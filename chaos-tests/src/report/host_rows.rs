@@ -64,7 +64,7 @@ impl Rows {
         ground + &name
     }
 
-    /// The number of links over time, as a hill along the foot of the row.
+    /// The number of links over time, as a hill along the foot of the row: as tall as the host's most.
     pub(super) fn links(
         &self,
         place: usize,
@@ -79,17 +79,22 @@ impl Rows {
             }
         }
         steps.sort_unstable();
-        let most = outcome.hosts.len().saturating_sub(1).clamp(1, 12) as f64;
+        let mut held = 0;
+        let heights = steps.iter().map(|(_, change)| {
+            held += change;
+            held
+        });
+        let most = f64::from(heights.max().unwrap_or(1).max(1));
         let foot = self.top(place) + self.row - 1.0;
         let tall = (self.row - 2.0) * 0.9;
         let (mut links, mut path) = (0, format!("M{:.1} {foot:.1}", scale.from_x));
         for (at_ms, change) in steps {
             links += change;
-            let y = foot - (f64::from(links) / most).min(1.0) * tall;
+            let y = foot - f64::from(links) / most * tall;
             path.push_str(&format!("H{:.1}V{y:.1}", scale.x(at_ms)));
         }
         path.push_str(&format!("H{:.1}V{foot:.1}Z", scale.from_x + scale.width));
-        format!(r##"<path d="{path}" fill="#0b6e72" fill-opacity="0.11"/>"##)
+        format!(r##"<path d="{path}" fill="#0b6e72" fill-opacity="0.14"/>"##)
     }
 
     /// A stretch: sessions in the middle of the row, being alone below, what goes wrong above.

@@ -82,7 +82,10 @@ fn lines(text: &str) -> String {
 
 fn judged(night: &NightReport) -> String {
     let rows = night.judged.iter().map(|(name, times)| (name.clone(), count(*times)));
-    section(Both("Combien de fois chaque règle fut jugée", "How often each rule was judged"), &listed(rows))
+    section(
+        Both("Combien de fois chaque règle fut jugée", "How often each rule was judged"),
+        &listed(rows),
+    )
 }
 
 fn occasions(night: &NightReport) -> String {

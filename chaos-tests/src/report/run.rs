@@ -14,13 +14,14 @@ const OVERRUN: u8 = 3;
 
 /// The page.
 pub(super) fn html(outcome: &Outcome) -> String {
-    let broken = outcome.verdicts.iter().filter(|verdict| is_broken(verdict)).count();
+    let broken: Vec<u8> =
+        outcome.verdicts.iter().filter(|v| is_broken(v)).map(|verdict| verdict.number).collect();
     let unseen = outcome.verdicts.iter().filter(|verdict| is_unseen(verdict)).count();
     let judged = outcome.verdicts.len() - unseen;
-    let (french, english) = verdict_in_words(broken, judged, unseen);
+    let (french, english) = verdict_in_words(&broken, judged, unseen);
     let head = Head {
         title: (&outcome.title.0, &outcome.title.1),
-        found: if broken == 0 { Found::Good } else { Found::Bad },
+        found: if broken.is_empty() { Found::Good } else { Found::Bad },
         verdict: (&french, &english),
         below: figures(outcome),
     };
@@ -36,8 +37,10 @@ pub(super) fn html(outcome: &Outcome) -> String {
 }
 
 /// What it came to, in a line.
-fn verdict_in_words(broken: usize, judged: usize, unseen: usize) -> (String, String) {
-    let (french, english) = match (broken, judged) {
+fn verdict_in_words(broken: &[u8], judged: usize, unseen: usize) -> (String, String) {
+    let numbers: Vec<String> = broken.iter().map(ToString::to_string).collect();
+    let numbers = numbers.join(", ");
+    let (french, english) = match (broken.len(), judged) {
         (0, 0) => (String::from("Rien n’a été jugé"), String::from("Nothing was judged")),
         (0, 1) => (
             String::from("Tout a tenu : une règle jugée"),
@@ -47,8 +50,14 @@ fn verdict_in_words(broken: usize, judged: usize, unseen: usize) -> (String, Str
             format!("Tout a tenu : {judged} règles jugées"),
             format!("All held: {judged} rules judged"),
         ),
-        (1, _) => (String::from("Une règle est rompue"), String::from("One rule is broken")),
-        _ => (format!("{broken} règles sont rompues"), format!("{broken} rules are broken")),
+        (1, _) => (
+            format!("Une règle est rompue (n° {numbers})"),
+            format!("One rule is broken (no. {numbers})"),
+        ),
+        (count, _) => (
+            format!("{count} règles sont rompues (n° {numbers})"),
+            format!("{count} rules are broken (nos. {numbers})"),
+        ),
     };
     match unseen {
         0 => (french, english),

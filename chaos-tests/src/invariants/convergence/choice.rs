@@ -20,10 +20,7 @@ struct Said<'a, T> {
 }
 
 /// The one that stands.
-fn stands<'a, T, R: Ord>(
-    said: &'a [Said<'_, T>],
-    strictness: impl Fn(&T) -> R,
-) -> Option<&'a T> {
+fn stands<'a, T, R: Ord>(said: &'a [Said<'_, T>], strictness: impl Fn(&T) -> R) -> Option<&'a T> {
     let replaced: BTreeSet<&EntryId> = said.iter().flat_map(|said| said.replaces).collect();
     let heads = said.iter().filter(|said| !replaced.contains(&said.entry));
     let best = heads.max_by(|one, other| {
