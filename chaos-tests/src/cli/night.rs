@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use chaos_tests::invariants;
+use chaos_tests::report::night_html;
 use chaos_tests::scenario::Scenario;
 use chaos_tests::sim::night::{Failure, NightPlan, NightProgress, NightReport, night as run};
 
@@ -86,7 +87,9 @@ fn keep(report: &NightReport, folder: &Path, lang: Lang) -> Result<Vec<String>, 
     fs::create_dir_all(folder).map_err(|error| trouble(folder, &error))?;
     let json = serde_json::to_string_pretty(report).map_err(|error| NotDone(error.to_string()))?;
     put(&folder.join("night.json"), &json)?;
-    let mut lines = Vec::new();
+    let page = folder.join("night.html");
+    put(&page, &night_html(report))?;
+    let mut lines = vec![texts::report_written(lang, &page.display().to_string())];
     for failure in &report.failures {
         let Some(smallest) = &failure.smallest else {
             continue;

@@ -1,4 +1,6 @@
 use super::*;
+use crate::scenario::Scenario;
+use crate::sim::night::{Failure, NightReport};
 use crate::target::{Stretch, Verdict};
 
 fn verdict(number: u8, judged: u64, breaches: &[&str]) -> Verdict {
@@ -82,7 +84,7 @@ fn a_run_that_broke_something_shows_how() {
 #[test]
 fn nothing_on_the_page_runs_or_comes_from_elsewhere() {
     let page = html(&outcome(vec![verdict(3, 7, &["<img src=x onerror=alert(1)>"])]));
-    for forbidden in ["<script", "<img", "src=", "href=", "@import", "url(http", "<b>power"] {
+    for forbidden in ["<script", "<img", "src=\"", "href=\"", "@import", "url(http", "<b>power"] {
         assert!(!page.contains(forbidden), "{forbidden}");
     }
 }
@@ -100,4 +102,20 @@ fn a_run_of_nothing_has_a_page_too() {
     (outcome.hosts, outcome.lasted_ms) = (Vec::new(), 0);
     (outcome.stretches, outcome.links) = (Vec::new(), Vec::new());
     assert!(html(&outcome).contains("</html>"));
+}
+
+#[test]
+fn a_night_says_what_failed_and_how_small_it_is() {
+    let quiet = NightReport { seeds: 5_000, node_hours: 60_000.0, ..NightReport::default() };
+    let page = night_html(&quiet);
+    assert!(page.contains("5\u{202f}000 mondes, aucune règle rompue"));
+    let breaches = vec![(9, String::from("no common state: <a> | b"))];
+    let smallest = Scenario::drawn(3);
+    let toml = smallest.to_toml().unwrap();
+    let failures = vec![Failure { seed: 3, breaches, smallest: Some(smallest) }];
+    let page = night_html(&NightReport { failures, ..quiet });
+    assert!(page.contains("Un monde sur 5\u{202f}000 rompt une règle"));
+    assert!(page.contains("9: no common state: &lt;a&gt; | b"));
+    let first = toml.lines().find(|line| line.starts_with("lasts_s")).unwrap();
+    assert!(page.contains(first));
 }
