@@ -35,6 +35,11 @@ impl<S: LedgerStore + Clone> Replica<S> {
         if member.is_some_and(|member| member.revoked) {
             screen.face = Face::OutOfService;
         }
+        // What stands on this kiosk and does not run in this process is counted by nobody here: another
+        // machine runs it from a copy of this disk, or this one's disk takes no closing any more.
+        if matches!(screen.face, Face::Running { .. }) && duty.run.is_none() {
+            screen.face = Face::Locked;
+        }
         let displaced = duty.run.as_ref().and_then(|run| run.displaced_until);
         let texts = screen
             .messages
