@@ -146,7 +146,9 @@ async fn dialled(
 ) -> Result<Link, LinkEnd> {
     let mut control = open(&proven.connection, StreamTag::Control).await?;
     frame::write(&mut control.0, &introduction.hello().encode()).await?;
-    let version = meet(&proven, &mut control.1, introduction, judge).await?;
+    let version = meet(&proven, &mut control.1, introduction, judge).await;
+    // Before the streams go: a peer that sees one end first takes it for a broken protocol.
+    let version = version.map_err(|end| concluded(&proven.connection, end))?;
     proven.widen();
     let mut lanes = Vec::with_capacity(Lane::ALL.len());
     for lane in Lane::ALL {
@@ -166,7 +168,9 @@ async fn answered(
     if tag != StreamTag::Control {
         return Err(LinkEnd::Ours(CloseReason::Malformed));
     }
-    let version = meet(&proven, &mut control.1, introduction, judge).await?;
+    let version = meet(&proven, &mut control.1, introduction, judge).await;
+    // Before the streams go: a peer that sees one end first takes it for a broken protocol.
+    let version = version.map_err(|end| concluded(&proven.connection, end))?;
     proven.widen();
     frame::write(&mut control.0, &introduction.hello().encode()).await?;
     let mut lanes = Vec::with_capacity(Lane::ALL.len());
