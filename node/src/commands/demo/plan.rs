@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 
 use crate::config::{
-    Config, ConsoleConfig, DiscoveryConfig, Kind, KioskConfig, LogConfig, OpsConfig,
+    Config, ConsoleConfig, DiscoveryConfig, FaultsConfig, Kind, KioskConfig, LogConfig, OpsConfig,
 };
 use crate::key_file;
 use crate::texts::Say;
@@ -196,6 +196,8 @@ fn config(
             ..OpsConfig::default()
         },
         log: LogConfig { keep: 3, ..LogConfig::default() },
+        // Nothing of it leaves this machine: exercises are tried here first.
+        faults: FaultsConfig { obey: true },
         ..Config::default()
     }
 }
