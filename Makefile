@@ -130,8 +130,8 @@ chaos-night: chaos-build ## Drawn worlds for a night (HOURS=8 WORKERS=2), into t
 	$(CHAOS) night --hours $(HOURS) --workers $(WORKERS) --report $(CHAOS_REPORT)
 
 .PHONY: chaos-mutants
-chaos-mutants: chaos-build ## Whether planted bugs are caught
-	$(CHAOS) mutants --workers $(WORKERS)
+chaos-mutants: chaos-build ## Whether planted bugs are caught (SEEDS=300), into docs/mutants.md
+	$(in_english) $(CHAOS) mutants --workers $(WORKERS) --seeds $(or $(SEEDS),300) --report docs
 
 .PHONY: chaos-growth
 chaos-growth: need-lab chaos-build chaos-poste ## Memory, traffic and convergence against the number of nodes

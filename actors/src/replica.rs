@@ -19,6 +19,8 @@ pub mod greeting;
 mod later_release;
 mod load;
 pub mod message;
+#[cfg(feature = "chaos")]
+pub mod pace;
 mod propose;
 mod prune;
 mod readings;
@@ -36,6 +38,7 @@ use domain::decide::Author as OnBehalf;
 use domain::fact::Fact;
 use domain::id::{EntryId, EpochId, KioskId, NodeId, SessionId, SiteId};
 use domain::moment::Moment;
+use domain::planted::{self, Bug};
 use domain::refusal::Refusal;
 use domain::site::Site;
 use ed25519_dalek::SigningKey;
@@ -334,7 +337,10 @@ impl<S: LedgerStore + Clone> Replica<S> {
         now: Moment,
     ) -> Result<(Self, Vec<Output>), StoreError> {
         let mut rng = StdRng::from_seed(seed);
-        let author = Author::new(rand::RngExt::random(&mut rng));
+        let mut author = Author::new(rand::RngExt::random(&mut rng));
+        if planted::is(Bug::EpochReused) {
+            author = Author::new(me.node_key.to_bytes());
+        }
         let duty = me.kiosk.filter(|_| me.kind == NodeKind::Kiosk).map(Duty::new);
         let mut replica = Replica {
             site: Site::new(me.site),

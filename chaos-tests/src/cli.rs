@@ -18,6 +18,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 mod catalogue;
 mod growth;
 mod journal;
+mod mutants;
 mod night;
 mod progress;
 mod run;
@@ -61,6 +62,11 @@ enum Verb {
     },
     /// Measure what a site costs against the number of its nodes, in the laboratory.
     Growth(GrowthArgs),
+    /// Try bugs planted on purpose: the invariants must see them.
+    Mutants(mutants::MutantArgs),
+    /// Run worlds for another process of this program.
+    #[command(name = chaos_tests::mutants::worker::WORD, hide = true)]
+    MutantWorker,
     /// Print a shell's completions.
     Completions {
         /// The shell.
@@ -238,6 +244,8 @@ fn carry_out(verb: Verb) -> Result<Said, NotDone> {
         Verb::Night(args) => night::night(&args),
         Verb::Report { journal, to } => journal::page(&journal, to).map(said),
         Verb::Growth(args) => growth::growth(&args),
+        Verb::Mutants(args) => mutants::run(&args),
+        Verb::MutantWorker => mutants::work(),
         Verb::Completions { shell } => {
             let mut bytes = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "poste-chaos", &mut bytes);

@@ -25,6 +25,10 @@ pub trait NodeState {
     fn fingerprint(&self) -> [u8; 32];
     /// Whether it holds an entry, or a checkpoint that covers it.
     fn holds(&self, entry: &EntryId) -> bool;
+    /// Whether an entry that it holds would outlive a power cut now; `None` where that cannot be seen.
+    fn is_durable(&self, _entry: &EntryId) -> Option<bool> {
+        None
+    }
     /// The bytes that it holds under a name, where it holds them.
     fn entry_bytes(&self, entry: &EntryId) -> Option<Vec<u8>>;
     /// The entries of one epoch that it holds: from the lowest kept to below the height.

@@ -183,6 +183,14 @@ pub enum Event {
         /// True time of the latest operation that the barrier covers.
         staged_ms: u64,
     },
+    /// A node gives a receipt: it says to others that these logs are on its disk, each up to below
+    /// this number. Reported as the receipt leaves.
+    Vouched {
+        /// Which.
+        host: HostId,
+        /// The logs.
+        held: Vec<(EpochId, u64)>,
+    },
     /// A start finds a damaged store, moves it aside, says so, and begins an empty one: reported before
     /// the process counts as started.
     Rebuilt {

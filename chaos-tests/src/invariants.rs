@@ -20,6 +20,7 @@ mod releases;
 mod remaining;
 mod revocation;
 mod role;
+mod site_time;
 
 #[cfg(test)]
 mod stage;
@@ -55,6 +56,7 @@ pub fn all(hold: &Hold) -> Vec<Box<dyn Invariant>> {
         Box::<poison::Poison>::default(),
         Box::<releases::Releases>::default(),
         Box::<erasure::Erasure>::default(),
+        Box::<site_time::SiteTime>::default(),
     ]
 }
 

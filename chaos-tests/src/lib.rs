@@ -11,6 +11,7 @@ pub mod event;
 pub mod fault;
 pub mod invariants;
 pub mod lab;
+pub mod mutants;
 pub mod record;
 pub mod replay;
 pub mod report;

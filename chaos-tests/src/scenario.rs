@@ -79,6 +79,9 @@ pub struct Shape {
     /// What a kiosk does that is alone: `finish`, `codes`, `lock`.
     #[serde(default)]
     pub policy: Policy,
+    /// Minutes that a session may use on a kiosk that is alone, where it is not the usual half hour.
+    #[serde(default)]
+    pub allowance_min: Option<u16>,
     /// Days of history in the ledger before the run.
     #[serde(default)]
     pub history_days: u16,

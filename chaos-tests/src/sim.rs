@@ -33,10 +33,10 @@ mod thieves;
 mod upsets;
 mod world;
 
-use actors::replica::ROUND_MS;
+use actors::replica::{ROUND_MS, pace};
 use actors::signing::stand_ins;
 
-use crate::checker::Invariant;
+use crate::checker::{Breach, Invariant};
 use crate::event::Event;
 use crate::invariants;
 use crate::record::About;
@@ -60,6 +60,8 @@ const NODE_SECONDS: &str = "node-seconds";
 pub struct Sim {
     /// Whether signatures are real ones: about ten times slower.
     pub real_signatures: bool,
+    /// Entries after which the admin nodes agree on a checkpoint, where the real pace is too slow.
+    pub checkpoint_after: Option<u64>,
     /// Stops at the first breach of this invariant.
     pub stop_at: Option<u8>,
     onlooker: Option<judge::Onlooker>,
@@ -82,8 +84,46 @@ impl Sim {
         invariants: Vec<Box<dyn Invariant>>,
         watch: &mut dyn FnMut(&Progress),
     ) -> Result<Outcome, NotRun> {
+        let stop_at = self.stop_at;
+        let enough = |breaches: &[Breach]| {
+            stop_at.is_some_and(|number| breaches.iter().any(|breach| breach.number == number))
+        };
+        let world = self.play(scenario, seed, invariants, enough, watch)?;
+        Ok(world.conclude(scenario, seed))
+    }
+
+    /// Runs a scenario until anything is broken, and says what; healing shows what it has to show only
+    /// where nothing was broken before.
+    ///
+    /// # Errors
+    /// A scenario that names hosts which its site does not have.
+    pub fn first_breach(
+        &mut self,
+        scenario: &Scenario,
+        seed: u64,
+        invariants: Vec<Box<dyn Invariant>>,
+    ) -> Result<Option<Breach>, NotRun> {
+        let any = |breaches: &[Breach]| !breaches.is_empty();
+        let mut world = self.play(scenario, seed, invariants, any, &mut |_| {})?;
+        if world.judge.record.breaches().is_empty() {
+            let at = world.now();
+            world.judge.record.healed(at, &world.stage);
+        }
+        Ok(world.judge.record.breaches().first().cloned())
+    }
+
+    /// Lets a world pass, healing included, or until what was broken is enough.
+    fn play(
+        &mut self,
+        scenario: &Scenario,
+        seed: u64,
+        invariants: Vec<Box<dyn Invariant>>,
+        is_enough: impl Fn(&[Breach]) -> bool,
+        watch: &mut dyn FnMut(&Progress),
+    ) -> Result<World, NotRun> {
         let cast = scenario.cast(seed).map_err(|error| NotRun::Broken(error.to_string()))?;
         stand_ins::use_in_this_thread(!self.real_signatures);
+        pace::checkpoint_after_in_this_thread(self.checkpoint_after);
         let mut world = World::new(scenario.clone(), cast, seed, invariants);
         world.judge.onlooker = self.onlooker.take();
         world.found();
@@ -91,11 +131,7 @@ impl Sim {
         let ends_at = world.begins_at + scenario.lasts_s * 1_000;
         let rounds = scenario.hold.rounds.unwrap_or(ROUNDS);
         let of_ms = ends_at + COME_BACK_MS + u64::from(rounds) * ROUND_MS;
-        let stop_at = self.stop_at;
-        let enough = |world: &World| {
-            let broken = world.judge.record.breaches();
-            stop_at.is_some_and(|number| broken.iter().any(|breach| breach.number == number))
-        };
+        let enough = |world: &World| is_enough(world.judge.record.breaches());
         while world.now() < ends_at && !enough(&world) {
             let what = String::from("faults and load");
             watch(&Progress { at_ms: world.now(), of_ms, what });
@@ -112,7 +148,7 @@ impl Sim {
             world.run_until(until, enough);
         }
         self.onlooker = world.judge.onlooker.take();
-        Ok(world.conclude(scenario, seed))
+        Ok(world)
     }
 }
 

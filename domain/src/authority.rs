@@ -14,6 +14,7 @@ use crate::checkpoint::Ground;
 use crate::fact::{AdminAdmitted, Cut, Derivation, Fact, MOST_PARTS, Part, Scope, root_of};
 use crate::id::{EntryId, EpochId, KioskId, NodeId, Signature, SiteId, TokenId};
 use crate::operator::OperatorRole;
+use crate::planted::{self, Bug};
 
 /// The name under which a certificate is judged that is in no log yet: a greeting brought it, and the
 /// link has proven whose it is. No epoch has this key.
@@ -131,7 +132,9 @@ impl Revocation {
                 Some(before) => before
                     .into_iter()
                     .filter_map(|(epoch, height)| {
-                        heights.get(&epoch).map(|other| (epoch, height.min(*other)))
+                        let other = *heights.get(&epoch)?;
+                        let wider = height != other && planted::is(Bug::CutByMaximum);
+                        Some((epoch, if wider { height.max(other) } else { height.min(other) }))
                     })
                     .collect(),
             });
@@ -268,6 +271,7 @@ impl Chain {
         if self.forks.get(&epoch).is_some_and(|lowest| *lowest <= seq) {
             return false;
         }
+        let seq = seq + u64::from(planted::is(Bug::ForkFromNext));
         self.forks.insert(epoch, seq);
         // Below a floor the base's history stands.
         let low = seq.max(self.ground.height(&epoch));
@@ -494,7 +498,7 @@ impl Chain {
             for (node, kiosk) in joined {
                 let revocation = self.revocations.get(&node);
                 self.admit(&mut standing, node, NodeKind::Kiosk, Some(kiosk), revocation, |id| {
-                    is_admin(&admins, id)
+                    is_admin(&admins, id) || planted::is(Bug::RevokedByKiosk)
                 });
             }
         }
@@ -502,7 +506,9 @@ impl Chain {
 
     fn kiosk_served(&self, node: &NodeId, standing: &Standing) -> Option<KioskId> {
         let paired = self.paired.get(node).into_iter().flatten();
-        let by_pairing = paired.filter(|(id, _)| is_admin(standing, id)).map(|(_, kiosk)| *kiosk);
+        let by_pairing = paired
+            .filter(|(id, _)| is_admin(standing, id) || planted::is(Bug::PairedByKiosk))
+            .map(|(_, kiosk)| *kiosk);
         let by_token = self.admissions(node).filter_map(|(token, kiosk)| {
             let scope = self.token_ever(token, standing)?.scope;
             let fits = match scope {
@@ -531,14 +537,16 @@ impl Chain {
         // that no other author can spoil them.
         let author = |id: &EntryId| (kind == NodeKind::Kiosk).then_some(id.epoch);
         let cut = revocation.and_then(|r| r.cut(&counts, author));
+        let cut = cut.filter(|_| !planted::is(Bug::CutIgnored));
         standing.members.insert(node, Member { kind, kiosk, revoked, cut: cut.is_some() });
+        let beyond = u64::from(cut.is_some() && planted::is(Bug::CutOffByOne));
         for epoch in self.epochs_of(node) {
             if self.boots.get(epoch).is_some_and(|boot| self.is_refused(epoch, boot)) {
                 continue;
             }
             let within = match &cut {
                 None => u64::MAX,
-                Some(heights) => heights.get(epoch).copied().unwrap_or(0),
+                Some(heights) => heights.get(epoch).copied().unwrap_or(0) + beyond,
             };
             let below = self.below(epoch, within);
             standing.epochs.insert(*epoch, Epoch { node, kind, kiosk, below });

@@ -17,6 +17,7 @@ use crate::authority::{NodeKind, Standing};
 use crate::codec::{self, CodecError};
 use crate::fact::CheckpointSigned;
 use crate::id::{EntryId, EpochId, NodeId, Signature, SiteId};
+use crate::planted::{self, Bug};
 
 /// How long what is over is kept, and how late an epoch may come that no base has seen, in
 /// milliseconds of site time: thirty days.
@@ -112,7 +113,9 @@ impl Ground {
     pub fn refuses(&self, epoch: &EpochId, knew_ms: Option<i64>) -> bool {
         self.as_of_ms.is_some_and(|as_of_ms| {
             let knew_ms = knew_ms.unwrap_or(self.since_ms);
-            !self.floors.contains_key(epoch) && knew_ms < as_of_ms.saturating_sub(HORIZON_MS)
+            let horizon_ms = as_of_ms.saturating_sub(HORIZON_MS);
+            !self.floors.contains_key(epoch)
+                && (knew_ms < horizon_ms || (knew_ms < as_of_ms && planted::is(Bug::LateRefused)))
         })
     }
 

@@ -17,6 +17,7 @@ use crate::id::{
     SiteId, TokenId, verifies,
 };
 use crate::operator::By;
+use crate::planted::{self, Bug};
 use crate::settings::Settings;
 
 /// Largest body of an entry, in bytes: what an entry of 1,200 leaves beside its header.
@@ -558,7 +559,9 @@ pub fn opening_bytes(
     node: &NodeId,
     opening: u32,
 ) -> Vec<u8> {
-    let mut bytes = [b"poste-open-1".as_slice(), &site.0, &session.0, &kiosk.0, &node.0].concat();
+    let anywhere = planted::is(Bug::ProofReused);
+    let (kiosk, node) = if anywhere { (&[0; 16], &[0; 32]) } else { (&kiosk.0, &node.0) };
+    let mut bytes = [b"poste-open-1".as_slice(), &site.0, &session.0, kiosk, node].concat();
     bytes.extend_from_slice(&opening.to_le_bytes());
     bytes
 }
@@ -586,6 +589,7 @@ impl Fact {
             }
             Fact::AdminAdmitted(f) => {
                 verifies(&site.0, &[&admin_admission_bytes(site, &f.node)], &f.signature)
+                    || planted::is(Bug::AdminUnsigned)
             }
             Fact::AdminRevoked(f) => admin_revocation_bytes(site, &f.node, &f.part, &f.cut)
                 .is_ok_and(|bytes| verifies(&site.0, &[&bytes], &f.signature)),

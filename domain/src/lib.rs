@@ -26,6 +26,7 @@ pub mod id;
 pub mod kiosk;
 pub mod moment;
 pub mod operator;
+pub mod planted;
 pub mod refusal;
 pub mod replace;
 pub mod screen;

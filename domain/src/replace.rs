@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 use serde::Serialize;
 
 use crate::id::EntryId;
+use crate::planted::{self, Bug};
 
 /// Most entries that one fact may replace: heads are few, and an entry is small.
 pub const MOST_REPLACED: usize = 8;
@@ -80,7 +81,9 @@ impl<T> Replaceable<T> {
         let mut replaced = BTreeSet::new();
         for (id, newer) in members() {
             for older in newer.replaces.iter().filter(|older| **older != id) {
-                if self.members.get(older).is_some_and(|found| counts(newer, found)) {
+                if self.members.get(older).is_some_and(|found| counts(newer, found))
+                    && !planted::is(Bug::ReplacedStays)
+                {
                     replaced.insert(*older);
                 }
             }

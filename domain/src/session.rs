@@ -16,6 +16,7 @@ use crate::id::{
 };
 use crate::moment::Moment;
 use crate::operator::By;
+use crate::planted::{self, Bug};
 use crate::replace::{MOST_REPLACED, Member, Replaceable};
 
 /// Interval between two readings, in milliseconds; each charges this much ahead.
@@ -168,6 +169,8 @@ pub struct Session {
 
 impl Session {
     pub(crate) fn extend(&mut self, request: RequestId, seconds: i32) {
+        let twice = self.grants.get(&request).filter(|_| planted::is(Bug::RequestTwice));
+        let seconds = seconds.saturating_add(twice.copied().unwrap_or(0));
         self.grants.insert(request, seconds);
     }
 
@@ -291,7 +294,13 @@ impl Session {
     /// repetition end alike.
     pub(crate) fn read(&mut self, reading: Reading, seen_boot_ms: u64) -> bool {
         match self.cells.get(&reading.epoch) {
-            Some(known) if (known.reading.n, known.reading) >= (reading.n, reading) => false,
+            Some(known) if known.reading == reading => false,
+            Some(known)
+                if (known.reading.n, known.reading) > (reading.n, reading)
+                    && !planted::is(Bug::LastReadingHolds) =>
+            {
+                false
+            }
             _ => {
                 self.cells.insert(reading.epoch, Cell { reading, seen_boot_ms });
                 true
@@ -338,8 +347,9 @@ impl Session {
     /// Whether `newer` may follow `older`: a kiosk's steps follow only its own, but for an opening,
     /// which whoever knows the code may write.
     fn follows(newer: &Member<Step>, older: &Member<Step>) -> bool {
-        matches!(newer.value.kind, StepKind::Opened { .. })
-            || newer.value.kiosk == older.value.kiosk
+        newer.value.kiosk == older.value.kiosk
+            || (matches!(newer.value.kind, StepKind::Opened { .. })
+                && !planted::is(Bug::ReopenedIsDouble))
     }
 
     /// Steps that nothing follows, of kiosks that were given the code; others have no say.
@@ -404,7 +414,10 @@ impl Session {
             .into_iter()
             .max_by(|(_, a), (_, b)| {
                 let ranks = rank(a.value.kind).cmp(&rank(b.value.kind));
-                ranks.then_with(|| b.hash.cmp(&a.hash))
+                let hashes = b.hash.cmp(&a.hash);
+                ranks.then_with(|| {
+                    if planted::is(Bug::HigherHashWins) { hashes.reverse() } else { hashes }
+                })
             })
             .map(|(id, member)| (id, member.value))
     }
@@ -552,7 +565,14 @@ impl Session {
             .collect();
         unended.sort_by_key(|r| (r.opening, r.epoch));
         let exact: u64 = counted.iter().map(|c| c.reading.used_ms).fold(0, u64::saturating_add);
-        let charged = unended.iter().skip(FORGIVEN_EPOCHS).map(|r| u64::from(r.ahead_ms));
+        let forgiven = match unended.len() {
+            0 => 0,
+            1..=FORGIVEN_EPOCHS if planted::is(Bug::ForgivesNone) => 0,
+            1..=FORGIVEN_EPOCHS => FORGIVEN_EPOCHS,
+            _ if planted::is(Bug::ForgivesAll) => usize::MAX,
+            _ => FORGIVEN_EPOCHS,
+        };
+        let charged = unended.iter().skip(forgiven).map(|r| u64::from(r.ahead_ms));
         charged.fold(exact, u64::saturating_add)
     }
 
@@ -566,7 +586,11 @@ impl Session {
         let openers: BTreeSet<_> = self.opened().map(|(_, m)| m.value.node).collect();
         self.cells
             .values()
-            .filter(|cell| node_of(&cell.reading.epoch).is_some_and(|node| openers.contains(&node)))
+            .filter(|cell| {
+                let node = node_of(&cell.reading.epoch);
+                node.is_some_and(|node| openers.contains(&node))
+                    || planted::is(Bug::ForeignReadings)
+            })
             .collect()
     }
 
@@ -593,7 +617,8 @@ impl Session {
 
     /// Milliseconds used beyond what was granted: listed, never hidden.
     pub fn excess_ms(&self, node_of: impl Fn(&EpochId) -> Option<NodeId>) -> u64 {
-        self.measured_ms(node_of).saturating_sub(self.granted_ms())
+        let excess_ms = self.measured_ms(node_of).saturating_sub(self.granted_ms());
+        if excess_ms > 0 && planted::is(Bug::ExcessHidden) { 0 } else { excess_ms }
     }
 }
 

@@ -21,6 +21,7 @@ use crate::id::{
 use crate::kiosk::{Kiosk, Named, RoomName, Rooms, Service};
 use crate::moment::Moment;
 use crate::operator::{By, OperatorRole};
+use crate::planted::{self, Bug};
 use crate::replace::{Member, Replaceable};
 use crate::session::{Issue, Order, OrderKind, Reading, Session, State, Step, StepKind};
 use crate::settings::Settings;
@@ -72,7 +73,7 @@ fn opening_proven(
     move |key, step, proof| match step.kind {
         StepKind::Opened { opening } => {
             let bytes = opening_bytes(&site, &session, &step.kiosk, &step.node, opening);
-            verifies(&key.0, &[&bytes], proof)
+            verifies(&key.0, &[&bytes], proof) || planted::is(Bug::OpeningUnproven)
         }
         StepKind::Paused | StepKind::Resumed | StepKind::Closed(_) => false,
     }
@@ -119,7 +120,7 @@ impl Site {
             effect.changed = true;
         }
         let Some(author) = self.standing.author(&id).copied() else {
-            if !self.standing.epochs.contains_key(&id.epoch) {
+            if !self.standing.epochs.contains_key(&id.epoch) && !planted::is(Bug::LateFactLost) {
                 self.held.insert(id.epoch);
             }
             return effect;
@@ -204,7 +205,7 @@ impl Site {
         for (id, old) in &before.epochs {
             match self.standing.epochs.get(id) {
                 Some(new) if new.below >= old.below && new.kiosk == old.kiosk => {}
-                _ => effect.refold = true,
+                _ => effect.refold = !planted::is(Bug::NotFoldedAgain),
             }
         }
         for (id, new) in &self.standing.epochs {
@@ -252,6 +253,9 @@ impl Site {
             }
             Fact::SettingsChanged(f) if admin(&f.by) && f.settings.check().is_ok() => {
                 let value = f.settings.clone();
+                if planted::is(Bug::SettingsByArrival) {
+                    self.settings = Replaceable::default();
+                }
                 self.settings.insert(id, Member { value, replaces: f.replaces.clone(), hash })
             }
             Fact::CodeIssued(f) if host(&f.by) && f.seconds <= MOST_SECONDS => {
@@ -332,7 +336,11 @@ impl Site {
             Fact::MessageAcknowledged(f) if f.kiosk == own => {
                 self.kiosks.entry(own).or_default().acknowledged.insert(f.message)
             }
-            _ => false,
+            Fact::SessionClosed(f) if planted::is(Bug::ClosesElsewhere) => {
+                self.apply_from_kiosk(id, fact, node, f.kiosk, vouched)
+            }
+            Fact::SessionExtended(f) if planted::is(Bug::KioskExtends) => self.apply_extension(f),
+            _ => planted::is(Bug::KioskActsAsAdmin) && self.apply_from_admin(id, fact),
         }
     }
 
@@ -402,7 +410,7 @@ impl Site {
             return false;
         };
         if let Some((known, session, _)) = self.extensions.get(&f.request) {
-            if *known <= content {
+            if *known <= content && !planted::is(Bug::RequestTwice) {
                 return false;
             }
             if let Some(session) = self.sessions.get_mut(session) {

@@ -129,6 +129,11 @@ impl MemoryStore {
         entries.chain(tables).map(|length| length as u64).sum()
     }
 
+    /// Whether a barrier has covered an entry.
+    pub fn is_durable(&self, epoch: &[u8; 32], seq: u64) -> bool {
+        self.lock().durable.entries.contains_key(&(*epoch, seq))
+    }
+
     /// Fills the disk, or frees it: while it is full, batches that need room are refused.
     pub fn set_full(&self, full: bool) {
         self.lock().full = full;

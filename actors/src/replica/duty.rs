@@ -14,6 +14,7 @@ use domain::authority::NodeKind;
 use domain::fact::{Cause, Fact, SessionPaused, SessionResumed};
 use domain::id::{KioskId, SessionId};
 use domain::moment::Moment;
+use domain::planted::{self, Bug};
 use domain::session::{OrderKind, READING_MS, State};
 use domain::settings::{ALONE_AFTER_MS, IsolationPolicy};
 use storage::ledger_store::LedgerStore;
@@ -116,7 +117,9 @@ impl<S: LedgerStore + Clone> Replica<S> {
     /// for the session that runs.
     pub(in crate::replica) fn is_isolated(&self, now: Moment) -> bool {
         let last_link = self.duty.as_ref().map_or(0, |duty| duty.last_link);
-        self.peers.is_empty() && now.since(last_link) >= ALONE_AFTER_MS
+        self.peers.is_empty()
+            && now.since(last_link) >= ALONE_AFTER_MS
+            && !planted::is(Bug::AloneUnnoticed)
     }
 
     /// Whether what opens now opens alone: a process that has had no link yet does not wait 30 s to
@@ -124,7 +127,9 @@ impl<S: LedgerStore + Clone> Replica<S> {
     pub(in crate::replica) fn is_alone(&self, now: Moment) -> bool {
         let last_link = self.duty.as_ref().map_or(0, |duty| duty.last_link);
         let linked_once = self.duty.as_ref().is_some_and(|duty| duty.linked_once);
-        self.peers.is_empty() && (!linked_once || now.since(last_link) >= ALONE_AFTER_MS)
+        self.peers.is_empty()
+            && (!linked_once || now.since(last_link) >= ALONE_AFTER_MS)
+            && !planted::is(Bug::AloneUnnoticed)
     }
 
     /// Everything that this moment asks of a kiosk.
@@ -170,6 +175,11 @@ impl<S: LedgerStore + Clone> Replica<S> {
         match self.verdict(&run, now) {
             Verdict::End(cause) => self.end_run(cause, now),
             Verdict::Pause => {
+                if planted::is(Bug::PauseCountsTwice)
+                    && let Some(run) = self.duty.as_mut().and_then(|duty| duty.run.as_mut())
+                {
+                    run.base_ms = run.used_ms(now);
+                }
                 self.measure_run(0, now);
                 self.drop_run(now);
                 let session = run.session;
@@ -178,6 +188,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 };
                 self.write_step(session, fact, now);
             }
+            Verdict::Displaced if planted::is(Bug::BothKeep) => self.read_if_due(&run, now),
             Verdict::Displaced => {
                 let grace = u64::from(self.site.settings().grace_s) * 1000;
                 if let Some(run) = self.duty.as_mut().and_then(|duty| duty.run.as_mut()) {
@@ -208,7 +219,10 @@ impl<S: LedgerStore + Clone> Replica<S> {
         let Some(session) = self.site.session(&run.session) else {
             return Verdict::End(Cause::Staff); // its code lost all authority
         };
-        if session.close_ordered() {
+        if session.state() == Some(State::Withdrawn) && planted::is(Bug::WithdrawalSpares) {
+            return Verdict::GoOn;
+        }
+        if session.close_ordered() && !planted::is(Bug::OrdersUnheard) {
             return Verdict::End(Cause::Staff);
         }
         match session.state() {
@@ -230,28 +244,34 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 };
             }
         }
-        match session.pending_order() {
+        match session.pending_order().filter(|_| !planted::is(Bug::OrdersUnheard)) {
             Some(OrderKind::Close { keep_rest: true }) => return Verdict::End(Cause::Freed),
             Some(OrderKind::Close { keep_rest: false }) => return Verdict::End(Cause::Staff),
             Some(OrderKind::Pause) => return Verdict::Pause,
             Some(OrderKind::Resume) | None => {}
         }
-        if self.site.remaining_ms(session, now).0 == 0 {
+        if self.site.remaining_ms(session, now).0 == 0 && !planted::is(Bug::NeverExpires) {
             return Verdict::End(Cause::Expired);
         }
         let settings = self.site.settings();
         let allowance = u64::from(settings.allowance_s) * 1000;
-        if self.is_isolated(now) && settings.isolation == IsolationPolicy::Lock {
+        if self.is_isolated(now)
+            && settings.isolation == IsolationPolicy::Lock
+            && !planted::is(Bug::PolicyIgnored)
+        {
             return Verdict::End(Cause::Isolated);
         }
         if let Some(from) = run.alone_from_ms {
             let before = self.duty.as_ref().and_then(|d| d.alone_used.get(&run.session));
             let used = before.copied().unwrap_or(0) + run.used_ms(now).saturating_sub(from);
-            if used >= allowance {
+            if used >= allowance && !planted::is(Bug::AllowanceIgnored) {
                 return Verdict::End(Cause::Isolated);
             }
         }
-        if self.me.amnesic && run.used_ms(now).saturating_sub(run.safe_ms) > allowance {
+        if self.me.amnesic
+            && run.used_ms(now).saturating_sub(run.safe_ms) > allowance
+            && !planted::is(Bug::AmnesicUnsafe)
+        {
             return Verdict::End(Cause::Isolated);
         }
         Verdict::GoOn
@@ -317,6 +337,11 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 continue;
             };
             let (state, order) = (session.state(), session.pending_order());
+            if matches!((state, order), (Some(State::Paused { .. }), Some(OrderKind::Close { .. })))
+                && planted::is(Bug::PausedNotClosed)
+            {
+                continue;
+            }
             match (state, order) {
                 (_, Some(OrderKind::Close { keep_rest: false })) | (Some(State::Withdrawn), _) => {
                     self.write_closed(id, Cause::Staff, now);

@@ -11,8 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::authority::NodeKind;
 use domain::checkpoint::CheckpointHash;
+use domain::fact::Fact;
 use domain::id::{EpochId, NodeId};
 use domain::moment::Moment;
+use domain::planted::{self, Bug};
 use domain::session::Reading;
 use storage::ledger_store::LedgerStore;
 
@@ -171,7 +173,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         self.seen.insert(peer, now.boot_ms);
         match message {
             Message::Ledger(LedgerMessage::Round { root, base, wall_ms }) => {
-                if kind == NodeKind::Admin {
+                if kind == NodeKind::Admin || planted::is(Bug::KioskClockVotes) {
                     self.time.hear(peer, wall_ms, now);
                 }
                 let (level, on_one_base) = (root == self.root(), base == self.base.name());
@@ -286,6 +288,9 @@ impl<S: LedgerStore + Clone> Replica<S> {
             self.pull(from, now);
             let proofs: Vec<_> = self.fork_proofs.values().cloned().collect();
             for (one, other) in proofs {
+                if planted::is(Bug::ForkNotPassedOn) {
+                    break;
+                }
                 self.send(from, Message::Ledger(LedgerMessage::Fork(one, other)));
             }
         }
@@ -296,7 +301,10 @@ impl<S: LedgerStore + Clone> Replica<S> {
         let Some(peer) = self.peers.get(&from) else {
             return;
         };
-        if peer.pulling_until.is_some_and(|until| until > now.boot_ms) {
+        if peer
+            .pulling_until
+            .is_some_and(|until| until > now.boot_ms || planted::is(Bug::WaitsForEver))
+        {
             return;
         }
         let (before, behind): (Vec<_>, Vec<_>) =
@@ -413,6 +421,9 @@ impl<S: LedgerStore + Clone> Replica<S> {
             let Some((last, _)) = page.last() else { return };
             place.from = last + 1;
             for (_, bytes) in page.into_iter().filter(|(seq, _)| *seq < place.until) {
+                if is_of_unknown_kind(&bytes) && planted::is(Bug::UnknownNotRelayed) {
+                    continue;
+                }
                 left = left.saturating_sub(bytes.len());
                 answer.put(bytes);
             }
@@ -435,6 +446,12 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 }
                 *theirs = entry.id.seq + 1;
                 let bytes = entry.to_bytes();
+                if from.is_some()
+                    && is_of_unknown_kind(&bytes)
+                    && planted::is(Bug::UnknownNotRelayed)
+                {
+                    continue;
+                }
                 size += bytes.len();
                 news.push(bytes);
                 if size > MOST_ENTRY_BYTES / 2 {
@@ -461,6 +478,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
             .keys()
             .copied()
             .filter(|peer| standing.members.get(peer).is_some_and(|member| member.revoked))
+            .filter(|_| !planted::is(Bug::RevokedStays))
             .collect();
         for peer in revoked {
             self.peers.remove(&peer);
@@ -468,6 +486,11 @@ impl<S: LedgerStore + Clone> Replica<S> {
             self.out.push(Output::Drop { peer });
         }
     }
+}
+
+/// Whether these are the bytes of an entry that only a later release can read.
+fn is_of_unknown_kind(bytes: &[u8]) -> bool {
+    Entry::parse(bytes).is_ok_and(|entry| Fact::decode(&entry.body) == Ok(None))
 }
 
 /// How far back to look next for the place where two histories part: quickly further, but never by

@@ -10,6 +10,7 @@ use domain::authority::NodeKind;
 use domain::codec;
 use domain::id::{EpochId, NodeId, SessionId, verifies};
 use domain::moment::Moment;
+use domain::planted::{self, Bug};
 use domain::session::Reading;
 use sha2::{Digest, Sha256};
 use storage::error::StoreError;
@@ -287,6 +288,9 @@ impl<S: LedgerStore + Clone> Replica<S> {
     }
 
     pub(super) fn send_use_digest(&mut self, to: NodeId, reply: bool) {
+        if planted::is(Bug::DigestNever) {
+            return;
+        }
         let buckets = self.readings.digest();
         if let Some(peer) = self.peers.get_mut(&to) {
             peer.uses_news = false;
@@ -354,7 +358,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 .signed
                 .get(&register)
                 .is_some_and(|known| (known.reading.n, known.reading) >= (reading.n, reading));
-            if known {
+            if known && !planted::is(Bug::LastReadingHolds) {
                 continue;
             }
             let proven = reading_bytes(&reading)

@@ -6,6 +6,7 @@ use domain::decide::Author as OnBehalf;
 use domain::fact::Fact;
 use domain::id::{EntryId, SessionId};
 use domain::moment::Moment;
+use domain::planted::{self, Bug};
 use domain::refusal::Refusal;
 use storage::error::StoreError;
 use storage::ledger_store::LedgerStore;
@@ -77,7 +78,9 @@ impl<S: LedgerStore + Clone> Replica<S> {
     pub(super) fn answer_when_durable(&mut self, ask: AskId, outcome: Result<Done, Failure>) {
         match outcome {
             Ok(_) if self.disk_failed => self.reply(ask, Err(Failure::Disk)),
-            Ok(done) if self.staged <= self.durable => self.reply(ask, Ok(done)),
+            Ok(done) if self.staged <= self.durable || planted::is(Bug::AcknowledgedEarly) => {
+                self.reply(ask, Ok(done));
+            }
             Ok(done) if self.waiting.values().map(Vec::len).sum::<usize>() < MOST_WAITING => {
                 self.waiting.entry(self.staged).or_default().push(Waiting { ask, done });
             }
@@ -110,7 +113,8 @@ impl<S: LedgerStore + Clone> Replica<S> {
             self.notice(Notice::Disk(why));
         }
         for waiting in std::mem::take(&mut self.waiting).into_values().flatten() {
-            self.reply(waiting.ask, Err(Failure::Disk));
+            let ignored = planted::is(Bug::AcknowledgedOnFailure);
+            self.reply(waiting.ask, if ignored { Ok(waiting.done) } else { Err(Failure::Disk) });
         }
     }
 
@@ -121,6 +125,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 self.staged = self.staged.max(ticket);
                 Ok(ticket)
             }
+            Err(_) if planted::is(Bug::FullDiskIgnored) => Ok(self.staged),
             Err(error) => {
                 self.disk_failed(error.to_string(), now);
                 Err(error)

@@ -81,6 +81,22 @@ sentences! {
     not_run(reason: &str) =>
         "Pas exécuté : {reason}",
         "Not run: {reason}";
+    /// A folder that takes no report.
+    not_written(folder: &str, reason: &str) =>
+        "Rapport non écrit dans {folder} : {reason}",
+        "No report written in {folder}: {reason}";
+    /// How far the planted bugs are.
+    mutant(caught: usize, of: usize, worlds: u64, bug: &str, seed: u64, by: &str) =>
+        "{caught} défauts vus sur {of}, {worlds} mondes ; {bug} (graine {seed}) {by}",
+        "{caught} of {of} bugs seen, {worlds} worlds; {bug} (seed {seed}) {by}";
+    /// A world that is of no use.
+    unsound(seed: u64, number: u8, what: &str) =>
+        "Graine {seed} laissée de côté, invariant {number} rompu sans aucun défaut : {what}",
+        "Seed {seed} left out, invariant {number} broken without any bug: {what}";
+    /// What came of the planted bugs.
+    mutants(caught: usize, of: usize, worlds: u64) =>
+        "{caught} défauts vus sur {of} plantés, en {worlds} mondes au plus.",
+        "{caught} of {of} planted bugs seen, in {worlds} worlds at most.";
     /// Heading of what a scenario's site is.
     site(admins: u16, kiosks: u16, amnesic: u16, alone: &str) =>
         "Le site : {admins} accueil(s), {kiosks} postes dont {amnesic} sans mémoire ; un poste seul {alone}.",

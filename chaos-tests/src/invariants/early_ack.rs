@@ -1,7 +1,10 @@
-//! Invariant 2: nothing is acknowledged before a durability barrier has covered it.
+//! Invariant 2: nothing is acknowledged before a durability barrier has covered it, nor is a receipt
+//! given.
+
+use domain::id::{EntryId, EpochId};
 
 use crate::checker::{Broken, Held, Invariant, Scene};
-use crate::event::Event;
+use crate::event::{Event, HostId};
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -9,6 +12,30 @@ pub(super) struct EarlyAck {
     judged: u64,
     /// Whether this target can see barriers.
     sees_barriers: bool,
+}
+
+impl EarlyAck {
+    /// A receipt is an acknowledgement, too: to whoever wrote the entries.
+    fn vouched(&mut self, host: HostId, held: &[(EpochId, u64)], scene: Scene<'_>) -> Held {
+        let Some(node) = scene.cluster.node(host) else {
+            return Ok(());
+        };
+        for (epoch, below) in held {
+            let Some(seq) = below.checked_sub(1) else {
+                continue;
+            };
+            let last = EntryId { epoch: *epoch, seq };
+            let Some(durable) = node.is_durable(&last) else {
+                continue;
+            };
+            self.judged += 1;
+            if !durable {
+                let what = format!("a receipt for {last}, which no barrier has covered");
+                return Err(Broken::on(host, what));
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Invariant for EarlyAck {
@@ -34,6 +61,7 @@ impl Invariant for EarlyAck {
                 self.sees_barriers = true;
                 return Ok(());
             }
+            Event::Vouched { host, held } => return self.vouched(*host, held, scene),
             Event::Accepted { host, request, .. } if self.sees_barriers => (*host, request),
             _ => return Ok(()),
         };
@@ -109,5 +137,18 @@ mod tests {
         let (request, issued) = stage.issue(ADMIN, 600);
         stage.accept(ADMIN, request, &[issued.entry]);
         assert_eq!((stage.broken(), stage.judged()), (None, 0));
+    }
+
+    #[test]
+    fn a_receipt_for_what_is_in_the_cache_alone_is_early() {
+        let mut stage = Stage::with(EarlyAck::default());
+        let (_, issued) = stage.issue(ADMIN, 600);
+        let vouched = |held| Event::Vouched { host: ADMIN, held };
+        stage.nodes.at_mut(ADMIN).durable.insert(issued.entry);
+        stage.see(vouched(vec![(issued.entry.epoch, issued.entry.seq + 1)]));
+        assert_eq!((stage.broken(), stage.judged()), (None, 1));
+        let (_, issued) = stage.issue(ADMIN, 600);
+        stage.see(vouched(vec![(issued.entry.epoch, issued.entry.seq + 1)]));
+        assert_eq!(stage.broken(), Some(Some(ADMIN)));
     }
 }

@@ -33,6 +33,8 @@ struct Left {
 #[derive(Debug, Default)]
 pub(super) struct FairRestart {
     left: BTreeMap<HostId, Left>,
+    /// What ran when the machine went down; once it is up again nobody has typed a code yet.
+    went_down: BTreeMap<HostId, SessionId>,
     worst_ms: u64,
     judged: u64,
 }
@@ -40,6 +42,11 @@ pub(super) struct FairRestart {
 impl FairRestart {
     fn stopped(&mut self, host: HostId, how: Stop, scene: Scene<'_>) {
         self.left.remove(&host);
+        if ends_boot(how)
+            && let Some((_, Shown::Running { session, .. })) = scene.book.usage.shown(host)
+        {
+            self.went_down.insert(host, session);
+        }
         let hosts = &scene.book.hosts;
         let (Some(machine), Some((shown_ms, Shown::Running { session, remaining_ms }))) =
             (hosts.machine(host), scene.book.usage.shown(host))
@@ -54,6 +61,24 @@ impl FairRestart {
         if !(ends_boot(how) || machine.amnesic || disk || elsewhere || lonely || thief) {
             let left = Left { session, remaining_ms, at_ms: shown_ms, started: false };
             self.left.insert(host, left);
+        }
+    }
+
+    /// The first picture after a boot: whoever sits there now is to type a code.
+    fn comes_up(&mut self, host: HostId, shown: Shown, scene: Scene<'_>) -> Held {
+        let Some(before) = self.went_down.remove(&host) else {
+            return Ok(());
+        };
+        self.judged += 1;
+        match shown {
+            Shown::Running { session, .. }
+                if session == before && !scene.book.is_hostile(host, scene.cluster) =>
+            {
+                Err(Broken::on(host, format!("{session} goes on after a boot without its code")))
+            }
+            Shown::Running { .. } | Shown::Paused { .. } | Shown::Locked | Shown::Ended { .. } => {
+                Ok(())
+            }
         }
     }
 
@@ -117,7 +142,13 @@ impl Invariant for FairRestart {
                     left.started = true;
                 }
             }
-            Event::Shows { host, shown, .. } => return self.goes_on(*host, *shown, scene),
+            Event::Typed { host, .. } => {
+                self.went_down.remove(host);
+            }
+            Event::Shows { host, shown, .. } => {
+                self.comes_up(*host, *shown, scene)?;
+                return self.goes_on(*host, *shown, scene);
+            }
             _ => {}
         }
         Ok(())
@@ -201,6 +232,23 @@ mod tests {
     fn reboots_that_are_forgiven_for_ever_do() {
         let stage = rebooted(20, 0);
         assert_eq!(stage.broken(), Some(None));
+    }
+
+    #[test]
+    fn a_session_that_goes_on_after_a_reboot_is_seen() {
+        for typed in [false, true] {
+            let mut stage = Stage::with(FairRestart::default());
+            stage.link(ADMIN, KIOSK);
+            let session = stage.opened(ADMIN, KIOSK, 600);
+            stage.runs(KIOSK, session, 20_000);
+            stage.stop(KIOSK, Stop::PowerLost);
+            stage.start(KIOSK, true);
+            if typed {
+                stage.see(Event::Typed { host: KIOSK, session, why_not: None });
+            }
+            stage.runs(KIOSK, session, 1_000);
+            assert_eq!(stage.broken(), (!typed).then_some(Some(KIOSK)));
+        }
     }
 
     #[test]

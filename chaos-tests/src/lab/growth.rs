@@ -42,6 +42,7 @@ fn room_of(nodes: u16) -> Scenario {
             kiosks: nodes.saturating_sub(2),
             amnesic: 0,
             policy: Policy::Codes,
+            allowance_min: None,
             history_days: 0,
         },
         lasts_s: LASTS_S,

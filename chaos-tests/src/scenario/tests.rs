@@ -43,7 +43,14 @@ fn is_refused(more: &str, at: &str, because: &str) {
 }
 
 fn site() -> Shape {
-    Shape { admins: 2, kiosks: 5, amnesic: 1, policy: Policy::Finish, history_days: 0 }
+    Shape {
+        admins: 2,
+        kiosks: 5,
+        amnesic: 1,
+        policy: Policy::Finish,
+        allowance_min: None,
+        history_days: 0,
+    }
 }
 
 fn mean(words: &str, seed: u64) -> Result<Vec<u16>, NoSuchHost> {

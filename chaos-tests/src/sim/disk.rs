@@ -63,6 +63,11 @@ impl Disk {
         self.0.store.fail_next_barrier();
     }
 
+    /// Whether a barrier has covered an entry.
+    pub(super) fn is_durable(&self, entry: &EntryId) -> bool {
+        self.0.store.is_durable(&entry.epoch.0, entry.seq)
+    }
+
     /// Bytes on it.
     pub(super) fn bytes(&self) -> u64 {
         self.0.store.bytes()

@@ -40,6 +40,34 @@ impl Scenario {
     }
 }
 
+impl Scenario {
+    /// As [`Scenario::drawn`], with trouble that chance alone seldom brings together: a kiosk that is
+    /// alone for long and restarted meanwhile, a process that crashes again and again, a thief whom
+    /// two desks revoke that do not see each other.
+    pub fn drawn_with_spite(seed: u64) -> Self {
+        let mut scenario = Scenario::drawn(seed);
+        let mut draw =
+            Draw { rng: StdRng::seed_from_u64(seed.wrapping_add(1)), site: scenario.site.clone() };
+        if draw.chance(60) {
+            scenario.site.allowance_min = Some(draw.rng.random_range(1..=6));
+        }
+        if draw.chance(40) {
+            draw.lonely(&mut scenario.fault);
+        }
+        if draw.chance(30) {
+            draw.crashes(&mut scenario.fault);
+        }
+        if draw.chance(50) {
+            draw.thief(&mut scenario.fault);
+        }
+        if draw.chance(30) {
+            draw.revoked_twice(&mut scenario.fault);
+        }
+        scenario.fault.sort_by(|one, other| one.at_s.total_cmp(&other.at_s));
+        scenario
+    }
+}
+
 fn shape(rng: &mut StdRng) -> Shape {
     let kiosks = rng.random_range(3..=12);
     let policies = [Policy::Finish, Policy::Codes, Policy::Lock];
@@ -48,6 +76,7 @@ fn shape(rng: &mut StdRng) -> Shape {
         kiosks,
         amnesic: if rng.random_bool(0.4) { rng.random_range(1..=kiosks / 3) } else { 0 },
         policy: policies.choose(rng).copied().unwrap_or_default(),
+        allowance_min: None,
         history_days: 0,
     }
 }
@@ -183,6 +212,47 @@ impl Draw {
         }
     }
 
+    /// A kiosk that nobody reaches for long, and whose process is restarted meanwhile.
+    fn lonely(&mut self, steps: &mut Vec<Step>) {
+        let (host, at_s) = (self.kiosk(), f64::from(self.rng.random_range(0..2_000)));
+        let (hosts, for_s) = (self.named(&[host]), f64::from(self.rng.random_range(400..1_500)));
+        let fault = Fault::Cut { hosts, shape: CutShape::Apart };
+        steps.push(Step { at_s, for_s: Some(for_s), fault });
+        for _ in 0..self.rng.random_range(0..4) {
+            let share: f64 = self.rng.random_range(0.1..0.9);
+            self.crash(steps, host, at_s + (for_s * share).round());
+        }
+    }
+
+    /// A process that crashes, again and again.
+    fn crashes(&mut self, steps: &mut Vec<Step>) {
+        let (host, mut at_s) = (self.kiosk(), f64::from(self.rng.random_range(300..3_000)));
+        for _ in 0..self.rng.random_range(10..=16) {
+            self.crash(steps, host, at_s);
+            at_s += f64::from(self.rng.random_range(9..15));
+        }
+    }
+
+    fn crash(&mut self, steps: &mut Vec<Step>, host: HostId, at_s: f64) {
+        let fault = Fault::Kill { hosts: self.named(&[host]) };
+        steps.push(Step { at_s, for_s: Some(1.0), fault });
+    }
+
+    /// A thief whom two desks revoke that do not see each other: each cuts where it stands.
+    fn revoked_twice(&mut self, steps: &mut Vec<Step>) {
+        let thief = self.kiosk();
+        let at_s = f64::from(self.rng.random_range(60..LAST_FAULT_S));
+        let hosts = self.named(&[thief]);
+        let fault = Fault::Hostile { hosts, with: Malice::Defy };
+        steps.push(Step { at_s: at_s - 60.0, for_s: Some(200.0), fault });
+        let fault = Fault::Cut { hosts: self.named(&[HostId(1)]), shape: CutShape::Apart };
+        steps.push(Step { at_s: at_s - 30.0, for_s: Some(60.0), fault });
+        for desk in [HostId(0), HostId(1)] {
+            let (hosts, on) = (self.named(&[thief]), self.named(&[desk]));
+            steps.push(Step { at_s, for_s: None, fault: Fault::Revoke { hosts, on } });
+        }
+    }
+
     fn step(&mut self) -> Step {
         let at_s = f64::from(self.rng.random_range(0..LAST_FAULT_S * 10)) / 10.0;
         // Short ones are as many as long ones, on a scale that doubles.
@@ -280,11 +350,13 @@ mod tests {
 
     #[test]
     fn every_drawn_world_is_a_scenario_that_can_be_run_and_kept() {
-        for seed in 0..400 {
-            let scenario = Scenario::drawn(seed);
-            assert_eq!(scenario, Scenario::drawn(seed));
-            let text = scenario.to_toml().unwrap();
-            assert_eq!(Scenario::parse(&text, "drawn"), Ok(scenario));
+        for draw in [Scenario::drawn, Scenario::drawn_with_spite] {
+            for seed in 0..400 {
+                let scenario = draw(seed);
+                assert_eq!(scenario, draw(seed));
+                let text = scenario.to_toml().unwrap();
+                assert_eq!(Scenario::parse(&text, "drawn"), Ok(scenario));
+            }
         }
     }
 }

@@ -117,7 +117,14 @@ impl NodeState for Process {
     }
 
     fn holds(&self, entry: &EntryId) -> bool {
-        self.replica.reach(&entry.epoch).is_some_and(|reach| entry.seq < reach.height)
+        self.replica.reach(&entry.epoch).is_some_and(|reach| {
+            entry.seq < reach.pruned_below
+                || (entry.seq < reach.height && self.entry_bytes(entry).is_some())
+        })
+    }
+
+    fn is_durable(&self, entry: &EntryId) -> Option<bool> {
+        self.entry_bytes(entry).map(|_| self.disk.is_durable(entry))
     }
 
     fn entry_bytes(&self, entry: &EntryId) -> Option<Vec<u8>> {

@@ -99,7 +99,10 @@ impl World {
             Policy::Codes => IsolationPolicy::AcceptKnown,
             Policy::Lock => IsolationPolicy::Lock,
         };
-        let settings = Settings { isolation, ..Settings::default() };
+        let mut settings = Settings { isolation, ..Settings::default() };
+        if let Some(minutes) = self.scenario.site.allowance_min {
+            settings.allowance_s = u32::from(minutes) * 60;
+        }
         self.order(desk, Command::ChangeSettings { settings }, Errand::Plain);
         let kiosks: Vec<HostId> = self.scenario.site.kiosk_hosts().collect();
         for kiosk in &kiosks {

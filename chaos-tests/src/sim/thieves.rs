@@ -3,6 +3,8 @@
 //! The honest program goes on running on the machine. The thief writes logs of his own under the
 //! node's key, and sends what he likes over the machine's links.
 
+mod hearsay;
+
 use std::collections::VecDeque;
 
 use actors::entry::{Author, Entry};
@@ -69,7 +71,11 @@ impl World {
             return;
         }
         match with {
-            Malice::Forge => self.forge(host),
+            Malice::Forge => match self.rng.random_range(0..6) {
+                0 => self.misread(host),
+                1 => self.impersonate(host),
+                _ => self.forge(host),
+            },
             Malice::Replay => self.replay(host),
             Malice::Equivocate => self.equivocate(host),
             Malice::Flood => self.flood(host),
@@ -149,7 +155,7 @@ impl World {
         let kiosk = own.and_then(|own| own.kiosk).unwrap_or(other);
         let now_ms = self.time.wall_ms();
         let part = Part { intent: request, index: 0, count: 1, root: [0; 32] };
-        match self.rng.random_range(0..11) {
+        match self.rng.random_range(0..12) {
             0 => Fact::SessionExtended(SessionExtended {
                 session,
                 seconds: 3_600,
@@ -183,12 +189,11 @@ impl World {
                 let node = self.some_node(host).unwrap_or(node);
                 Fact::NodeRevoked(NodeRevoked { node, part, cut: Vec::new(), by: STAFF })
             }
-            7 => Fact::SessionClosed(SessionClosed {
-                session,
-                kiosk: other,
-                cause: Cause::Staff,
-                replaces: Vec::new(),
-            }),
+            7 => {
+                let (session, kiosk, replaces) =
+                    self.runs_elsewhere(host).unwrap_or((session, other, Vec::new()));
+                Fact::SessionClosed(SessionClosed { session, kiosk, cause: Cause::Staff, replaces })
+            }
             8 => {
                 let node = self.own_node(host).unwrap_or(node);
                 Fact::SessionOpened(SessionOpened {
@@ -204,6 +209,16 @@ impl World {
                 let token = self.founding.token();
                 Fact::NodeCountersigned(NodeCountersigned { node, token, kiosk: other })
             }
+            10 => match (self.overheard_opening(host), self.own_node(host)) {
+                // The proof is right, and of another kiosk.
+                (Some(heard), Some(node)) => Fact::SessionOpened(SessionOpened {
+                    kiosk,
+                    node,
+                    replaces: Vec::new(),
+                    ..heard
+                }),
+                _ => Fact::AdminAdmitted(AdminAdmitted { node, signature: nonsense }),
+            },
             _ => Fact::AdminAdmitted(AdminAdmitted { node, signature: nonsense }),
         }
     }
@@ -255,7 +270,7 @@ impl World {
 
     /// Two histories: one half hears this, the other that.
     fn equivocate(&mut self, host: HostId) {
-        let kiosk = self.some_kiosk(host);
+        let kiosk = self.stage.host(host).and_then(|home| home.identity.kiosk);
         let beginning = self.write_as_thief(host, &[]);
         self.tell_entries(host, &beginning);
         let Some(author) = self.thieves.get(&host).and_then(|thief| thief.log.clone()) else {
@@ -264,8 +279,14 @@ impl World {
         let hint_ms = self.time.wall_ms();
         let mut histories = Vec::new();
         for _ in 0..2 {
-            let message = RowId(self.rng.random());
-            let fact = Fact::MessageAcknowledged(MessageAcknowledged { message, kiosk });
+            // Each would have effect, if the other were not there.
+            let row = RowId(self.rng.random());
+            let fact = match kiosk {
+                Some(kiosk) => {
+                    Fact::MessageAcknowledged(MessageAcknowledged { message: row, kiosk })
+                }
+                None => Fact::RowErased(RowErased { row, by: STAFF }),
+            };
             let entry = fact.encode().ok().and_then(|body| author.entry(body, hint_ms));
             histories.extend(entry);
         }

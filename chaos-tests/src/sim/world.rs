@@ -135,6 +135,10 @@ impl World {
         for output in outputs {
             match output {
                 Output::Send { peer, message } => {
+                    if let Message::Ledger(LedgerMessage::Receipt(receipt)) = &message {
+                        let held = receipt.held.clone();
+                        self.tell(Event::Vouched { host, held });
+                    }
                     if !self.send(host, peer, &message) {
                         lagging.push(peer);
                     }
@@ -206,7 +210,8 @@ impl World {
             return;
         };
         process.wake_at = at;
-        let true_time = process.clock.true_time_of(at).max(self.time.now());
+        // No timer runs out in no time.
+        let true_time = process.clock.true_time_of(at).max(self.time.now() + 1);
         if process.armed.is_none_or(|armed| armed > true_time) {
             process.armed = Some(true_time);
             let number = process.number;

@@ -12,6 +12,7 @@ use crate::authority::Chain;
 use crate::checkpoint::{Ground, HORIZON_MS};
 use crate::fact::Fact;
 use crate::id::{EntryId, SessionId};
+use crate::planted::{self, Bug};
 use crate::replace::Replaceable;
 use crate::session::{Session, State};
 
@@ -88,7 +89,9 @@ impl<'a> Retention<'a> {
                     kiosk.has_read(&f.message) && !kiosk.has_message(&f.message)
                 })
             }
-            Fact::RowErased(f) => self.site.erased.contains(&f.row),
+            Fact::RowErased(f) => {
+                self.site.erased.contains(&f.row) && !planted::is(Bug::ErasureFolded)
+            }
             // Signatures travel with the checkpoint that they stand under.
             Fact::CheckpointSigned(_)
             | Fact::SiteFounded(_)
@@ -130,7 +133,8 @@ fn is_over(session: &Session, before_ms: i64) -> bool {
         Some(State::Issued | State::Closed { .. } | State::Withdrawn) => true,
         Some(State::Open { .. } | State::Paused { .. }) | None => false,
     };
-    over && session.valid_until().is_some_and(|until_ms| until_ms < before_ms)
+    let long_over = |until_ms| until_ms < before_ms || planted::is(Bug::FoldedEarly);
+    over && session.valid_until().is_some_and(long_over)
 }
 
 /// The heads, and members that replace what is not below the floors: such a one may come yet, and

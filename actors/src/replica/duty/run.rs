@@ -7,6 +7,7 @@ use domain::codec;
 use domain::fact::Cause;
 use domain::id::{EpochId, SessionId};
 use domain::moment::Moment;
+use domain::planted::{self, Bug};
 use domain::session::{READING_MS, Reading, State};
 use serde::{Deserialize, Serialize};
 use storage::error::StoreError;
@@ -76,7 +77,9 @@ impl<S: LedgerStore + Clone> Replica<S> {
         let alone_used = self.load_alone_used()?;
         if let Some(duty) = &mut self.duty {
             duty.last_link = now.boot_ms;
-            duty.alone_used = alone_used;
+            if alone_used.is_empty() || !planted::is(Bug::AllowanceForgotten) {
+                duty.alone_used = alone_used;
+            }
         }
         let Some(bytes) = self.store.get(Table::Local, RUN_KEY)? else {
             return Ok(());
@@ -84,13 +87,15 @@ impl<S: LedgerStore + Clone> Replica<S> {
         let Ok(note) = codec::decode::<RunNote>(&bytes) else {
             return Ok(());
         };
-        let same_boot = note.boot_id == self.me.boot_id && note.at_boot_ms <= now.boot_ms;
+        let same_boot = (note.boot_id == self.me.boot_id && note.at_boot_ms <= now.boot_ms)
+            || planted::is(Bug::RebootGoesOn);
         let stands = self.site.session(&note.session).is_some_and(|s| s.stands_on(kiosk));
         let paused = matches!(
             self.site.session(&note.session).and_then(domain::session::Session::state),
             Some(State::Paused { kiosk: at, .. }) if at == kiosk
         );
-        if same_boot && stands && !paused {
+        if same_boot && stands && !paused && !planted::is(Bug::RestartLocksOut) {
+            let minted = planted::is(Bug::RestartMints);
             let found = self.site.session(&note.session);
             let before = found.and_then(|found| found.cell(&note.epoch));
             let run = Run {
@@ -98,8 +103,8 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 session: note.session,
                 opening: note.opening,
                 n: 0,
-                base_ms: 0,
-                from_boot_ms: note.at_boot_ms,
+                base_ms: if planted::is(Bug::ChargedAgain) { READING_MS } else { 0 },
+                from_boot_ms: if minted { now.boot_ms } else { note.at_boot_ms },
                 read_boot_ms: note.at_boot_ms,
                 continues: Some((note.epoch, note.n)),
                 alone_from_ms: note.alone.then_some(0),
@@ -133,7 +138,10 @@ impl<S: LedgerStore + Clone> Replica<S> {
     ) {
         let epoch = self.author.epoch();
         let before = self.site.session(&session).and_then(|found| found.cell(&epoch));
-        let (n, base_ms) = before.map_or((0, 0), |cell| (cell.reading.n, cell.reading.used_ms));
+        let (n, mut base_ms) = before.map_or((0, 0), |cell| (cell.reading.n, cell.reading.used_ms));
+        if let Some(cell) = before.filter(|_| planted::is(Bug::PauseRuns)) {
+            base_ms += now.since(cell.seen_boot_ms);
+        }
         let continues = before.and_then(|cell| cell.reading.continues);
         let continued_ms = continues
             .and_then(|(epoch, _)| self.site.session(&session)?.cell(&epoch))
@@ -259,7 +267,9 @@ impl<S: LedgerStore + Clone> Replica<S> {
     }
 
     pub(super) fn read_if_due(&mut self, run: &Run, now: Moment) {
-        if now.since(run.read_boot_ms) >= READING_MS {
+        let due = now.since(run.read_boot_ms) >= READING_MS;
+        let rarely = due && planted::is(Bug::ReadsRarely);
+        if due && (!rarely || now.since(run.read_boot_ms) >= 12 * READING_MS) {
             self.measure_run(READING_MS, now);
         }
     }

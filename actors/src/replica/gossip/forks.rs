@@ -2,6 +2,7 @@
 
 use domain::id::{EpochId, NodeId};
 use domain::moment::Moment;
+use domain::planted::{self, Bug};
 use storage::ledger_store::LedgerStore;
 use storage::operation::{Op, Table};
 
@@ -32,6 +33,9 @@ impl<S: LedgerStore + Clone> Replica<S> {
         if let Ok(entry) = Entry::parse(one) {
             let node = self.site.node_of(&epoch);
             self.notice(Notice::Fork { node, epoch, seq: entry.id.seq });
+        }
+        if planted::is(Bug::ForkNotPassedOn) {
+            return;
         }
         let others: Vec<NodeId> = self.peers.keys().copied().filter(|peer| *peer != from).collect();
         for peer in others {

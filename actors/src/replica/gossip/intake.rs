@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::fact::Fact;
 use domain::id::{EpochId, NodeId};
 use domain::moment::Moment;
+use domain::planted::{self, Bug};
 use storage::ledger_store::LedgerStore;
 use storage::operation::Op;
 
@@ -46,6 +47,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
                     again.insert(epoch);
                 }
                 Ok(Judged::Ahead(epoch, held)) => missed.push((epoch, held)),
+                Ok(Judged::Forked(..)) if planted::is(Bug::EquivocationSilent) => {}
                 Ok(Judged::Forked(one, other)) => self.hear_fork(from, &one, &other, now),
                 Ok(Judged::OtherHistory(epoch, height)) => {
                     if let Some(peer) = self.peers.get_mut(&from)
@@ -63,6 +65,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
                     why.get_or_insert(String::from("its author has no authority for it"));
                 }
                 Err(reason) => {
+                    assert!(!planted::is(Bug::PoisonFells), "{reason}");
                     refused += 1;
                     why.get_or_insert(reason);
                 }
@@ -101,13 +104,26 @@ impl<S: LedgerStore + Clone> Replica<S> {
             return self.compare_with_held(entry, bytes);
         }
         if entry.id.seq > height {
+            if planted::is(Bug::GapAccepted) {
+                return Ok(Judged::Fresh(entry));
+            }
             return Ok(Judged::Ahead(epoch, height));
         }
         if entry.id.seq >= self.welcome_below(&epoch) {
             return Ok(Judged::Unwelcome(epoch));
         }
-        entry.verify().map_err(|error| error.to_string())?;
-        if entry.prev != head {
+        if let Err(error) = entry.verify()
+            && !planted::is(Bug::SignatureUnchecked)
+        {
+            return Err(error.to_string());
+        }
+        if entry.hint_ms > self.own_wall_ms.saturating_add(500) && planted::is(Bug::FutureRefused) {
+            return Err(String::from("entry from the future"));
+        }
+        if Fact::decode(&entry.body) == Ok(None) && planted::is(Bug::UnknownDropped) {
+            return Ok(Judged::Known(epoch));
+        }
+        if entry.prev != head && !planted::is(Bug::HeadUnchecked) {
             // Another history of this log: where they part lies further back.
             return if height == 0 {
                 Err(String::from("first entry names one before it"))
@@ -175,8 +191,15 @@ impl<S: LedgerStore + Clone> Replica<S> {
             }
         }
         for entry in &fresh {
+            let stamped_late = self.time.is_signed_later(entry.hint_ms);
             self.hear_hint(entry);
             if let Ok(Some(fact)) = Fact::decode(&entry.body) {
+                if stamped_late
+                    && matches!(fact, Fact::SettingsChanged(_) | Fact::KioskNamed(_))
+                    && planted::is(Bug::LastWriteByWallClock)
+                {
+                    continue;
+                }
                 self.apply_fact(entry.id, &fact, now);
             }
         }

@@ -41,6 +41,10 @@ pub(in crate::invariants) struct Node {
     pub(in crate::invariants) links: Vec<NodeId>,
     /// What it takes for the site's time.
     pub(in crate::invariants) wall_ms: i64,
+    /// Entries that a power cut would leave.
+    pub(in crate::invariants) durable: BTreeSet<EntryId>,
+    /// By how much its time is off.
+    pub(in crate::invariants) off_ms: i64,
 }
 
 impl Node {
@@ -62,6 +66,8 @@ impl Node {
             pruned: BTreeMap::new(),
             links: Vec::new(),
             wall_ms: 0,
+            durable: BTreeSet::new(),
+            off_ms: 0,
         }
     }
 
@@ -142,7 +148,12 @@ impl NodeState for Node {
     }
 
     fn moment(&self) -> Moment {
-        Moment { boot_ms: 0, wall_ms: self.wall_ms, trusted: true }
+        let wall_ms = self.wall_ms + self.off_ms;
+        Moment { boot_ms: 0, wall_ms, trusted: true }
+    }
+
+    fn is_durable(&self, entry: &EntryId) -> Option<bool> {
+        Some(self.durable.contains(entry))
     }
 
     fn site(&self) -> Cow<'_, Site> {
