@@ -295,7 +295,8 @@ impl World {
         };
         let (epoch, seq) = (one.id.epoch, one.id.seq);
         self.tell(Event::Equivocated { host, epoch, seq });
-        self.tell(Event::Attacked { host, entries: vec![one.id] });
+        // Each alone is within the role: where only one ever arrives, it counts.
+        self.tell(Event::Attacked { host, entries: Vec::new() });
         let peers: Vec<HostId> = self
             .stage
             .running(host)

@@ -53,12 +53,14 @@ impl World {
         }
     }
 
-    /// A register of use of a session that the thief's node never opened.
+    /// A register of use of a session that the thief's node never opened, nor ever will: it was ended
+    /// for good.
     pub(super) fn misread(&mut self, host: HostId) {
         let node = self.own_node(host);
         let sessions = self.stage.running(host).map(|process| {
             let sessions = process.replica.site().sessions();
             let others = sessions
+                .filter(|(_, session)| session.close_ordered())
                 .filter(|(_, session)| session.steps().all(|(_, step)| Some(step.node) != node));
             others.map(|(id, _)| *id).collect::<Vec<_>>()
         });
