@@ -21,6 +21,8 @@ const PRINTS: &[&str] = &[
     "node/src/cli/",
     "node/src/commands.rs",
     "node/src/commands/",
+    "chaos-tests/src/cli.rs",
+    "chaos-tests/src/cli/",
 ];
 
 /// Types that a program wrote.

@@ -7,7 +7,9 @@ use std::time::Duration;
 use chaos_tests::invariants;
 use chaos_tests::report::night_html;
 use chaos_tests::scenario::Scenario;
-use chaos_tests::sim::night::{Failure, NightPlan, NightProgress, NightReport, night as run};
+use chaos_tests::sim::night::{
+    FULL_NIGHT, Failure, NightPlan, NightProgress, NightReport, night as run,
+};
 
 use super::journal::{put, trouble};
 use super::progress::Line;
@@ -44,11 +46,17 @@ pub(crate) fn night(args: &NightArgs) -> Result<Said, NotDone> {
     if let Some(folder) = &args.report {
         lines.extend(keep(&report, folder, lang)?);
     }
+    let never = report.never();
+    if !never.is_empty() {
+        lines.push(texts::never(lang, &never.join(", ")));
+    }
     lines.push(texts::night(lang, report.node_hours, report.density, foretold(&report)));
     let broken = report.failures.len();
     let held = usize::try_from(report.seeds).unwrap_or(usize::MAX).saturating_sub(broken);
     lines.push(texts::worlds(lang, report.seeds, held));
-    Ok((lines.join("\n"), if broken == 0 { End::Held } else { End::Broken }))
+    // A few worlds need not see everything; a night that did not has a blind spot.
+    let blind = report.seeds >= FULL_NIGHT && !never.is_empty();
+    Ok((lines.join("\n"), if broken == 0 && !blind { End::Held } else { End::Broken }))
 }
 
 /// Node-hours of a night at this density.

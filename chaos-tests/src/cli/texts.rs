@@ -163,6 +163,10 @@ sentences! {
     kept(file: &str) =>
         "Le plus petit : poste-chaos replay {file}",
         "The smallest: poste-chaos replay {file}";
+    /// Kinds of fault and branches that a night did not see.
+    never(names: &str) =>
+        "Jamais arrivé : {names}.",
+        "Never happened: {names}.";
     /// What a night came to, and what eight hours on two cores would.
     night(node_hours: f64, density: f64, foretold: f64) =>
         "{node_hours:.0} heures-nœud ; densité {density:.0} secondes-nœud par seconde de cœur, soit {foretold:.0} heures-nœud en une nuit de 8 h sur 2 cœurs",

@@ -9,6 +9,10 @@ use std::time::{Duration, Instant};
 use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 
+mod expected;
+
+pub use expected::FULL_NIGHT;
+
 use super::Sim;
 use super::shrink::{Watchers, shrink};
 use crate::scenario::Scenario;
