@@ -1,5 +1,6 @@
 //! Operators: they act on what their console shows, on whichever admin host they sit at.
 
+use actors::replica::Input;
 use domain::command::Command;
 use domain::id::SessionId;
 use domain::session::State;
@@ -15,6 +16,8 @@ use crate::event::HostId;
 
 /// The keeper looks so often.
 const LOOKS_EVERY_MS: u64 = 60_000;
+/// Looks from one checkpoint to the next.
+const STOCK_EVERY_LOOKS: u64 = 7;
 /// Rows that it has erased in one look.
 const MOST_ERASED: usize = 20;
 
@@ -147,6 +150,19 @@ impl World {
         let ended = vault.and_then(|vault| vault.ended_notes(now, MOST_ERASED).ok());
         for row in ended.unwrap_or_default() {
             self.order(host, Command::EraseRow { row }, Errand::Erase { row });
+        }
+        self.take_stock(host);
+    }
+
+    /// Checkpoints are due once a day, or a thousand sessions; an hour must see some, made by several
+    /// admin nodes at once too.
+    fn take_stock(&mut self, host: HostId) {
+        let Some(process) = self.stage.running(host) else {
+            return;
+        };
+        let looks = process.clock.moment().boot_ms / LOOKS_EVERY_MS;
+        if looks.is_multiple_of(STOCK_EVERY_LOOKS) {
+            self.input(host, Input::Checkpoint);
         }
     }
 }
