@@ -441,6 +441,7 @@ impl Run<'_> {
             (known.up, known.told, known.frozen) = (false, false, false);
         }
         self.sights.set(host, None);
+        self.tell_of_orphans();
         self.pages.remove(&host);
         self.shown.remove(&host);
         self.linked.retain(|(one, other)| *one != host && *other != host);

@@ -26,7 +26,7 @@ use super::network::{Room, Traffic};
 use super::page::Page;
 use super::people::People;
 use super::run::News;
-use super::sight::Observer;
+use super::sight::{Care, Observer};
 
 /// A ledger is read at most this often for each host that there is: reading is work, and the machine
 /// is the nodes' own.
@@ -140,15 +140,16 @@ impl<'a> House<'a> {
             consoles.insert(host, Console::new(door(host, CONSOLE)?));
         }
         let (mut pages, mut kiosks) = (BTreeMap::new(), BTreeMap::new());
-        let mut derivation = None;
+        let sight = observers.get(&HostId(0)).and_then(|first| first.look(Care::Fresh));
+        let sight = sight.ok_or_else(|| NotRun::Broken("the first node fell silent".into()))?;
+        let site = sight.folded();
         for host in shape.kiosk_hosts() {
             pages.insert(host, Page::new(door(host, PAGE)?));
-            let sight = observers.get(&host).and_then(|observer| observer.look(true));
-            let sight = sight.ok_or_else(|| NotRun::Broken("a kiosk fell silent".into()))?;
-            derivation = sight.folded().chain().founded().map(|(_, derivation)| *derivation);
-            let kiosk = crate::cluster::NodeState::kiosk(&sight);
-            kiosks.extend(kiosk.map(|kiosk| (host, kiosk)));
+            let status = observers.get(&host).and_then(|observer| observer.status());
+            let member = status.and_then(|status| site.standing().members.get(&status.node));
+            kiosks.extend(member.and_then(|member| member.kiosk).map(|kiosk| (host, kiosk)));
         }
+        let derivation = site.chain().founded().map(|(_, derivation)| *derivation);
         let derivation = derivation.ok_or_else(|| NotRun::Broken("a site without codes".into()))?;
         Ok(People {
             consoles,

@@ -26,7 +26,7 @@ use super::console::{Console, Done};
 use super::page::Page;
 use super::plan::Deed;
 use super::run::News;
-use super::sight::Observer;
+use super::sight::{Care, Observer};
 
 /// A patron types a code again that is still on its way to the kiosk.
 const TYPE_AGAIN: Duration = Duration::from_millis(1_500);
@@ -119,7 +119,7 @@ impl People {
     /// Shows the harness what the host holds now.
     fn look_at(&self, host: HostId) {
         if let Some(observer) = self.observers.get(&host)
-            && let Some(sight) = observer.look(true)
+            && let Some(sight) = observer.look(Care::Fresh)
         {
             self.news.send(News::Sight(host, Some(Arc::new(sight)))).ok();
         }

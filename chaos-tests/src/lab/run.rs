@@ -29,7 +29,7 @@ use super::page::Screen;
 use super::people::{People, fork};
 use super::plan::{Deed, deeds};
 use super::seen::Picture;
-use super::sight::{Sight, Sights};
+use super::sight::{Care, Sight, Sights};
 
 /// The tick: what counts down is told, and what changes by itself is looked at.
 const TICK_MS: u64 = 1_000;
@@ -51,6 +51,8 @@ const TIMED: [u8; 5] = [3, 4, 5, 6, 7];
 const NEWS: usize = 256;
 /// Interval between two looks at a node.
 const LOOK: Duration = Duration::from_millis(500);
+/// With so many hosts more the interval is as long again.
+const AT_EACH_LOOK: u32 = 12;
 
 /// What threads tell the run.
 pub(super) enum News {
@@ -183,15 +185,17 @@ impl<'a> Run<'a> {
     }
 
     fn watch_everything(&self, told: &SyncSender<News>) {
+        let hosts = u32::try_from(self.known.len()).unwrap_or(u32::MAX);
         for observer in self.people.observers.values() {
             let (observer, told) = (Arc::clone(observer), told.clone());
+            let interval = LOOK * (1 + hosts / AT_EACH_LOOK);
             std::thread::spawn(move || {
                 loop {
-                    let sight = observer.look(false).map(Arc::new);
+                    let sight = observer.look(Care::Idle).map(Arc::new);
                     if told.send(News::Sight(observer.host, sight)).is_err() {
                         return;
                     }
-                    std::thread::sleep(LOOK);
+                    std::thread::sleep(interval);
                 }
             });
         }
@@ -215,7 +219,7 @@ impl<'a> Run<'a> {
                     }
                     before = screen.clone().map(|screen| (at, screen));
                     // What the picture came of is to be seen before it.
-                    let sight = observer.look(true).map(Arc::new);
+                    let sight = observer.look(Care::Fresh).map(Arc::new);
                     told.send(News::Sight(host, sight)).is_ok()
                         && told.send(News::Page(host, at, screen)).is_ok()
                 });

@@ -1,6 +1,6 @@
 //! From what is seen to what happened: events for the invariants.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use crate::event::{Event, HostId, Shown, Stop};
 use super::page::{OFF_MS, Screen};
 use super::plan::Deed;
 use super::run::Run;
-use super::sight::Sight;
+use super::sight::{Care, Observer, Sight};
 
 /// A page that was told nothing for so long knows that its node is gone.
 const SILENT: Duration = Duration::from_secs(12);
@@ -21,20 +21,23 @@ const SILENT: Duration = Duration::from_secs(12);
 pub(super) type Picture = (u64, Shown, bool);
 
 impl Run<'_> {
-    /// Looks at every node that runs, ledger and all.
+    /// Looks at every node that runs, exactly, at all of them at one time.
     pub(super) fn look_around(&mut self) {
+        for known in self.known.values_mut().filter(|known| known.dead.is_empty()) {
+            // Before the first look everything runs.
+            known.up |= known.epoch.is_none() && known.held_by.is_empty();
+        }
         let people = Arc::clone(&self.people);
-        for (host, observer) in &people.observers {
-            if let Some(known) = self.known.get_mut(host)
-                && !known.up
-                && known.epoch.is_none()
-            {
-                // Before the first look everything runs.
-                known.up = true;
-            }
-            if let Some(sight) = observer.look(true) {
-                self.saw(*host, Some(Arc::new(sight)));
-            }
+        let sights: Vec<_> = std::thread::scope(|scope| {
+            let look = |observer: &Arc<Observer>| {
+                let observer = Arc::clone(observer);
+                scope.spawn(move || (observer.host, observer.look(Care::Exact).map(Arc::new)))
+            };
+            let looks: Vec<_> = people.observers.values().map(look).collect();
+            looks.into_iter().filter_map(|look| look.join().ok()).collect()
+        });
+        for (host, sight) in sights {
+            self.saw(host, sight);
         }
     }
 
@@ -47,13 +50,18 @@ impl Run<'_> {
         if !known.up || known.frozen || known.dead.contains(&epoch) {
             return;
         }
+        let before = self.sights.of(host).cloned().filter(|_| known.epoch == Some(epoch));
         if known.epoch == Some(epoch) {
             self.sights.set(host, Some(Arc::clone(&sight)));
         } else {
             self.began(host, &sight);
         }
-        self.wrote(host, &sight);
-        self.compare_links();
+        if before.as_ref().is_none_or(|before| !sight.has_ledger_of(before)) {
+            self.wrote(host, &sight);
+        }
+        if before.is_none_or(|before| before.status.links != sight.status.links) {
+            self.compare_links();
+        }
     }
 
     /// A process's first sight.
@@ -119,6 +127,14 @@ impl Run<'_> {
         }
     }
 
+    /// Entries of a host that can no longer be looked at are told of where else they are.
+    pub(super) fn tell_of_orphans(&mut self) {
+        let sights: Vec<_> = self.sights.all().map(|(host, s)| (host, Arc::clone(s))).collect();
+        for (host, sight) in sights {
+            self.wrote(host, &sight);
+        }
+    }
+
     /// The host whose process wrote an entry.
     fn author_of(&self, id: &EntryId, sight: &Sight) -> Option<HostId> {
         let node = sight.folded().node_of(&id.epoch)?;
@@ -132,9 +148,11 @@ impl Run<'_> {
 
     /// Links that stand at both ends, against those that stood before.
     fn compare_links(&mut self) {
+        let hosts: BTreeMap<NodeId, HostId> =
+            self.known.iter().filter_map(|(host, known)| Some((known.node?, *host))).collect();
         let mut said = BTreeSet::new();
         for (host, sight) in self.sights.all() {
-            let peers = sight.links().into_iter().filter_map(|node| self.host_of(&node));
+            let peers = sight.links().into_iter().filter_map(|node| hosts.get(&node).copied());
             said.extend(peers.map(|peer| (host, peer)));
         }
         let both = said.iter().filter(|(one, other)| one < other && said.contains(&(*other, *one)));

@@ -41,6 +41,11 @@ impl Sight {
         &self.entries
     }
 
+    /// Whether its ledger is the very one that another look saw.
+    pub(crate) fn has_ledger_of(&self, other: &Sight) -> bool {
+        Arc::ptr_eq(&self.entries, &other.entries)
+    }
+
     /// The site that they make.
     pub(crate) fn folded(&self) -> &Site {
         &self.site
@@ -118,6 +123,17 @@ struct Read {
     readings: Readings,
 }
 
+/// How carefully a node is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Care {
+    /// In passing: at its ledger now and then.
+    Idle,
+    /// At its ledger too, however short ago that was read.
+    Fresh,
+    /// Until its ledger and what it says of itself are of one moment.
+    Exact,
+}
+
 /// Looks at one host's node.
 pub(crate) struct Observer {
     pub(crate) host: HostId,
@@ -145,18 +161,23 @@ impl Observer {
         Self { host, control, inside, outside, library, number, interval, read }
     }
 
-    /// Looks; with `now`, at the ledger too, however short ago that was. `None` where nobody answers.
-    pub(crate) fn look(&self, now: bool) -> Option<Sight> {
+    /// What the node says of itself.
+    pub(crate) fn status(&self) -> Option<Status> {
+        self.control.status()
+    }
+
+    /// Looks; `None` where nobody answers.
+    pub(crate) fn look(&self, care: Care) -> Option<Sight> {
         let status = self.control.status()?;
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         let due = match &*read {
             None => true,
             Some(last) if last.fingerprint == status.fingerprint => false,
-            Some(last) => now || last.at.elapsed() >= self.interval,
+            Some(last) => care > Care::Idle || last.at.elapsed() >= self.interval,
         };
         let status = if due {
             let before = read.take().map(|read| read.readings).unwrap_or_default();
-            let (status, fresh) = self.read_whole(status, &before)?;
+            let (status, fresh) = self.read_whole(status, &before, care)?;
             *read = Some(fresh);
             status
         } else {
@@ -168,16 +189,22 @@ impl Observer {
         Some(Sight { status, fingerprint, site, entries })
     }
 
-    /// Reads status, ledger and readings as of one moment. They are three questions, between which the
-    /// node goes on: asked again until they fit each other, or so often that they never will.
-    fn read_whole(&self, mut status: Status, before: &Readings) -> Option<(Status, Read)> {
+    /// Reads status, ledger and readings. They are three questions, between which the node goes on: who
+    /// must have them as of one moment asks again until they fit, or so often that they never will.
+    fn read_whole(
+        &self,
+        mut status: Status,
+        before: &Readings,
+        care: Care,
+    ) -> Option<(Status, Read)> {
+        let most = if care == Care::Exact { MOST_LOOKS } else { 1 };
         let mut looks = 0;
         loop {
             let read = self.ledger(&status, before)?;
             let own = read.site.fingerprint().ok();
             let fits = |status: &Status| own == fingerprint(&status.fingerprint);
             looks += 1;
-            if !fits(&status) && looks < MOST_LOOKS {
+            if !fits(&status) && looks < most {
                 status = self.control.status()?;
                 if !fits(&status) {
                     continue;

@@ -14,7 +14,7 @@ use crate::cluster::NodeState;
 use crate::event::{Event, HostId};
 use crate::invariants;
 use crate::lab::control::Control;
-use crate::lab::sight::{Observer, Sight, Sights};
+use crate::lab::sight::{Care, Observer, Sight, Sights};
 use crate::record::{About, Record};
 use crate::scenario::Scenario;
 use crate::target::{NotRun, Outcome, Progress};
@@ -202,7 +202,7 @@ impl<'a> Exercise<'a> {
 
     /// Looks at the admin node: what it wrote and holds, whom it is linked to.
     fn look(&mut self) {
-        let Some(sight) = self.observer.look(false).map(Arc::new) else {
+        let Some(sight) = self.observer.look(Care::Idle).map(Arc::new) else {
             self.sights.set(ASKED, None);
             return;
         };
