@@ -15,8 +15,8 @@ fn snapshot(facts: u64) -> Snapshot {
         let head = [u8::try_from(number).unwrap(); 32];
         snapshot.ground.floors.insert(epoch, Floor { height: facts + 1, head });
         for seq in 1..=facts {
-            let body = vec![28, 0, u8::try_from(seq % 251).unwrap(), 4];
-            let settled = Settled { vouched: seq % 3 == 0, body: body.repeat(20) };
+            let body = [28, 0, u8::try_from(seq % 251).unwrap(), 4];
+            let settled = Settled { vouched: seq.is_multiple_of(3), body: body.repeat(20) };
             snapshot.facts.insert(EntryId { epoch, seq }, settled);
         }
     }

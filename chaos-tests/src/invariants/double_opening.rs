@@ -80,7 +80,8 @@ impl DoubleOpening {
         let others = found.steps.iter().filter(opened).filter(|step| step.kiosk != here);
         // A thief's opening, or one that a revocation took back, proves nothing either way.
         let mut rivals = others.clone().filter(|rival| !gave_up(found, rival, own));
-        if rivals.next().is_some() || !others.clone().all(|step| sound(&step)) {
+        let doubled = scene.book.hosts.is_doubled(written.host);
+        if doubled || rivals.next().is_some() || !others.clone().all(|step| sound(&step)) {
             return Ok(());
         }
         let what = format!("{session} given up to nobody: it had been closed everywhere else");

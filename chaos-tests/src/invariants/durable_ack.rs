@@ -26,7 +26,7 @@ impl DurableAck {
     /// before its disk did comes back without.
     fn told(&mut self, scene: Scene<'_>) -> Held {
         let Scene { book, cluster, .. } = scene;
-        for (host, node, entry, (held, _)) in tellings(scene) {
+        for Telling { host, node, entry, held, .. } in tellings(scene) {
             self.judged += 1;
             let may_hold = |(host, machine): &(HostId, &Machine)| {
                 let has = cluster.node(*host).is_none_or(|node| node.holds(&entry));
@@ -42,13 +42,25 @@ impl DurableAck {
     }
 }
 
+/// What an operator reads of an entry: held by so many nodes, of so many.
+struct Telling<'a> {
+    host: HostId,
+    node: &'a dyn NodeState,
+    entry: EntryId,
+    held: u32,
+    of: u32,
+}
+
 /// What honest admin nodes tell of the latest entries that their running processes wrote.
-fn tellings(scene: Scene<'_>) -> Vec<(HostId, &dyn NodeState, EntryId, (u32, u32))> {
+fn tellings(scene: Scene<'_>) -> Vec<Telling<'_>> {
     let nodes = scene.book.honest(scene.cluster);
     let nodes = nodes.filter(|(_, node)| node.kiosk().is_none());
     let told = nodes.flat_map(|(host, node)| {
         let latest = scene.book.ledger.acknowledged_of(node.epoch()).take(LATEST);
-        latest.filter_map(move |entry| Some((host, node, *entry, node.replicated(entry)?)))
+        latest.filter_map(move |entry| {
+            let (held, of) = node.replicated(entry)?;
+            Some(Telling { host, node, entry: *entry, held, of })
+        })
     });
     told.collect()
 }
@@ -103,7 +115,7 @@ impl Invariant for DurableAck {
         if cluster.hosts().iter().any(|host| book.is_hostile(*host, cluster)) {
             return Ok(());
         }
-        for (host, _, entry, (held, of)) in tellings(scene) {
+        for Telling { host, entry, held, of, .. } in tellings(scene) {
             if held < of {
                 let what = format!("{entry} is everywhere, and its operator reads {held} of {of}");
                 return Err(Broken::on(host, what));

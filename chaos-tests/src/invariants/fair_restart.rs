@@ -165,8 +165,13 @@ impl Invariant for FairRestart {
             };
             self.judged += 1;
             let (mut ran, mut edges) = (0, 0);
-            for (_, _, stint) in book.usage.stints(session) {
-                ran += stint.sure_ms;
+            for (host, _, stint) in book.usage.stints(session) {
+                // What a node lets run that does not belong any more is nobody's to count, and a copy
+                // of a machine shows what runs on the other.
+                let uncounted = book.is_hostile(host, cluster)
+                    || book.hosts.had(host, Trouble::Revoked)
+                    || book.hosts.is_doubled(host);
+                ran += if uncounted { 0 } else { stint.sure_ms };
                 edges += u64::from(stint.edges);
             }
             // A timer may end a session a little late, and the patron is not charged for that.

@@ -45,7 +45,7 @@ impl Judge {
     /// Something happened.
     pub(super) fn see(&mut self, at: u64, event: &Event, cluster: &dyn Cluster) {
         // Hashing text never fails.
-        let written = write!(self.trace, "{at} {event:?}\n");
+        let written = writeln!(self.trace, "{at} {event:?}");
         debug_assert!(written.is_ok());
         if let Some(onlooker) = &mut self.onlooker {
             onlooker(at, event);

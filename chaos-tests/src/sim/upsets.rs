@@ -40,6 +40,7 @@ pub(super) struct Upsets {
 
 impl World {
     /// A fault of the scenario begins.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all others befall hosts one by one")]
     pub(super) fn upset(&mut self, step: usize) {
         let (Some(planned), Some(hosts)) =
             (self.scenario.fault.get(step).cloned(), self.cast.faults.get(step).cloned())
