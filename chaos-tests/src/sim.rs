@@ -13,6 +13,7 @@
 mod agenda;
 mod clock;
 mod desks;
+mod dialling;
 mod disk;
 mod drawn;
 mod founding;

@@ -11,8 +11,8 @@ use domain::site::Site;
 use storage::ledger_store::LedgerStore;
 
 use super::clock::MachineClock;
+use super::dialling::Dials;
 use super::disk::Disk;
-use super::linking::Dials;
 use super::people::Errand;
 use crate::cluster::{Cluster, NodeState};
 use crate::event::{HostId, Shown};

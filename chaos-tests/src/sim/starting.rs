@@ -12,8 +12,8 @@ use domain::refusal::Refusal;
 use rand::RngExt;
 
 use super::agenda::Due;
+use super::dialling::Dials;
 use super::disk::Disk;
-use super::linking::Dials;
 use super::machine::{Asking, Process};
 use super::world::{RESTART_MS, World};
 use crate::event::{Denied, Event, HostId, Stop};
