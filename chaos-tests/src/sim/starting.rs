@@ -22,6 +22,8 @@ use crate::event::{Denied, Event, HostId, Stop};
 const VAULT_KEY: [u8; 32] = [5; 32];
 /// A kind of fact that this release does not know.
 const UNKNOWN_KIND: u16 = 60_000;
+/// A process that cannot start on a full disk is tried again so often.
+const RETRY_MS: u64 = 5_000;
 /// The other release writes one so often.
 const UNKNOWN_EVERY_MS: u64 = 20_000;
 
@@ -69,6 +71,14 @@ impl World {
         });
         let (replica, outputs) = match started {
             Ok(started) => started,
+            Err(_) if self.is_disk_full(host) => {
+                // It says so and ends; whoever keeps processes running tries again.
+                if let Some(home) = self.stage.host_mut(host) {
+                    home.boots |= new_boot;
+                }
+                self.judge.sometimes("no start on a full disk");
+                return self.start_in(host, RETRY_MS);
+            }
             Err(words) => return self.tell(Event::Fell { host, words }),
         };
         self.processes += 1;

@@ -253,6 +253,13 @@ impl World {
         }
     }
 
+    /// Whether a host's disk takes nothing.
+    pub(super) fn is_disk_full(&self, host: HostId) -> bool {
+        self.upsets.active.values().any(|active| {
+            matches!(active.fault, Fault::DiskFull { .. }) && active.hosts.contains(&host)
+        })
+    }
+
     /// No fault is in force any more.
     pub(super) fn heal(&mut self) {
         let numbers: Vec<u32> = self.upsets.active.keys().copied().collect();
