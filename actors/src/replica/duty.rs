@@ -346,8 +346,15 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 (_, Some(OrderKind::Close { keep_rest: false })) | (Some(State::Withdrawn), _) => {
                     self.write_closed(id, Cause::Staff, now);
                 }
-                (Some(State::Paused { kiosk: at, .. }), order) if at == kiosk => match order {
+                (Some(State::Paused { kiosk: at, node }), order) if at == kiosk => match order {
                     Some(OrderKind::Close { .. }) => self.write_closed(id, Cause::Freed, now),
+                    // Only the node that was given the code counts its time: after a reboot that took
+                    // the node's key with it the code is typed again.
+                    Some(OrderKind::Resume) if node != self.me.node() => {
+                        if !self.peers.contains_key(&node) {
+                            self.write_closed(id, Cause::Reboot, now);
+                        }
+                    }
                     Some(OrderKind::Resume) if running.is_none() => self.resume_here(id, now),
                     Some(OrderKind::Resume | OrderKind::Pause) | None => {}
                 },

@@ -203,6 +203,28 @@ fn pausing_stops_the_clock_and_resuming_goes_on() {
 }
 
 #[test]
+fn a_pause_that_outlived_its_node_ends_in_the_code_typed_again_and_not_in_free_time() {
+    let (mut world, admins, kiosks) = World::new(1, 1);
+    let session = world.issue(admins[0], 1, 600);
+    world.type_code(kiosks[0], 1).unwrap();
+    world.run_for(20_000);
+    world.must(admins[0], Command::Pause { session });
+    world.run_for(6_000);
+    world.kill(kiosks[0]);
+    let reborn = world.add_kiosk_as(77, 1, true);
+    world.run_for(12_000);
+    assert!(matches!(state(&world, reborn, session), State::Paused { .. }));
+    world.must(admins[0], Command::Resume { session });
+    world.run_for(6_000);
+    let cause = Cause::Reboot;
+    assert_eq!(state(&world, admins[0], session), State::Closed { kiosk: kiosk_id(1), cause });
+    world.type_code(reborn, 1).unwrap();
+    world.run_for(20_000);
+    let left = world.remaining_s(admins[0], session);
+    assert!((555..=560).contains(&left), "{left}");
+}
+
+#[test]
 fn nothing_is_acknowledged_before_the_disk_has_it() {
     let (mut world, admins, _) = World::new(1, 0);
     let session = world.issue(admins[0], 1, 600);
