@@ -57,6 +57,8 @@ pub struct Machine {
     pub contact_ms: u64,
     /// Whether this process has had a link.
     pub linked_once: bool,
+    /// Links to hosts that do not forget.
+    pub lasting_links: u32,
 }
 
 /// See the module.
@@ -97,6 +99,7 @@ impl Hosts {
                     alone_since: Some(at_ms),
                     contact_ms,
                     linked_once: false,
+                    lasting_links: 0,
                 };
                 self.machines.insert(*host, machine);
             }
@@ -113,7 +116,7 @@ impl Hosts {
                 numbers.into_iter().for_each(|number| self.end_fault(number, at_ms));
             }
             Event::Linked { one, other } => {
-                self.links.insert(ends(*one, *other), at_ms);
+                let fresh = self.links.insert(ends(*one, *other), at_ms).is_none();
                 for (host, peer) in [(one, other), (other, one)] {
                     let forgets = self.machines.get(peer).is_some_and(|peer| peer.amnesic);
                     if let Some(machine) = self.machines.get_mut(host) {
@@ -121,6 +124,7 @@ impl Hosts {
                         machine.linked_once = true;
                         if !forgets {
                             machine.contact_ms = at_ms;
+                            machine.lasting_links += u32::from(fresh);
                         }
                     }
                 }
@@ -157,6 +161,7 @@ impl Hosts {
                 }
                 if !forgets {
                     machine.contact_ms = at_ms;
+                    machine.lasting_links = machine.lasting_links.saturating_sub(1);
                 }
             }
         }
@@ -233,11 +238,8 @@ impl Hosts {
     /// Since when a host has been in touch with a host that does not forget: now if it is, else when
     /// it last was.
     pub fn contact_ms(&self, host: HostId, at_ms: u64) -> u64 {
-        let lasting = |peer: &HostId| self.machines.get(peer).is_some_and(|peer| !peer.amnesic);
-        if self.neighbours(host).iter().any(lasting) {
-            return at_ms;
-        }
-        self.machines.get(&host).map_or(0, |machine| machine.contact_ms)
+        let machine = self.machines.get(&host);
+        machine.map_or(0, |known| if known.lasting_links > 0 { at_ms } else { known.contact_ms })
     }
 
     /// Whether a trouble is in force at a host.

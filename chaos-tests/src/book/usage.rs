@@ -42,6 +42,8 @@ pub struct Usage {
     running: BTreeMap<SessionId, BTreeSet<HostId>>,
     stints: BTreeMap<SessionId, BTreeMap<(HostId, u32), Stint>>,
     excused: BTreeMap<SessionId, u64>,
+    /// What each host's sessions used since it was last in touch with a host that does not forget.
+    untold: BTreeMap<HostId, BTreeMap<SessionId, u64>>,
     shown: BTreeMap<HostId, (u64, Shown)>,
 }
 
@@ -51,11 +53,15 @@ impl Usage {
         match event {
             Event::Shows { host, shown, .. } => {
                 let boot = hosts.machine(*host).map_or(0, |machine| machine.boot);
+                if hosts.contact_ms(*host, at_ms) == at_ms {
+                    self.untold.remove(host);
+                }
                 self.shows(at_ms, *host, boot, *shown);
                 self.shown.insert(*host, (at_ms, *shown));
             }
             Event::Stopped { host, how } => self.stops(at_ms, *host, *how, hosts),
             Event::Fell { host, .. } => self.stops(at_ms, *host, Stop::Killed, hosts),
+            Event::Rebuilt { host } => self.excuse_untold(*host),
             Event::Started { host, new_boot: true, .. } => {
                 self.forget(*host);
                 self.shown.remove(host);
@@ -71,6 +77,8 @@ impl Usage {
         };
         if let Some(live) = self.live.get(&host).copied() {
             let goes_on = running == Some(live.session);
+            let untold = self.untold.entry(host).or_default().entry(live.session).or_default();
+            *untold += at_ms.saturating_sub(live.sure_until);
             let stint = self.stint(live.session, host, boot);
             stint.most_ms += at_ms.saturating_sub(live.most_until);
             // A process that died and does not go on with it: what ran in between is not certain.
@@ -106,12 +114,14 @@ impl Usage {
             return;
         }
         let mut unmeasured = 0;
+        let disk = hosts.had_since(host, Trouble::Disk, machine.running_since.unwrap_or(0));
         if loses_disk(how, machine.amnesic) {
-            unmeasured += at_ms.saturating_sub(hosts.contact_ms(host, at_ms));
+            self.excuse_untold(host);
             if hosts.unrest_since(at_ms.saturating_sub(UNTOLD_MS)) {
                 unmeasured += UNTOLD_MS;
             }
-        } else if hosts.had_since(host, Trouble::Disk, machine.running_since.unwrap_or(0)) {
+        } else if disk {
+            self.excuse_untold(host);
             let durable = machine.durable_ms.or(machine.running_since).unwrap_or(0);
             unmeasured += at_ms.saturating_sub(durable);
         }
@@ -120,6 +130,13 @@ impl Usage {
             unmeasured += at_ms.saturating_sub(live.sure_until);
         }
         *self.excused.entry(live.session).or_default() += unmeasured;
+    }
+
+    /// What a host told nobody went with its disk.
+    fn excuse_untold(&mut self, host: HostId) {
+        for (session, ms) in self.untold.remove(&host).unwrap_or_default() {
+            *self.excused.entry(session).or_default() += ms;
+        }
     }
 
     fn forget(&mut self, host: HostId) {
