@@ -19,6 +19,7 @@ use storage::ledger_store::LedgerStore;
 use storage::operation::{Op, Ticket};
 
 use super::checkpoints::Fetch;
+use super::message::Reach;
 use super::readings::REGISTERS_AT_ONCE;
 use super::{Notice, Output, Replica};
 use crate::entry::Author;
@@ -214,7 +215,9 @@ impl<S: LedgerStore + Clone> Replica<S> {
         self.write_base(now)?;
         let base = if self.base.heads.len() == 1 { snapshot } else { self.read_base()? };
         self.time.hear_signed(as_of_ms);
+        let before = self.frontier.clone();
         self.load_ledger(&base)?;
+        self.owe_receipts(&before);
         self.settle_readings(base.readings.into_values(), now)?;
         self.forget_lost_registers(now)?;
         self.base.since_boot_ms = now.boot_ms;
@@ -240,6 +243,17 @@ impl<S: LedgerStore + Clone> Replica<S> {
         }
         self.catch_up(now);
         Ok(())
+    }
+
+    /// What came with the base is held here as well as what comes in entries, and their authors wait to
+    /// hear so.
+    fn owe_receipts(&mut self, before: &BTreeMap<EpochId, Reach>) {
+        let me = self.me.node();
+        for (epoch, reach) in &self.frontier {
+            if before.get(epoch).is_none_or(|held| held.height < reach.height) {
+                self.receipts.owe(self.base.ticket, *epoch, reach.height, me);
+            }
+        }
     }
 
     /// What peers told of before now joins the base: it is asked for at once.

@@ -366,3 +366,22 @@ fn a_snapshot_comes_from_another_where_one_falls_silent_or_lies() {
     assert!(world.notices.iter().any(refused), "{:?}", world.notices);
     assert_eq!(world.fingerprints().len(), 1);
 }
+
+#[test]
+fn what_came_with_the_base_is_receipted_like_what_came_in_entries() {
+    let (mut world, admins, kiosks) = World::new(1, 2);
+    let everyone: Vec<_> = admins.iter().chain(&kiosks).copied().collect();
+    world.cut_off(kiosks[0], &everyone);
+    world.issue(admins[0], 1, 600);
+    checkpoint(&mut world, admins[0]);
+    let progress = |world: &World| {
+        let replica = world.replica(admins[0]);
+        let now = replica.moment(world.moment(admins[0]));
+        replica.deliveries(now).last().map(|last| (last.held_by, last.of))
+    };
+    assert_eq!(progress(&world), Some((2, 3)));
+    world.heal();
+    world.run_for(12_000);
+    assert_eq!(base_of(&world, kiosks[0]), base_of(&world, admins[0]));
+    assert_eq!(progress(&world), Some((3, 3)));
+}
