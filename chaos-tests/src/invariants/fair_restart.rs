@@ -220,6 +220,7 @@ mod tests {
             stage.stop(KIOSK, Stop::PowerLost);
             stage.pass(30_000);
             stage.start(KIOSK, true);
+            stage.see(Event::Typed { host: KIOSK, session, why_not: None });
         }
         stage.spread();
         stage.heal();

@@ -9,7 +9,7 @@ use crate::fault::{Fault, Hosts, Malice, Shape as CutShape};
 use crate::scenario::{Hold, Limits, Load, Policy, Scenario, Shape, Step, Words};
 
 /// Length of a drawn world before it is healed, in seconds.
-const LASTS_S: u64 = 3_600;
+const LASTS_S: u32 = 3_600;
 /// Faults begin within so many seconds: the last ones end before healing, or with it.
 const LAST_FAULT_S: u32 = 3_300;
 
@@ -22,21 +22,23 @@ impl Scenario {
         let load = draw.loads();
         let fault = draw.faults();
         let text = |text: String| Words { fr: text.clone(), en: text };
-        Scenario {
+        let mut scenario = Scenario {
             title: text(format!("seed {seed}")),
             about: Words {
                 fr: String::from("Site, pannes et public tirés au sort."),
                 en: String::from("Site, faults and people drawn at random."),
             },
             site: draw.site,
-            lasts_s: LASTS_S,
+            lasts_s: u64::from(LASTS_S),
             seed: i64::try_from(seed).is_ok().then_some(seed),
             hold: Hold::default(),
             load,
             fault,
             limits: Limits::default(),
             sometimes: Vec::new(),
-        }
+        };
+        sort_within(&mut scenario);
+        scenario
     }
 }
 
@@ -63,9 +65,19 @@ impl Scenario {
         if draw.chance(30) {
             draw.revoked_twice(&mut scenario.fault);
         }
-        scenario.fault.sort_by(|one, other| one.at_s.total_cmp(&other.at_s));
+        sort_within(&mut scenario);
         scenario
     }
+}
+
+/// Puts the faults in their order; none outlasts the run.
+fn sort_within(scenario: &mut Scenario) {
+    let tenths = f64::from(LASTS_S) * 10.0;
+    for step in &mut scenario.fault {
+        let most_s = (tenths - step.at_s * 10.0 - 0.5).floor() / 10.0;
+        step.for_s = step.for_s.map(|for_s| for_s.min(most_s));
+    }
+    scenario.fault.sort_by(|one, other| one.at_s.total_cmp(&other.at_s));
 }
 
 fn shape(rng: &mut StdRng) -> Shape {
@@ -181,7 +193,6 @@ impl Draw {
             let at_s = f64::from(self.rng.random_range(60..LAST_FAULT_S));
             steps.push(Step { at_s, for_s: None, fault: Fault::Revoke { hosts, on } });
         }
-        steps.sort_by(|one, other| one.at_s.total_cmp(&other.at_s));
         steps
     }
 

@@ -67,10 +67,10 @@ pub(crate) fn write<S: LedgerStore>(store: &S, site: SiteId, file: &Path) -> Res
     export_to(store, site, file)
 }
 
-/// As [`write`], of the registers of use.
+/// As [`write()`], of the registers of use.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub(crate) fn write_readings<S: LedgerStore>(
     store: &S,
     site: SiteId,
