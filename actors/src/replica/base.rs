@@ -47,6 +47,8 @@ pub(super) struct Base {
     pub(super) surpassed: BTreeSet<CheckpointHash>,
     /// Proposals that this admin node does not sign.
     pub(super) unsigned: BTreeSet<CheckpointHash>,
+    /// Agreed checkpoints that no linked node would give: they may have been surpassed long ago.
+    pub(super) in_vain: BTreeSet<CheckpointHash>,
     /// The snapshot that is on its way here.
     pub(super) fetch: Option<Fetch>,
     /// Whether something came that may make a checkpoint agreed.
@@ -225,6 +227,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
             self.base.surpassed.clear(); // what is offered again is found to be surpassed again
         }
         self.base.surpassed.extend(&past);
+        self.base.in_vain.clear();
         self.base.unsigned.clear(); // they were proposed upon another base
         self.base.due_rounds = 0;
         let kept: BTreeSet<_> = self.base.heads.keys().copied().collect();

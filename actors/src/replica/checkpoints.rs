@@ -87,12 +87,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 self.notice(Notice::Disk(error.to_string()));
             }
         }
-        let absent = self.absent();
-        for hash in heads {
-            if self.base.ballots.is_agreed(&hash, &standing, absent) {
-                self.want_agreed(hash, now);
-            }
-        }
+        self.follow_the_agreed_by(&standing, now);
     }
 
     /// Who stands, if the site key's words that a peer brought are added to those that are known.
@@ -147,38 +142,53 @@ impl<S: LedgerStore + Clone> Replica<S> {
 
     /// Adopts what is agreed by what is known here, or asks for it.
     pub(super) fn follow_the_agreed(&mut self, now: Moment) {
-        let (standing, absent) = (self.site.standing().clone(), self.absent());
-        let known: Vec<CheckpointHash> =
-            self.base.ballots.checkpoints().map(|(hash, _)| *hash).collect();
-        for hash in known {
-            if self.base.ballots.is_agreed(&hash, &standing, absent) {
-                self.want_agreed(hash, now);
+        let standing = self.site.standing().clone();
+        self.follow_the_agreed_by(&standing, now);
+    }
+
+    /// What peers have adopted comes first, and the latest of it: others may have dropped the pieces
+    /// of what was agreed before that, and it would be asked for in vain while they wait.
+    fn follow_the_agreed_by(&mut self, standing: &Standing, now: Moment) {
+        let absent = self.absent();
+        let ballots = &self.base.ballots;
+        let agreed = ballots.checkpoints().filter(|(hash, _)| {
+            !self.base.heads.contains_key(*hash)
+                && !self.base.surpassed.contains(*hash)
+                && (self.is_adopted(hash) || !self.base.in_vain.contains(*hash))
+                && ballots.is_agreed(hash, standing, absent)
+        });
+        let mut agreed: Vec<_> = agreed
+            .map(|(hash, checkpoint)| (self.is_adopted(hash), checkpoint.as_of_ms, *hash))
+            .collect();
+        agreed.sort_unstable();
+        for (_, _, hash) in agreed.into_iter().rev() {
+            if self.base.held.contains(&hash) {
+                self.adopt(hash, now);
+            } else {
+                self.fetch(hash, true, now);
             }
         }
     }
 
-    fn want_agreed(&mut self, hash: CheckpointHash, now: Moment) {
-        if self.base.heads.contains_key(&hash) || self.base.surpassed.contains(&hash) {
+    /// Whether a linked peer says that its base is made of this checkpoint.
+    fn is_adopted(&self, hash: &CheckpointHash) -> bool {
+        self.peers.values().any(|peer| peer.heads.contains(hash))
+    }
+
+    /// Asks for a snapshot, unless another is on its way. What a peer has adopted comes before what is
+    /// agreed, and that before what is proposed.
+    pub(super) fn fetch(&mut self, hash: CheckpointHash, agreed: bool, now: Moment) {
+        let rank = |agreed: bool, hash: &CheckpointHash| (agreed, self.is_adopted(hash));
+        let wanted = rank(agreed, &hash);
+        let on_its_way = self.base.fetch.as_ref().map(|fetch| rank(fetch.agreed, &fetch.hash));
+        if let Some(fetch) = &mut self.base.fetch
+            && fetch.hash == hash
+        {
+            fetch.agreed |= agreed;
             return;
         }
-        if self.base.held.contains(&hash) {
-            self.adopt(hash, now);
-        } else {
-            self.fetch(hash, true, now);
-        }
-    }
-
-    /// Asks for a snapshot, unless another is on its way. What is agreed comes before what is
-    /// proposed.
-    pub(super) fn fetch(&mut self, hash: CheckpointHash, agreed: bool, now: Moment) {
-        if let Some(fetch) = &mut self.base.fetch {
-            if fetch.hash == hash {
-                fetch.agreed |= agreed;
-                return;
-            }
-            if fetch.agreed || !agreed {
-                return;
-            }
+        if on_its_way.is_some_and(|on_its_way| on_its_way >= wanted) {
+            return;
         }
         let Some(checkpoint) = self.base.ballots.checkpoint(&hash).cloned() else {
             return;
@@ -218,8 +228,9 @@ impl<S: LedgerStore + Clone> Replica<S> {
             return;
         };
         fetch.silent.insert(fetch.from);
-        // Nobody left: a later round begins anew.
         let Some(from) = self.holder(&fetch.hash, &fetch.silent) else {
+            // It keeps nothing else away, until there is somebody new to ask.
+            self.base.in_vain.insert(fetch.hash);
             return;
         };
         fetch.from = from;

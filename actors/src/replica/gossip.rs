@@ -139,6 +139,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
             uses_behind: false,
         };
         self.peers.insert(peer, fresh);
+        self.base.in_vain.clear(); // this one may have what nobody else had
         self.seen.insert(peer, now.boot_ms);
         self.send_round(peer);
         self.send_use_digest(peer, true);

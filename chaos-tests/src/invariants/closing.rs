@@ -114,18 +114,20 @@ impl Closing {
         Ok(())
     }
 
-    /// A kiosk knows whether it is alone: what it does then, staff chose.
+    /// A kiosk knows whether it is alone: what it does then, staff chose. A process that stood still finds
+    /// out that its links are dead only once it goes on, and counts from there.
     fn knows(&mut self, host: HostId, alone: bool, scene: Scene<'_>) -> Held {
         let hosts = &scene.book.hosts;
         let Some(machine) = hosts.machine(host) else {
             return Ok(());
         };
         let since = machine.alone_since.map(|since| scene.at_ms.saturating_sub(since));
-        if alone || since.is_none_or(|since| since <= ALONE_AFTER_MS + CALM_MS) {
+        let at_most = ALONE_AFTER_MS + CALM_MS;
+        if alone || since.is_none_or(|since| since <= at_most) {
             return Ok(());
         }
         self.judged += 1;
-        if hosts.had_since(host, Trouble::Process, scene.at_ms.saturating_sub(CALM_MS)) {
+        if hosts.had_since(host, Trouble::Process, scene.at_ms.saturating_sub(at_most)) {
             return Ok(());
         }
         let what = format!("no link for {} ms, and it does not know", since.unwrap_or(0));

@@ -1,3 +1,4 @@
+use domain::checkpoint::Checkpoint;
 use domain::command::Command;
 use domain::fact::CheckpointSigned;
 use domain::id::NodeId;
@@ -215,7 +216,7 @@ fn lie(world: &mut World, liar: NodeId) -> CheckpointSigned {
     folded.snapshot.facts.pop_first().unwrap();
     let pieces = folded.snapshot.pieces().unwrap().unwrap();
     let list: Vec<_> = pieces.iter().map(|piece| piece_hash(piece)).collect();
-    let checkpoint = domain::checkpoint::Checkpoint {
+    let checkpoint = Checkpoint {
         parents: replica.base.parents(),
         as_of_ms: now.wall_ms,
         since_ms: now.wall_ms,
@@ -248,6 +249,34 @@ fn a_checkpoint_that_leaves_something_out_is_signed_by_nobody_else() {
     // It is no hindrance to a true one.
     checkpoint(&mut world, admins[1]);
     assert!(base_of(&world, kiosks[0]).is_some());
+    assert_eq!(world.fingerprints().len(), 1);
+}
+
+#[test]
+fn an_agreed_checkpoint_that_nobody_has_any_more_keeps_no_other_away() {
+    let (mut world, admins, kiosks) = World::new(2, 2);
+    live(&mut world, admins[0], kiosks[0], 1);
+    // Both admin nodes signed it; its pieces are nowhere, and its name comes before any other.
+    let gone = (0_u16..).find_map(|number| {
+        let mut pieces = [7; 32];
+        pieces[..2].copy_from_slice(&number.to_be_bytes());
+        let (parents, as_of_ms) = (Vec::new(), START_MS - DAY_MS);
+        let checkpoint = Checkpoint { parents, as_of_ms, since_ms: as_of_ms, pieces, count: 1 };
+        (checkpoint.hash().unwrap()[0] == 0).then_some(checkpoint)
+    });
+    let gone = gone.unwrap();
+    for admin in &admins {
+        let now = world.moment(*admin);
+        world.replica_mut(*admin).sign_checkpoint(gone.clone(), now).unwrap();
+        world.input(*admin, Input::Wake);
+    }
+    world.run_for(12_000);
+    assert_eq!(world.replica(kiosks[0]).base.ballots.signers(&gone.hash().unwrap()).len(), 2);
+    checkpoint(&mut world, admins[0]);
+    world.run_for(60_000);
+    for node in admins.iter().chain(&kiosks) {
+        assert!(base_of(&world, *node).is_some(), "{node:?}");
+    }
     assert_eq!(world.fingerprints().len(), 1);
 }
 
