@@ -4,7 +4,7 @@
 //! several are a conflict between facts that had not seen each other, settled by rank, then by the
 //! lower hash. Any order and any repetition of insertions gives the same set.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use serde::Serialize;
@@ -78,17 +78,19 @@ impl<T> Replaceable<T> {
             let members = self.members.iter().filter(|(_, member)| wanted(member));
             members.map(|(id, member)| (*id, member))
         };
-        let mut replaced = BTreeSet::new();
+        let mut replaced = Vec::new();
         for (id, newer) in members() {
             for older in newer.replaces.iter().filter(|older| **older != id) {
                 if self.members.get(older).is_some_and(|found| counts(newer, found))
                     && !planted::is(Bug::ReplacedStays)
                 {
-                    replaced.insert(*older);
+                    replaced.push(*older);
                 }
             }
         }
-        let heads: Vec<_> = members().filter(|(id, _)| !replaced.contains(id)).collect();
+        replaced.sort_unstable();
+        let stays = |id: &EntryId| replaced.binary_search(id).is_err();
+        let heads: Vec<_> = members().filter(|(id, _)| stays(id)).collect();
         if heads.is_empty() { members().collect() } else { heads }
     }
 

@@ -352,16 +352,32 @@ impl Session {
                 && !planted::is(Bug::ReopenedIsDouble))
     }
 
-    /// Steps that nothing follows, of kiosks that were given the code; others have no say.
-    fn heads(&self) -> Vec<(EntryId, &Member<Step>)> {
-        let had: BTreeSet<_> = self.opened().map(|(_, m)| m.value.kiosk).collect();
+    /// The kiosks that were given the code; others have no say.
+    fn openers(&self) -> Vec<KioskId> {
+        let mut had: Vec<_> = self.opened().map(|(_, opening)| opening.value.kiosk).collect();
+        had.sort_unstable();
+        had.dedup();
+        had
+    }
+
+    /// Steps of these kiosks that nothing follows.
+    fn heads_of(&self, had: &[KioskId]) -> Vec<(EntryId, &Member<Step>)> {
         self.life.heads_where(|step| had.contains(&step.value.kiosk), Self::follows)
+    }
+
+    /// Steps that nothing follows, of kiosks that were given the code.
+    fn heads(&self) -> Vec<(EntryId, &Member<Step>)> {
+        self.heads_of(&self.openers())
     }
 
     /// Of the heads, those on kiosks that have an opening which no other opening had seen: what a
     /// kiosk goes on to write cannot take back what an opening elsewhere has followed.
     fn contenders(&self) -> Vec<(EntryId, &Member<Step>)> {
-        let heads = self.heads();
+        let had = self.openers();
+        let heads = self.heads_of(&had);
+        if had.len() < 2 {
+            return heads; // nobody to contend with
+        }
         let mut seen = BTreeSet::new();
         let mut next: Vec<_> = self.opened().map(|(_, opening)| opening).collect();
         while let Some(newer) = next.pop() {
