@@ -140,6 +140,8 @@ pub enum UseMessage {
     },
     /// The sender holds this reading durably: (session, epoch, n).
     Held(SessionId, EpochId, u32),
+    /// One hash over all buckets; a receiver with another one sends its digest.
+    Root([u8; 32]),
 }
 
 /// A message with the lane that it travels on.
@@ -194,7 +196,7 @@ impl UseMessage {
         let bounded = match &message {
             UseMessage::Readings(readings) => readings.len() <= MOST_READINGS,
             UseMessage::Digest { buckets, .. } => buckets.len() == BUCKETS,
-            UseMessage::Held(..) => true,
+            UseMessage::Held(..) | UseMessage::Root(_) => true,
         };
         if bounded { Ok(message) } else { Err(Malformed) }
     }

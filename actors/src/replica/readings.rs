@@ -1,8 +1,8 @@
 //! The registers of use: signed, kept by the greatest, told on.
 //!
 //! A kiosk's fresh reading goes at once to the admin nodes and a few neighbours; others get changes
-//! with the next round. A digest by buckets, exchanged when a link begins and now and then, finds
-//! what was missed.
+//! with the next round. A digest by buckets, exchanged when a link begins, finds what was missed; now
+//! and then one hash over it goes out, and the digest where that differs.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -45,7 +45,7 @@ pub(super) struct Readings {
     next: u64,
     buckets: Vec<Option<[u8; 8]>>,
     /// Own readings that wait for the disk before they are told.
-    untold: VecDeque<(Ticket, SignedReading)>,
+    pub(super) untold: VecDeque<(Ticket, SignedReading)>,
     /// Readings of amnesic kiosks to say "held" for, once durable.
     to_confirm: VecDeque<(Ticket, NodeId, Register, u32)>,
 }
@@ -116,6 +116,13 @@ impl Readings {
         (low[0], high[0]) = (bucket, bucket);
         let range = (SessionId(low), EpochId([0; 32]))..=(SessionId(high), EpochId([u8::MAX; 32]));
         self.signed.range(range).map(|(_, signed)| signed)
+    }
+
+    fn root(&mut self) -> [u8; 32] {
+        Sha256::new_with_prefix(b"poste-uses-root-1")
+            .chain_update(self.digest().concat())
+            .finalize()
+            .into()
     }
 
     fn digest(&mut self) -> Vec<[u8; 8]> {
@@ -287,6 +294,15 @@ impl<S: LedgerStore + Clone> Replica<S> {
         }
     }
 
+    /// Says in one hash which registers are held here.
+    pub(super) fn send_use_root(&mut self, to: NodeId) {
+        if planted::is(Bug::DigestNever) {
+            return;
+        }
+        let root = self.readings.root();
+        self.send(to, Message::Use(UseMessage::Root(root)));
+    }
+
     pub(super) fn send_use_digest(&mut self, to: NodeId, reply: bool) {
         if planted::is(Bug::DigestNever) {
             return;
@@ -321,6 +337,11 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 self.send_readings(from, &differing);
                 if differing.len() == MOST_ANSWER {
                     self.send_use_digest(from, false);
+                }
+            }
+            UseMessage::Root(root) => {
+                if root != self.readings.root() {
+                    self.send_use_digest(from, true);
                 }
             }
             UseMessage::Held(session, epoch, n) => {

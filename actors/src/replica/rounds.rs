@@ -10,8 +10,8 @@ use storage::ledger_store::LedgerStore;
 use super::message::{LedgerMessage, MOST_REACHES, Message, Reach};
 use super::{Notice, ROUND_MS, Replica, site_time};
 
-/// A digest of the registers goes out each so many rounds, as a net under what is sent at once.
-const DIGEST_EVERY: u64 = 12;
+/// The registers are compared each so many rounds, as a net under what is sent at once.
+const USES_EVERY: u64 = 12;
 /// A wrong wall clock is spoken of once an hour.
 const CLOCK_EVERY: u64 = 3_600_000 / ROUND_MS;
 /// Receipts that did not come are asked for each so many rounds.
@@ -40,8 +40,10 @@ impl<S: LedgerStore + Clone> Replica<S> {
             self.send_changed_readings(peer);
             let behind =
                 self.peers.get_mut(&peer).is_some_and(|peer| std::mem::take(&mut peer.uses_behind));
-            if behind || self.rounds.is_multiple_of(DIGEST_EVERY) {
+            if behind {
                 self.send_use_digest(peer, true);
+            } else if self.rounds.is_multiple_of(USES_EVERY) {
+                self.send_use_root(peer);
             }
             if self.rounds.is_multiple_of(RECEIPTS_EVERY) {
                 self.ask_for_receipt(peer);

@@ -123,6 +123,38 @@ fn a_reading_is_told_to_nobody_who_said_it_or_was_told() {
 }
 
 #[test]
+fn where_the_same_is_held_no_digest_travels_and_where_it_is_not_one_does() {
+    let (mut world, admins, kiosks) = World::new(2, 2);
+    let session = world.issue(admins[0], 1, 600);
+    world.run_for(1_000);
+    world.type_code(kiosks[0], 1).unwrap();
+    world.run_for(12_000);
+    world.must(admins[0], Command::Close { session, keep_rest: true, note: None });
+    world.run_for(70_000);
+    world.digests_sent = 0;
+    world.run_for(130_000);
+    assert_eq!(world.digests_sent, 0, "one hash is enough");
+
+    // A reading of which nobody was told.
+    let (now, kiosk) = (world.moment(kiosks[0]), world.replica_mut(kiosks[0]));
+    let register = (session, kiosk.epoch());
+    let mut reading = kiosk.readings.get(&register).unwrap().reading;
+    reading.n += 1;
+    kiosk.measure(reading, None, now).unwrap();
+    kiosk.readings.untold.clear();
+    let told = kiosk.readings.count();
+    for peer in kiosk.peers.values_mut() {
+        peer.uses_sent = told;
+    }
+    world.run_for(70_000);
+    assert!(world.digests_sent > 0);
+    for node in admins.iter().chain(&kiosks) {
+        let held = world.replica(*node).readings.get(&register).unwrap();
+        assert_eq!(held.reading, reading);
+    }
+}
+
+#[test]
 fn a_new_admin_node_has_the_accounts_as_soon_as_it_has_the_ledger() {
     use crate::vault::account::NewAccount;
     use crate::vault::login::Login;

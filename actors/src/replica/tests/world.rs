@@ -54,6 +54,8 @@ pub(crate) struct World {
     pub(crate) notices: Vec<(NodeId, Notice)>,
     /// Readings that were sent, by anybody to anybody.
     pub(crate) readings_sent: usize,
+    /// Digests of registers, likewise.
+    pub(crate) digests_sent: usize,
     next: u64,
     to_start_again: Vec<NodeId>,
 }
@@ -108,6 +110,7 @@ impl World {
             replies: BTreeMap::new(),
             notices: Vec::new(),
             readings_sent: 0,
+            digests_sent: 0,
             next: 1,
             to_start_again: Vec::new(),
         }
@@ -266,8 +269,10 @@ impl World {
         for output in outputs {
             match output {
                 Output::Send { peer, message } => {
-                    if let Message::Use(UseMessage::Readings(readings)) = &message {
-                        self.readings_sent += readings.len();
+                    match &message {
+                        Message::Use(UseMessage::Readings(r)) => self.readings_sent += r.len(),
+                        Message::Use(UseMessage::Digest { .. }) => self.digests_sent += 1,
+                        _ => {}
                     }
                     self.queue.push_back((node, peer, message));
                 }
