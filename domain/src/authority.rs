@@ -386,12 +386,14 @@ impl Chain {
 
     /// The tokens by which `node` asked to be admitted, with the kiosk that it wants to serve. Only
     /// the node itself can ask: who holds a token cannot move another's node to a kiosk of his choice.
+    /// An epoch that is refused asks for nothing either: no base would have what it said.
     pub fn admissions(&self, node: &NodeId) -> impl Iterator<Item = (&TokenId, &KioskId)> {
         let first = (*node, TokenId([0; 32]), KioskId([0; 16]), FIRST);
         let last = (*node, TokenId([255; 32]), KioskId([255; 16]), LAST);
         let said = self.admissions.range(first..=last);
         said.filter(|(node, _, _, id)| {
-            *id == UNWRITTEN || self.node_of(&id.epoch).is_some_and(|(of, _)| of == *node)
+            let own = |boot: &Boot| boot.node == *node && !self.is_refused(&id.epoch, boot);
+            *id == UNWRITTEN || self.boots.get(&id.epoch).is_some_and(own)
         })
         .map(|(_, token, kiosk, _)| (token, kiosk))
     }
@@ -451,21 +453,24 @@ impl Chain {
 
     /// The entries that stand behind a node's admission by `token`: the token's, and one
     /// countersignature.
-    pub fn entries_behind(&self, node: &NodeId, token: &TokenId) -> Vec<EntryId> {
-        let standing = self.standing();
+    pub fn entries_behind(
+        &self,
+        node: &NodeId,
+        token: &TokenId,
+        standing: &Standing,
+    ) -> Vec<EntryId> {
         let issued = self.tokens.get(token).into_iter().flat_map(|said| said.keys());
-        let issued = issued.filter(|id| is_admin(&standing, id)).take(1);
+        let issued = issued.filter(|id| is_admin(standing, id)).take(1);
         let signed = self.countersignatures(*node, *token).map(|(_, id)| id);
         let signed = signed.filter(|id| standing.author(id).is_some()).take(1);
         issued.chain(signed).copied().collect()
     }
 
     /// The entries by which operators admitted `node`.
-    pub fn pairing_entries(&self, node: &NodeId) -> Vec<EntryId> {
-        let standing = self.standing();
+    pub fn pairing_entries(&self, node: &NodeId, standing: &Standing) -> Vec<EntryId> {
         let paired = self.paired.get(node).into_iter().flatten();
         let paired = paired.map(|(id, _)| *id);
-        paired.filter(|id| is_admin(&standing, id)).collect()
+        paired.filter(|id| is_admin(standing, id)).collect()
     }
 
     /// Who stands, from nothing but this set.

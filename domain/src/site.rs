@@ -130,6 +130,15 @@ impl Site {
         effect
     }
 
+    /// Takes in what many facts say of membership, and works out once who stands: for whoever goes on
+    /// to apply all of them.
+    pub fn learn(&mut self, facts: impl IntoIterator<Item = (EntryId, Fact)>) {
+        for (id, fact) in facts {
+            self.chain.take(&self.id, &id, &fact);
+        }
+        self.standing = self.chain.standing();
+    }
+
     /// Takes the proof in that `epoch` wrote two entries with number `seq`.
     pub fn apply_fork(&mut self, epoch: EpochId, seq: u64) -> Effect {
         if self.chain.take_fork(epoch, seq) {

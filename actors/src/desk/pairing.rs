@@ -100,7 +100,7 @@ impl Desk {
             let site = replica.site();
             let member = site.standing().members.get(&node);
             let same = member.is_some_and(|m| !m.revoked && m.kiosk == Some(kiosk));
-            same && !site.chain().pairing_entries(&node).is_empty()
+            same && !site.chain().pairing_entries(&node, site.standing()).is_empty()
         })
         .await
     }

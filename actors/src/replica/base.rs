@@ -301,7 +301,8 @@ impl<S: LedgerStore + Clone> Replica<S> {
     }
 
     /// Where this process's epoch began before anything was known of a base that is older than the
-    /// horizon, nothing that it wrote counts, and it was little: certificates. Another begins.
+    /// horizon, nothing that it wrote counts, and it was little: certificates. Another begins, and says
+    /// all of them again: what the first one said of this node, no later base would have.
     fn begin_again_if_refused(&mut self, now: Moment) -> Result<(), StoreError> {
         let epoch = self.author.epoch();
         if !self.site.refused_epochs().any(|refused| *refused == epoch) {
@@ -309,7 +310,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         }
         self.author = Author::new(rand::RngExt::random(&mut self.rng));
         self.receipts.forget_holders();
-        self.begin_epoch(now)?;
+        self.begin_epoch_with(self.me.certificates.clone(), now)?;
         self.carry_run_over(epoch, now);
         Ok(())
     }

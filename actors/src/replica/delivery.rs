@@ -1,6 +1,6 @@
 //! How far each operator's command has come: accepted, replicated, confirmed by its kiosk.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use domain::authority::Standing;
 use domain::command::{Asked, Command};
@@ -122,28 +122,33 @@ impl<S: LedgerStore + Clone> Replica<S> {
     /// The latest commands given on this node, oldest first, and how far each has come.
     pub fn deliveries(&self, now: Moment) -> Vec<Progress> {
         let durable = self.durable_nodes(now);
+        let latest = self.deliveries.latest.iter();
+        latest.map(|delivery| self.progress(delivery, &durable)).collect()
+    }
+
+    /// How far the command has come whose last entry this is, if it is one of the latest.
+    pub fn delivery(&self, entry: &EntryId, now: Moment) -> Option<Progress> {
+        let delivery = self.deliveries.latest.iter().rev().find(|known| known.entry == *entry)?;
+        Some(self.progress(delivery, &self.durable_nodes(now)))
+    }
+
+    fn progress(&self, delivery: &Delivery, durable: &BTreeSet<NodeId>) -> Progress {
         let of = u32::try_from(durable.len()).unwrap_or(u32::MAX).saturating_add(1);
-        self.deliveries
-            .latest
-            .iter()
-            .map(|delivery| {
-                let holders = self.receipts.holders(delivery.entry.seq);
-                let held = holders.filter(|node| durable.contains(node)).count();
-                let kiosk_linked = delivery.kiosk.is_some_and(|kiosk| {
-                    self.site.standing().nodes_of(kiosk).any(|node| self.peers.contains_key(node))
-                });
-                Progress {
-                    delivery: delivery.clone(),
-                    held_by: u32::try_from(held).unwrap_or(u32::MAX).saturating_add(1),
-                    of,
-                    kiosk_linked,
-                }
-            })
-            .collect()
+        let holders = self.receipts.holders(delivery.entry.seq);
+        let held = holders.filter(|node| durable.contains(node)).count();
+        let kiosk_linked = delivery.kiosk.is_some_and(|kiosk| {
+            self.site.standing().nodes_of(kiosk).any(|node| self.peers.contains_key(node))
+        });
+        Progress {
+            delivery: delivery.clone(),
+            held_by: u32::try_from(held).unwrap_or(u32::MAX).saturating_add(1),
+            of,
+            kiosk_linked,
+        }
     }
 
     /// Durable nodes other than this one, not revoked and seen within a day.
-    fn durable_nodes(&self, now: Moment) -> Vec<NodeId> {
+    fn durable_nodes(&self, now: Moment) -> BTreeSet<NodeId> {
         let me = self.me.node();
         let standing = self.site.standing();
         self.seen

@@ -343,7 +343,9 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 continue;
             }
             match (state, order) {
-                (_, Some(OrderKind::Close { keep_rest: false })) | (Some(State::Withdrawn), _) => {
+                // Ended for good before this node knew of its last opening: that one ends alike.
+                (_, Some(OrderKind::Close { keep_rest: false }))
+                | (Some(State::Withdrawn | State::Closed { cause: Cause::Staff, .. }), _) => {
                     self.write_closed(id, Cause::Staff, now);
                 }
                 (Some(State::Paused { kiosk: at, node }), order) if at == kiosk => match order {

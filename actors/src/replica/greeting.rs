@@ -58,9 +58,9 @@ impl<S: LedgerStore + Clone> Replica<S> {
         let chain = self.site.chain();
         let mut names = Vec::new();
         for (token, _) in chain.admissions(&me) {
-            names.extend(chain.entries_behind(&me, token));
+            names.extend(chain.entries_behind(&me, token, self.site.standing()));
         }
-        names.extend(chain.pairing_entries(&me));
+        names.extend(chain.pairing_entries(&me, self.site.standing()));
         let mut logs: Vec<EpochId> = names.iter().map(|id: &EntryId| id.epoch).collect();
         logs.sort();
         logs.dedup();

@@ -85,14 +85,16 @@ impl<S: LedgerStore + Clone> Replica<S> {
         self.site.rebase(base.ground.clone(), base.members());
         self.base.entries.clone_from(&base.entries);
         let mut held = Held::on(&base.ground);
-        self.each_entry(|replica, entry| {
+        let mut members = Vec::new();
+        self.each_entry(|_, entry| {
             if held.take(&entry)
                 && let Ok(Some(fact)) = Fact::decode(&entry.body)
                 && Chain::concerns(&fact)
             {
-                replica.site.apply(entry.id, &fact);
+                members.push((entry.id, fact));
             }
         })?;
+        self.site.learn(members);
         held.frontier.retain(|_, reach| reach.height > 0);
         (self.frontier, self.base.to_prune) = (held.frontier, held.to_prune);
         self.root = None;
@@ -201,14 +203,23 @@ impl<S: LedgerStore + Clone> Replica<S> {
     /// Opens this process's log: boot certificate first, then the certificates that the ledger does
     /// not have yet.
     pub(super) fn begin_epoch(&mut self, now: Moment) -> Result<(), StoreError> {
+        let missing = self.me.certificates.iter().filter(|fact| !self.is_known(fact));
+        self.begin_epoch_with(missing.cloned().collect(), now)
+    }
+
+    /// As [`Self::begin_epoch`], with these certificates.
+    pub(super) fn begin_epoch_with(
+        &mut self,
+        certificates: Vec<Fact>,
+        now: Moment,
+    ) -> Result<(), StoreError> {
         let (site, node, epoch) = (self.me.site, self.me.node(), self.author.epoch());
         let (amnesic, knew_ms) = (self.me.amnesic, self.site.ground().as_of_ms);
         let bytes = boot_bytes(&site, &node, &epoch, amnesic, knew_ms);
         let signature = signing::sign(&self.me.node_key, &bytes);
         let boot = BootCertificate { node, epoch, amnesic, knew_ms, signature };
         let mut facts = vec![Fact::BootCertificate(boot)];
-        let missing = self.me.certificates.iter().filter(|fact| !self.is_known(fact));
-        facts.extend(missing.cloned());
+        facts.extend(certificates);
         self.append(facts, now).map(|_| ())
     }
 

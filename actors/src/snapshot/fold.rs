@@ -63,11 +63,11 @@ impl Snapshot {
             site.apply_fork(*epoch, *seq);
         }
         site.rebase(base.ground.clone(), base.members());
+        let mut members = Vec::new();
         entries.each(|entry, fact| {
-            if let Some(fact) = fact.filter(Chain::concerns) {
-                site.apply(entry.id, &fact);
-            }
+            members.extend(fact.filter(Chain::concerns).map(|fact| (entry.id, fact)));
         })?;
+        site.learn(members);
         for _ in 0..MOST_FOLDS {
             site.unfold();
             base.settle_into(&mut site);

@@ -7,7 +7,7 @@ use domain::refusal::Refusal;
 use super::super::greeting::Unwelcome;
 use super::super::message::{LedgerMessage, Message};
 use super::super::{Failure, Identity, Input, Notice, Output};
-use super::world::{HOST, World, kiosk_id};
+use super::world::{HOST, TOKEN_MS, World, kiosk_id};
 use crate::entry::{Author, Entry};
 
 fn cut_of(world: &World, holder: NodeId, node: NodeId) -> Vec<domain::fact::Cut> {
@@ -45,7 +45,8 @@ fn a_stranger_and_a_node_of_another_site_get_no_link() {
 #[test]
 fn an_expired_and_a_revoked_token_admit_nobody() {
     let (mut world, admins, _) = World::new(1, 0);
-    world.run_for(3_700_000);
+    world.machines.get_mut(&admins[0]).unwrap().wall_shift_ms = TOKEN_MS;
+    world.run_for(6_000);
     let late = world.add_kiosk(1);
     assert_eq!(world.meet(admins[0], late).err(), Some(Unwelcome::Token(Refusal::TokenExpired)));
 

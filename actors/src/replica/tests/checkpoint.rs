@@ -253,6 +253,27 @@ fn a_checkpoint_that_leaves_something_out_is_signed_by_nobody_else() {
 }
 
 #[test]
+fn checkpoints_go_on_after_a_new_node_joined_by_one_that_is_older_than_the_horizon() {
+    let (mut world, admins, kiosks) = World::new(2, 1);
+    live(&mut world, admins[0], kiosks[0], 1);
+    checkpoint(&mut world, admins[0]);
+    days_pass(&mut world, 31);
+    live(&mut world, admins[0], kiosks[0], 20);
+    checkpoint(&mut world, admins[0]);
+    let new = world.add_kiosk(7);
+    world.run_for(20_000);
+    assert!(world.replica(new).counts());
+    live(&mut world, admins[0], new, 40);
+    let before = base_of(&world, admins[0]);
+    checkpoint(&mut world, admins[0]);
+    for node in [admins[0], admins[1], kiosks[0], new] {
+        assert!(base_of(&world, node) > before, "{:?}", world.notices);
+    }
+    assert!(world.replica(new).counts());
+    assert_eq!(world.fingerprints().len(), 1);
+}
+
+#[test]
 fn an_agreed_checkpoint_that_nobody_has_any_more_keeps_no_other_away() {
     let (mut world, admins, kiosks) = World::new(2, 2);
     live(&mut world, admins[0], kiosks[0], 1);

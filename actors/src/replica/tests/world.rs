@@ -26,6 +26,8 @@ use crate::vault::Vault;
 use crate::vault::key::VaultKey;
 
 pub(crate) const START_MS: i64 = 1_795_000_000_000;
+/// The token admits kiosks for so long.
+pub(crate) const TOKEN_MS: i64 = 400 * 24 * 3_600_000;
 pub(crate) const ROOM: RoomId = RoomId([1; 16]);
 pub(crate) const HOST: By = By { operator: OperatorId([9; 16]), role: OperatorRole::Admin };
 
@@ -85,7 +87,7 @@ impl World {
         let name = String::from("Salle multimédia");
         world.must(admins[0], Command::NameRoom { room: ROOM, name, order: 1 });
         let token = TokenId(world.token_key.verifying_key().to_bytes());
-        let expires_ms = START_MS + 3_600_000;
+        let expires_ms = START_MS + TOKEN_MS;
         let scope = Scope::Room(ROOM);
         world.must(admins[0], Command::IssueToken { token, scope, expires_ms });
         let kiosks: Vec<NodeId> = (1..=kiosks).map(|number| world.add_kiosk(number)).collect();
@@ -269,10 +271,11 @@ impl World {
         for output in outputs {
             match output {
                 Output::Send { peer, message } => {
-                    match &message {
-                        Message::Use(UseMessage::Readings(r)) => self.readings_sent += r.len(),
-                        Message::Use(UseMessage::Digest { .. }) => self.digests_sent += 1,
-                        _ => {}
+                    if let Message::Use(UseMessage::Readings(readings)) = &message {
+                        self.readings_sent += readings.len();
+                    }
+                    if let Message::Use(UseMessage::Digest { .. }) = &message {
+                        self.digests_sent += 1;
                     }
                     self.queue.push_back((node, peer, message));
                 }
