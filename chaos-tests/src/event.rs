@@ -89,6 +89,13 @@ pub enum Event {
         /// Whether it forgets all when it stops.
         amnesic: bool,
     },
+    /// A running process goes on in another log: its first one began too late for the site.
+    BeganLog {
+        /// Where.
+        host: HostId,
+        /// The new epoch.
+        epoch: EpochId,
+    },
     /// A process ended.
     Stopped {
         /// Where.

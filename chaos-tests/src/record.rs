@@ -41,6 +41,7 @@ pub struct Record {
     linked: BTreeMap<(HostId, HostId), u64>,
     sometimes: BTreeMap<&'static str, u64>,
     notices: Vec<(u64, String)>,
+    from_ms: u64,
 }
 
 impl Record {
@@ -56,14 +57,30 @@ impl Record {
             linked: BTreeMap::new(),
             sometimes: BTreeMap::new(),
             notices: Vec::new(),
+            from_ms: 0,
         }
+    }
+
+    /// What happened before is history: the story begins now, and its times count from here.
+    pub fn tell_from(&mut self, at_ms: u64) {
+        self.from_ms = at_ms;
+        self.stretches.clear();
+        self.links.clear();
+        self.notices.clear();
+        self.open.values_mut().for_each(|(from_ms, _)| *from_ms = 0);
+        self.linked.values_mut().for_each(|from_ms| *from_ms = 0);
+    }
+
+    /// A time as the story tells it.
+    fn told(&self, at_ms: u64) -> u64 {
+        at_ms.saturating_sub(self.from_ms)
     }
 
     /// Shows an event to every invariant, and writes it down.
     pub fn see(&mut self, at_ms: u64, event: &Event, cluster: &dyn Cluster) {
         self.book.see(at_ms, event, cluster);
         self.ask(at_ms, cluster, |invariant, scene| invariant.see(event, scene));
-        self.write_down(at_ms, event, cluster);
+        self.write_down(self.told(at_ms), event, cluster);
     }
 
     /// The end: the cluster was healed and has had its time to converge.
@@ -83,6 +100,7 @@ impl Record {
 
     /// What came of the run. Figures and the trace are the target's to add.
     pub fn outcome(mut self, about: About, at_ms: u64, cluster: &dyn Cluster) -> Outcome {
+        let at_ms = self.told(at_ms);
         for ((host, kind, _), (from_ms, label)) in std::mem::take(&mut self.open) {
             let host = cluster.name(host);
             let kind = kind.to_owned();
@@ -106,7 +124,7 @@ impl Record {
             lasted_ms: at_ms,
             trace: None,
             verdicts: self.verdicts(),
-            healed_ms: self.book.healed_ms(),
+            healed_ms: self.book.healed_ms().map(|at_ms| self.told(at_ms)),
             converged_ms: self.book.converged_ms(),
             lost: self.book.lost(cluster),
             links: links.collect(),
@@ -124,7 +142,7 @@ impl Record {
         cluster: &dyn Cluster,
         mut question: impl FnMut(&mut dyn Invariant, Scene<'_>) -> Held,
     ) {
-        let scene = Scene { at_ms, book: &self.book, cluster };
+        let (scene, at_ms) = (Scene { at_ms, book: &self.book, cluster }, self.told(at_ms));
         for invariant in &mut self.invariants {
             let Err(broken) = question(invariant.as_mut(), scene) else {
                 continue;

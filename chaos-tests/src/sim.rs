@@ -17,6 +17,7 @@ mod dialling;
 mod disk;
 mod drawn;
 mod founding;
+mod history;
 mod judge;
 mod linking;
 mod machine;
@@ -128,6 +129,7 @@ impl Sim {
         let mut world = World::new(scenario.clone(), cast, seed, invariants);
         world.judge.onlooker = self.onlooker.take();
         world.found();
+        world.live_through(scenario.site.history_days);
         world.plan();
         let ends_at = world.begins_at + scenario.lasts_s * 1_000;
         let rounds = scenario.hold.rounds.unwrap_or(ROUNDS);
@@ -135,14 +137,22 @@ impl Sim {
         let enough = |world: &World| is_enough(world.judge.record.breaches());
         while world.now() < ends_at && !enough(&world) {
             let what = String::from("faults and load");
-            watch(&Progress { at_ms: world.now(), of_ms, what });
+            watch(&Progress {
+                at_ms: world.now() - world.begins_at,
+                of_ms: of_ms - world.begins_at,
+                what,
+            });
             let until = (world.now() + TELL_EVERY_MS).min(ends_at);
             world.run_until(until, enough);
         }
         world.heal();
         while world.now() < of_ms && !enough(&world) {
             let what = String::from("healing");
-            watch(&Progress { at_ms: world.now(), of_ms, what });
+            watch(&Progress {
+                at_ms: world.now() - world.begins_at,
+                of_ms: of_ms - world.begins_at,
+                what,
+            });
             // Somebody may have come back to a session that went on by itself.
             world.everybody_leaves();
             let until = (world.now() + ROUND_MS).min(of_ms);
@@ -197,7 +207,7 @@ impl World {
             ("nodes", nodes as f64, ""),
             ("processes", self.processes as f64, ""),
             ("frames", self.frames as f64, ""),
-            (NODE_SECONDS, nodes as f64 * at as f64 / 1_000.0, "s"),
+            (NODE_SECONDS, nodes as f64 * (at - self.asleep_ms) as f64 / 1_000.0, "s"),
         ];
         for (name, figure, unit) in figures {
             outcome.figures.push((name.to_owned(), figure, unit.to_owned()));

@@ -103,6 +103,15 @@ impl Hosts {
                 };
                 self.machines.insert(*host, machine);
             }
+            Event::BeganLog { host, epoch } => {
+                if let Some(machine) = self.machines.get_mut(host)
+                    && let Some(last) = machine.epochs.last()
+                    && let Some(birth) = self.births.get(last).copied()
+                {
+                    machine.epochs.push(*epoch);
+                    self.births.insert(*epoch, Birth { at_ms, ..birth });
+                }
+            }
             Event::Stopped { host, .. } | Event::Fell { host, .. } => self.stop(*host, at_ms),
             Event::FaultBegan { number, fault, hosts } => {
                 if let Some(trouble) = trouble_of(fault) {

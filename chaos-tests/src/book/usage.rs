@@ -105,11 +105,14 @@ impl Usage {
         else {
             return;
         };
-        let stint = self.stint(live.session, host, machine.boot);
-        stint.most_ms += at_ms.saturating_sub(live.most_until);
-        stint.edges += 1;
-        let most_until = at_ms.max(live.most_until);
-        self.live.insert(host, Live { most_until, process_died: true, ..live });
+        // Stopped already, it ran no more; its disk is changed while it is off.
+        if !live.process_died {
+            let stint = self.stint(live.session, host, machine.boot);
+            stint.most_ms += at_ms.saturating_sub(live.most_until);
+            stint.edges += 1;
+            let most_until = at_ms.max(live.most_until);
+            self.live.insert(host, Live { most_until, process_died: true, ..live });
+        }
         if !ends_boot(how) && !machine.amnesic {
             return;
         }
@@ -126,7 +129,7 @@ impl Usage {
             unmeasured += at_ms.saturating_sub(durable);
         }
         // A process that stood still could not measure.
-        if hosts.has(host, Trouble::Process) {
+        if hosts.has(host, Trouble::Process) && !live.process_died {
             unmeasured += at_ms.saturating_sub(live.sure_until);
         }
         *self.excused.entry(live.session).or_default() += unmeasured;

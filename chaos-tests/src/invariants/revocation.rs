@@ -33,7 +33,13 @@ impl Revocation {
                 continue;
             };
             let births = book.hosts.births().filter(|(_, birth)| birth.node == *node);
-            let homes: BTreeSet<HostId> = births.map(|(_, birth)| birth.host).collect();
+            // A machine that forgets comes back as another node.
+            let is_still = |host: &HostId| {
+                let last = book.hosts.machine(*host).and_then(|machine| machine.epochs.last());
+                last.and_then(|epoch| book.hosts.of(epoch)).is_some_and(|birth| birth.node == *node)
+            };
+            let homes: BTreeSet<HostId> =
+                births.map(|(_, birth)| birth.host).filter(is_still).collect();
             for home in homes {
                 for peer in book.hosts.neighbours(home) {
                     let learned = cluster

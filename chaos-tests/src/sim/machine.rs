@@ -56,6 +56,8 @@ pub(super) struct Process {
     /// Which of the run's processes it is.
     pub(super) number: u64,
     pub(super) replica: Replica<Disk>,
+    /// The epoch that it was last seen to write in.
+    pub(super) epoch: EpochId,
     pub(super) clock: Rc<MachineClock>,
     pub(super) disk: Disk,
     /// When it wants to be woken (boot time), and when it will be looked at for that (true time).
@@ -148,9 +150,8 @@ impl NodeState for Process {
     }
 
     fn replicated(&self, entry: &EntryId) -> Option<(u32, u32)> {
-        let told = self.replica.deliveries(self.moment());
-        let of = told.iter().rev().find(|progress| progress.delivery.entry == *entry)?;
-        Some((of.held_by, of.of))
+        let told = self.replica.delivery(entry, self.moment())?;
+        Some((told.held_by, told.of))
     }
 }
 

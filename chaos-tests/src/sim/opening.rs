@@ -76,6 +76,7 @@ impl World {
             scenario,
             cast,
             begins_at: 0,
+            asleep_ms: 0,
             processes: 0,
             frames: 0,
         }
@@ -114,10 +115,9 @@ impl World {
             self.order(desk, Command::NameKiosk { kiosk, name, room: ROOM }, Errand::Plain);
         }
         self.pass(FOUNDED_MS / 2);
-        self.begins_at = self.now();
     }
 
-    fn pass(&mut self, ms: u64) {
+    pub(super) fn pass(&mut self, ms: u64) {
         let until = self.now() + ms;
         self.run_until(until, |_| false);
     }

@@ -42,8 +42,13 @@ enum Whereabouts {
 impl World {
     /// Somebody comes to the desk.
     pub(super) fn patron_comes(&mut self, minutes: u16) {
+        self.patron_comes_in(minutes, 0);
+    }
+
+    /// Somebody will come to the desk, so much later.
+    pub(super) fn patron_comes_in(&mut self, minutes: u16, wait: u64) {
         let code = self.draw_code();
-        self.add_patron(code, minutes, Whereabouts::Desk, 0);
+        self.add_patron(code, minutes, Whereabouts::Desk, wait);
     }
 
     /// Somebody comes who has a code already, so much later.

@@ -88,6 +88,7 @@ impl World {
         home.process = Some(Process {
             number,
             replica,
+            epoch,
             clock: Rc::clone(&home.clock),
             disk: home.disk.clone(),
             wake_at: u64::MAX,
@@ -143,6 +144,10 @@ impl World {
             Stop::Restored => home.disk.clone(),
         };
         let Some(process) = home.process.take() else {
+            // Its disk is changed while it is off.
+            if matches!(how, Stop::DiskLost | Stop::Restored) {
+                self.tell(Event::Stopped { host, how });
+            }
             return;
         };
         for asking in process.asking.into_values() {

@@ -44,6 +44,8 @@ pub(super) struct World {
     pub(super) cast: Cast,
     /// True time of the scenario's beginning: before it the site was founded.
     pub(super) begins_at: u64,
+    /// How much of the time before was skipped, with every machine off.
+    pub(super) asleep_ms: u64,
     pub(super) processes: u64,
     pub(super) frames: u64,
 }
@@ -175,6 +177,12 @@ impl World {
             return;
         };
         let own = process.replica.epoch();
+        if std::mem::replace(&mut process.epoch, own) != own {
+            self.tell(Event::BeganLog { host, epoch: own });
+        }
+        let Some(process) = self.stage.running(host) else {
+            return;
+        };
         let mut entries = process.disk.take_fresh();
         entries.retain(|entry| entry.epoch == own);
         if !entries.is_empty() {
