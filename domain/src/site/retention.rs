@@ -53,9 +53,12 @@ impl<'a> Retention<'a> {
     /// Whether a fact below the floors is kept.
     pub fn keeps(&self, id: &EntryId, fact: &Fact) -> bool {
         if Chain::concerns(fact) {
-            return fact.speaks_for_itself()
-                || matches!(fact, Fact::BootCertificate(_))
-                || self.site.standing.author(id).is_some();
+            // What a base says of membership is believed as it stands: a forged certificate, which
+            // changes nothing where it was written, must not get into one.
+            return fact.certificate_holds(&self.site.id)
+                && (fact.speaks_for_itself()
+                    || matches!(fact, Fact::BootCertificate(_))
+                    || self.site.standing.author(id).is_some());
         }
         match fact {
             Fact::KioskNamed(_)

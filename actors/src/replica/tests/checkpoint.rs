@@ -1,7 +1,7 @@
 use domain::checkpoint::Checkpoint;
 use domain::command::Command;
-use domain::fact::CheckpointSigned;
-use domain::id::NodeId;
+use domain::fact::{AdminAdmitted, CheckpointSigned};
+use domain::id::{NodeId, Signature};
 use domain::session::State;
 use storage::ledger_store::LedgerStore;
 use storage::operation::Table;
@@ -321,6 +321,24 @@ fn nobody_adopts_by_the_word_of_a_minority_or_of_a_stranger() {
     signed.checkpoint.as_of_ms += 1;
     tell(&mut world, vec![signed]);
     assert!(world.replica(kiosks[0]).base.fetch.is_none(), "it does not even ask for pieces");
+}
+
+#[test]
+fn a_forged_admission_gains_nothing_by_lying_beneath_a_checkpoint() {
+    let (mut world, admins, kiosks) = World::new(2, 1);
+    live(&mut world, admins[0], kiosks[0], 1);
+    let thief = NodeId([7; 32]);
+    let forged = AdminAdmitted { node: thief, signature: Signature([7; 64]) };
+    let now = world.moment(kiosks[0]);
+    world.replica_mut(kiosks[0]).append(vec![forged.into()], now).unwrap();
+    world.input(kiosks[0], Input::Wake);
+    world.run_for(12_000);
+    checkpoint(&mut world, admins[0]);
+    for node in admins.iter().chain(&kiosks) {
+        assert!(base_of(&world, *node).is_some());
+        assert!(!world.replica(*node).site().standing().members.contains_key(&thief));
+    }
+    assert_eq!(world.fingerprints().len(), 1);
 }
 
 #[test]
