@@ -90,6 +90,8 @@ impl Duty {
                 break;
             }
             run.safe_ms = run.safe_ms.max(used);
+            // Whoever has this one has what it continues, or will with the next round.
+            run.unsafe_before_ms = 0;
             run.unsafe_readings.pop_front();
         }
     }
@@ -268,10 +270,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 return Verdict::End(Cause::Isolated);
             }
         }
-        if self.me.amnesic
-            && run.used_ms(now).saturating_sub(run.safe_ms) > allowance
-            && !planted::is(Bug::AmnesicUnsafe)
-        {
+        if self.me.amnesic && run.unsafe_ms(now) > allowance && !planted::is(Bug::AmnesicUnsafe) {
             return Verdict::End(Cause::Isolated);
         }
         Verdict::GoOn

@@ -36,6 +36,8 @@ pub(super) struct RunNote {
     n: u32,
     at_boot_ms: u64,
     alone: bool,
+    /// Use up to then that no other node is known to hold.
+    unsafe_ms: u64,
 }
 
 /// The session that runs on this kiosk, as this process counts it.
@@ -58,12 +60,20 @@ pub(super) struct Run {
     pub(super) displaced_until: Option<u64>,
     /// Milliseconds of this run that another node is known to hold.
     pub(super) safe_ms: u64,
+    /// Of what processes before this one counted, milliseconds that no other node is known to hold.
+    pub(super) unsafe_before_ms: u64,
     pub(super) unsafe_readings: VecDeque<(u32, u64)>,
 }
 
 impl Run {
     pub(in crate::replica) fn used_ms(&self, now: Moment) -> u64 {
         self.base_ms.saturating_add(now.since(self.from_boot_ms))
+    }
+
+    /// Use that would be lost with this machine.
+    pub(super) fn unsafe_ms(&self, now: Moment) -> u64 {
+        let own_ms = self.used_ms(now).saturating_sub(self.safe_ms);
+        self.unsafe_before_ms.saturating_add(own_ms)
     }
 }
 
@@ -110,6 +120,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 alone_from_ms: note.alone.then_some(0),
                 displaced_until: None,
                 safe_ms: 0,
+                unsafe_before_ms: note.unsafe_ms,
                 unsafe_readings: VecDeque::new(),
             };
             if let Some(duty) = &mut self.duty {
@@ -160,6 +171,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 alone_from_ms: alone.then_some(base_ms),
                 displaced_until: None,
                 safe_ms: base_ms,
+                unsafe_before_ms: 0,
                 unsafe_readings: VecDeque::new(),
             });
         }
@@ -174,6 +186,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         run.continues = Some((from, run.n));
         run.continued_ms = run.base_ms;
         run.alone_from_ms = run.alone_from_ms.map(|_| 0);
+        run.unsafe_before_ms += run.base_ms.saturating_sub(run.safe_ms);
         (run.n, run.base_ms, run.safe_ms) = (0, 0, 0);
         run.unsafe_readings.clear();
         self.measure_run(READING_MS, now);
@@ -232,6 +245,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
             n: run.n,
             at_boot_ms: now.boot_ms,
             alone: run.alone_from_ms.is_some(),
+            unsafe_ms: run.unsafe_ms(now),
         };
         let alone = run.alone_from_ms.map(|from| (run.session, run.base_ms.saturating_sub(from)));
         if let (Some((session, used)), Some(run)) =
@@ -302,6 +316,12 @@ impl<S: LedgerStore + Clone> Replica<S> {
     }
 
     pub(in crate::replica) fn drop_run(&mut self, now: Moment) {
+        let run = self.duty.as_ref().and_then(|duty| duty.run.as_ref());
+        let run = run.filter(|run| self.me.amnesic && run.alone_from_ms.is_none());
+        if let Some((session, unsafe_ms)) = run.map(|run| (run.session, run.unsafe_ms(now))) {
+            // Whoever types the code again while nobody is linked gets what is left of the allowance.
+            self.count_alone(session, unsafe_ms, now);
+        }
         if let Some(duty) = &mut self.duty {
             duty.run = None;
         }

@@ -225,6 +225,45 @@ fn a_pause_that_outlived_its_node_ends_in_the_code_typed_again_and_not_in_free_t
 }
 
 #[test]
+fn a_restart_gives_a_kiosk_that_forgets_no_second_allowance() {
+    let (mut world, admins, _) = World::new(1, 0);
+    let kiosk = world.add_kiosk_as(77, 1, true);
+    world.run_for(12_000);
+    let settings = domain::settings::Settings { allowance_s: 60, ..Default::default() };
+    world.must(admins[0], Command::ChangeSettings { settings });
+    let session = world.issue(admins[0], 1, 600);
+    world.type_code(kiosk, 1).unwrap();
+    world.run_for(12_000);
+    world.cut_off(kiosk, &admins);
+    world.run_for(40_000);
+    world.kill(kiosk);
+    world.start(kiosk);
+    world.run_for(10_000);
+    assert_eq!(world.replica(kiosk).running(), Some(session));
+    world.run_for(20_000);
+    assert_eq!(world.replica(kiosk).running(), None, "what it told nobody would be lost with it");
+}
+
+#[test]
+fn nor_does_typing_the_code_again() {
+    let (mut world, admins, _) = World::new(1, 0);
+    let kiosk = world.add_kiosk_as(77, 1, true);
+    world.run_for(12_000);
+    let settings = domain::settings::Settings { allowance_s: 60, ..Default::default() };
+    world.must(admins[0], Command::ChangeSettings { settings });
+    world.issue(admins[0], 1, 600);
+    world.type_code(kiosk, 1).unwrap();
+    world.run_for(12_000);
+    world.cut_off(kiosk, &admins);
+    world.run_for(70_000);
+    assert_eq!(world.replica(kiosk).running(), None);
+    assert_eq!(world.type_code(kiosk, 1), Err(Failure::Refused(Refusal::Isolated)));
+    world.heal();
+    world.run_for(12_000);
+    world.type_code(kiosk, 1).unwrap();
+}
+
+#[test]
 fn nothing_is_acknowledged_before_the_disk_has_it() {
     let (mut world, admins, _) = World::new(1, 0);
     let session = world.issue(admins[0], 1, 600);
