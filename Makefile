@@ -132,7 +132,8 @@ chaos-night: chaos-build ## Drawn worlds for a night (HOURS=8 WORKERS=2), into t
 
 .PHONY: chaos-mutants
 chaos-mutants: chaos-build ## Whether planted bugs are caught (SEEDS=300), into docs/mutants.md
-	$(in_english) $(CHAOS) mutants --workers $(WORKERS) --seeds $(or $(SEEDS),300) --report docs
+	status=0; $(in_english) $(CHAOS) mutants --workers $(WORKERS) --seeds $(or $(SEEDS),300) \
+	  --report $(CHAOS_REPORT) || status=$$?; cp $(CHAOS_REPORT)/mutants.md docs/; exit $$status
 
 .PHONY: chaos-growth
 chaos-growth: need-lab chaos-build chaos-poste ## Memory, traffic and convergence against the number of nodes

@@ -21,7 +21,7 @@ use crate::entry::Entry;
 use crate::replica::message::SignedReading;
 
 pub use fold::{Folded, NotFolded};
-pub(crate) use pieces::piece_hash;
+pub use pieces::piece_hash;
 
 /// A fact that a base says.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -141,6 +141,9 @@ pub(crate) struct MachineArgs {
 pub(crate) struct ReplayArgs {
     /// A scenario file that a failure left, or the seed of a drawn world.
     pub(crate) what: String,
+    /// The seed is that of a short world on one theme, as `mutants` runs them.
+    #[arg(long)]
+    pub(crate) themes: bool,
     /// Folder that receives the journal and the page.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) report: Option<PathBuf>,
@@ -167,6 +170,9 @@ pub(crate) struct NightArgs {
     /// Runs for making a failing world smaller.
     #[arg(long, default_value_t = 120)]
     pub(crate) shrink_runs: usize,
+    /// Worlds that are short, and each on one theme.
+    #[arg(long)]
+    pub(crate) themes: bool,
     /// Folder that receives the figures, and the smallest world of each failure.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) report: Option<PathBuf>,

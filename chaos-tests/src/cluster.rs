@@ -29,7 +29,7 @@ pub trait NodeState {
     fn is_durable(&self, _entry: &EntryId) -> Option<bool> {
         None
     }
-    /// The bytes that it holds under a name, where it holds them.
+    /// The bytes that it holds under a name, beneath a checkpoint too, where it holds them.
     fn entry_bytes(&self, entry: &EntryId) -> Option<Vec<u8>>;
     /// The entries of one epoch that it holds: from the lowest kept to below the height.
     fn reach(&self, epoch: &EpochId) -> Option<(u64, u64)>;

@@ -198,6 +198,14 @@ pub enum Event {
         /// The logs.
         held: Vec<(EpochId, u64)>,
     },
+    /// A node sends something of its vault to another, be it only what rows there are; the text that a
+    /// kiosk is to show is none of this. Reported as it leaves, where messages can be seen.
+    ToldRows {
+        /// Which.
+        host: HostId,
+        /// To this one.
+        to: NodeId,
+    },
     /// A start finds a damaged store, moves it aside, says so, and begins an empty one: reported before
     /// the process counts as started.
     Rebuilt {

@@ -217,6 +217,8 @@ pub enum Malice {
     Defy,
     /// Malformed and oversized messages, entries that follow nothing.
     Poison,
+    /// Signs a checkpoint that leaves out what the ledger says; on an admin host.
+    Lie,
 }
 
 impl Fault {

@@ -15,6 +15,7 @@ mod fair_restart;
 mod one_content;
 mod overrun;
 mod poison;
+mod privacy;
 mod pruning;
 mod releases;
 mod remaining;
@@ -30,6 +31,7 @@ use std::collections::BTreeSet;
 use domain::id::EntryId;
 
 use crate::checker::{Broken, Held, Invariant, Scene};
+use crate::cluster::NodeState;
 use crate::replay::{Picture, Replay};
 use crate::scenario::Hold;
 
@@ -57,6 +59,7 @@ pub fn all(hold: &Hold) -> Vec<Box<dyn Invariant>> {
         Box::<releases::Releases>::default(),
         Box::<erasure::Erasure>::default(),
         Box::<site_time::SiteTime>::default(),
+        Box::<privacy::Privacy>::default(),
     ]
 }
 
@@ -66,9 +69,12 @@ const ROUNDS: u32 = 10;
 /// laboratory looks at it a few times in one.
 const LATE_MS: u64 = 2_000;
 
-/// Holds if the first honest node shows the same with these entries and without them.
+/// Holds if the honest node that holds most of these entries shows the same with them and without.
 fn without_effect(entries: &BTreeSet<EntryId>, what: &str, scene: Scene<'_>) -> Held {
-    let Some((host, node)) = scene.book.honest(scene.cluster).next() else {
+    let held = |node: &dyn NodeState| entries.iter().filter(|entry| node.holds(entry)).count();
+    let nodes = scene.book.honest(scene.cluster).map(|(host, node)| (held(node), host, node));
+    let most = nodes.reduce(|most, next| if next.0 > most.0 { next } else { most });
+    let Some((_, host, node)) = most else {
         return Ok(());
     };
     let gone = |entry: &EntryId| entries.contains(entry);
@@ -77,8 +83,7 @@ fn without_effect(entries: &BTreeSet<EntryId>, what: &str, scene: Scene<'_>) -> 
         Some(all) => (Picture::of(&site), all.without(gone).fold(order)),
         // It stands on a checkpoint: then what all wrote is folded twice.
         None => {
-            let held = scene.book.ledger.facts().filter(|(entry, _)| node.holds(entry));
-            let all = Replay::with(held, &site);
+            let all = Replay::held_by(node, scene.book.ledger.facts());
             (Picture::of(&all.fold(order)), all.without(gone).fold(order))
         }
     };

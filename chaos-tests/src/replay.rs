@@ -65,6 +65,20 @@ impl Replay {
         Some(Replay { site: site.id(), items })
     }
 
+    /// What a node holds still, and those of these entries that it held once.
+    pub fn held_by(node: &dyn NodeState, written: impl Iterator<Item = (EntryId, Fact)>) -> Self {
+        let mut said: BTreeMap<EntryId, Fact> = written.filter(|(id, _)| node.holds(id)).collect();
+        for epoch in node.epochs() {
+            let height = node.reach(&epoch).map_or(0, |(_, height)| height);
+            let ids = (0..height).map(|seq| EntryId { epoch, seq });
+            said.extend(ids.filter_map(|id| {
+                let entry = Entry::parse(&node.entry_bytes(&id)?).ok()?;
+                Some((id, Fact::decode(&entry.body).ok()??))
+            }));
+        }
+        Self::with(said.into_iter(), &node.site())
+    }
+
     /// These entries, with the registers and the forks that `known` has.
     pub fn with(entries: impl Iterator<Item = (EntryId, Fact)>, known: &Site) -> Self {
         let mut items: Vec<Item> = entries.map(|(id, fact)| Item::Said(id, fact)).collect();

@@ -85,6 +85,9 @@ pub struct Shape {
     /// Days of history in the ledger before the run.
     #[serde(default)]
     pub history_days: u16,
+    /// Entries after which the admin nodes agree on a checkpoint, where that is to be sooner than usual.
+    #[serde(default)]
+    pub checkpoint_after: Option<u64>,
 }
 
 /// The site's policy for a kiosk that is alone.

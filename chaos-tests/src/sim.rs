@@ -31,6 +31,7 @@ mod people;
 mod sending;
 pub mod shrink;
 mod starting;
+mod themes;
 mod thieves;
 mod upsets;
 mod world;
@@ -62,8 +63,6 @@ const NODE_SECONDS: &str = "node-seconds";
 pub struct Sim {
     /// Whether signatures are real ones: about ten times slower.
     pub real_signatures: bool,
-    /// Entries after which the admin nodes agree on a checkpoint, where the real pace is too slow.
-    pub checkpoint_after: Option<u64>,
     /// Stops at the first breach of this invariant.
     pub stop_at: Option<u8>,
     onlooker: Option<judge::Onlooker>,
@@ -125,7 +124,7 @@ impl Sim {
     ) -> Result<World, NotRun> {
         let cast = scenario.cast(seed).map_err(|error| NotRun::Broken(error.to_string()))?;
         stand_ins::use_in_this_thread(!self.real_signatures);
-        pace::checkpoint_after_in_this_thread(self.checkpoint_after);
+        pace::checkpoint_after_in_this_thread(scenario.site.checkpoint_after);
         let mut world = World::new(scenario.clone(), cast, seed, invariants);
         world.judge.onlooker = self.onlooker.take();
         world.found();

@@ -236,6 +236,6 @@ impl Ballots {
             voices += 1;
             votes += usize::from(signers.contains(admin));
         }
-        2 * votes > voices
+        2 * votes > voices || votes > 0 && planted::is(Bug::MinorityAgrees)
     }
 }

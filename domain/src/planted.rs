@@ -44,6 +44,8 @@ bugs! {
     ReceiptForgotten,
     /// What a full disk did not take counts as written: acknowledged, and gone with the process.
     FullDiskIgnored,
+    /// What was written while a barrier ran counts as on the disk: a power cut takes back a code.
+    BarrierTooWide,
     /// A restarted process continues under its former key: honest nodes contradict themselves.
     EpochReused,
     /// An entry need not name the one before it: two histories are mixed into one.
@@ -114,6 +116,8 @@ bugs! {
     ReadsRarely,
     /// A kiosk's wall clock measures use: setting the clock gives or takes time.
     WallClockMeasures,
+    /// A restarted node does not find its readings again: a power cut of the room gives time back.
+    RegistersForgotten,
     /// Use beyond what was granted is not listed.
     ExcessHidden,
     /// A session does not end when its time is up.
@@ -164,12 +168,18 @@ bugs! {
     WaitsForEver,
     /// Kiosks link to all other kiosks.
     FullMesh,
+    /// Rows of the vault go to kiosks, too: a stolen machine knows the patrons' names.
+    RowsToKiosks,
     /// A row that was erased is taken back from an admin node that returns.
     ErasedReturns,
     /// A row that was erased is marked, and kept.
     ErasedKept,
     /// Erasures are folded away: a machine that returns brings the row back.
     ErasureFolded,
+    /// A checkpoint holds that fewer than a majority have signed: one thief rewrites the past.
+    MinorityAgrees,
+    /// A checkpoint is signed by whoever has it, whatever it says: one thief rewrites the past.
+    SignedUnchecked,
     /// One entry more is dropped than the checkpoint speaks for.
     PrunedTooFar,
     /// Whoever did not know the last checkpoint is refused whole, however young.

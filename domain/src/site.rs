@@ -418,8 +418,9 @@ impl Site {
         let Some(content) = content_of(f) else {
             return false;
         };
-        if let Some((known, session, _)) = self.extensions.get(&f.request) {
-            if *known <= content && !planted::is(Bug::RequestTwice) {
+        let known = self.extensions.get(&f.request).filter(|_| !planted::is(Bug::RequestTwice));
+        if let Some((known, session, _)) = known {
+            if *known <= content {
                 return false;
             }
             if let Some(session) = self.sessions.get_mut(session) {

@@ -316,7 +316,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
     }
 
     /// An entry, from the store or from what the base keeps whole.
-    pub(super) fn entry_bytes(&self, id: &EntryId) -> Option<Vec<u8>> {
+    pub fn entry_bytes(&self, id: &EntryId) -> Option<Vec<u8>> {
         let stored = self.store.entry(&id.epoch.0, id.seq).ok().flatten();
         stored.or_else(|| self.base.entries.get(id).cloned())
     }

@@ -69,7 +69,7 @@ impl Cutter {
 }
 
 /// The hash by which a piece is known.
-pub(crate) fn piece_hash(piece: &[u8]) -> [u8; 32] {
+pub fn piece_hash(piece: &[u8]) -> [u8; 32] {
     Sha256::new_with_prefix(b"poste-piece-1").chain_update(piece).finalize().into()
 }
 

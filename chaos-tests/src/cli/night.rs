@@ -31,6 +31,7 @@ pub(crate) fn night(args: &NightArgs) -> Result<Said, NotDone> {
         workers: usize::from(args.workers),
         from_seed: args.from_seed.unwrap_or_else(|| new_seed() >> 1),
         shrink_runs: args.shrink_runs,
+        themes: args.themes,
         ..NightPlan::default()
     };
     let mut line = Line::new();

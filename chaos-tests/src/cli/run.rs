@@ -62,6 +62,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Said, NotDone> {
 pub(crate) fn replay(args: &ReplayArgs) -> Result<Said, NotDone> {
     let lang = Lang::here();
     let (scenario, seed) = match args.what.parse() {
+        Ok(seed) if args.themes => (Scenario::on_a_theme(seed), seed),
         Ok(seed) => (Scenario::drawn(seed), seed),
         Err(_) if Path::new(&args.what).is_file() => {
             let scenario = catalogue::find(&args.what)?;

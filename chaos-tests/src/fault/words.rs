@@ -117,6 +117,9 @@ fn hostile(with: Malice, at: &str) -> (String, String) {
         Malice::Flood => ("voleur, inonde le réseau", "thief, floods the network"),
         Malice::Defy => ("voleur, brave sa révocation", "thief, defies its revocation"),
         Malice::Poison => ("voleur, envoie n'importe quoi", "thief, sends rubbish"),
+        Malice::Lie => {
+            ("voleur, signe un faux point de reprise", "thief, signs a false checkpoint")
+        }
     };
     plain(at, french, english)
 }

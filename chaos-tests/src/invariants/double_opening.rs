@@ -81,8 +81,11 @@ impl DoubleOpening {
         // A thief's opening, or one that a revocation took back, proves nothing either way.
         let mut rivals = others.clone().filter(|rival| !gave_up(found, rival, own));
         let doubled = scene.book.hosts.is_doubled(written.host);
-        if doubled || rivals.next().is_some() || !others.clone().all(|step| sound(&step)) {
+        if doubled || !others.clone().all(|step| sound(&step)) {
             return Ok(());
+        }
+        if rivals.next().is_some() {
+            return keeps_by_rule(entry, found, scene);
         }
         let what = format!("{session} given up to nobody: it had been closed everywhere else");
         Err(Broken::on(written.host, what))
@@ -197,6 +200,25 @@ fn gave_up(found: &Session, rival: &Step, own: &Step) -> bool {
         .filter(|step| step.kiosk == rival.kiosk && matches!(step.kind, StepKind::Closed(_)));
     let mut ends = closed.filter(|step| found.follows(&step.entry, &rival.entry));
     ends.any(|end| found.follows(&own.entry, &end.entry))
+}
+
+/// Whether a kiosk that gave a session up with this entry had to, by the rules, as far as it knew.
+fn keeps_by_rule(given_up: &EntryId, found: &Session, scene: Scene<'_>) -> Held {
+    let of = |host: &HostId| Some((*host, scene.cluster.node(*host)?));
+    let written = scene.book.ledger.written(given_up);
+    let Some((host, node)) = written.and_then(|written| of(&written.host)) else {
+        return Ok(());
+    };
+    let knew = |step: &&Step| step.entry != *given_up && node.holds(&step.entry);
+    let counts = |step: &Step| scene.book.ledger.is_within(&step.entry);
+    let steps: Vec<Step> = found.steps.iter().filter(knew).cloned().collect();
+    let certain = steps.iter().all(counts);
+    let before = Session { steps, ..Session::default() };
+    let by_rule = winner(&before, scene).and_then(|entry| before.step(&entry));
+    if !certain || by_rule.map(|step| step.kiosk) != node.kiosk() {
+        return Ok(());
+    }
+    Err(Broken::on(host, String::from("a session given up that the rules leave here")))
 }
 
 /// The step that stands by the rules, written a second time: of the kiosks with an opening that no

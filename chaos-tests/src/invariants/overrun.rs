@@ -2,7 +2,7 @@
 //!
 //! A process that stands still cannot end anything: only the time counts in which it drew its page.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::id::SessionId;
 use domain::settings::{ALONE_AFTER_MS, IsolationPolicy};
@@ -45,6 +45,9 @@ pub(super) struct Overrun {
     worst_ms: u64,
     judged: u64,
     runs: BTreeMap<HostId, Run>,
+    /// Sessions that ran while others could be seen: alone, they go on by the policy for what runs,
+    /// after a restart of the process in the same boot too. (Seed 78 on a theme: killed while alone.)
+    with_others: BTreeSet<(HostId, SessionId)>,
     /// Use of sessions that were opened alone, by kiosk, across restarts, until it meets somebody.
     alone_ms: BTreeMap<(HostId, SessionId), u64>,
 }
@@ -57,6 +60,7 @@ impl Overrun {
             worst_ms: 0,
             judged: 0,
             runs: BTreeMap::new(),
+            with_others: BTreeSet::new(),
             alone_ms: BTreeMap::new(),
         }
     }
@@ -71,17 +75,21 @@ impl Overrun {
         let at_ms = scene.at_ms;
         let machine = scene.book.hosts.machine(host);
         let known = self.runs.get(&host).copied().filter(|run| run.session == session);
+        let alone = machine.is_some_and(|machine| is_alone(machine, at_ms));
         let mut run = known.unwrap_or(Run {
             session,
             drawn_ms: at_ms,
             looked_ms: 0,
             past_since: None,
-            opened_alone: machine.is_some_and(|machine| is_alone(machine, at_ms)),
+            opened_alone: alone && !self.with_others.contains(&(host, session)),
         });
         let gap = at_ms.saturating_sub(run.drawn_ms);
         run.drawn_ms = at_ms;
         let still = gap > STILL_MS;
         let linked = machine.is_none_or(|machine| machine.alone_since.is_none());
+        if linked || (known.is_none() && !alone) {
+            self.with_others.insert((host, session));
+        }
         if linked {
             run.opened_alone = false;
             self.alone_ms.retain(|(at, _), _| *at != host);
@@ -222,10 +230,14 @@ impl Invariant for Overrun {
                 self.running(*host, *session, *remaining_ms, scene)
             }
             Event::Typed { host, why_not: None, .. } => self.opened(*host, scene),
-            Event::Shows { host, .. }
-            | Event::Stopped { host, .. }
-            | Event::Started { host, .. } => {
+            Event::Stopped { host, .. } | Event::Started { host, new_boot: false, .. } => {
                 self.runs.remove(host);
+                Ok(())
+            }
+            // Whoever wants to go on now types the code again.
+            Event::Shows { host, .. } | Event::Started { host, .. } => {
+                self.runs.remove(host);
+                self.with_others.retain(|(at, _)| at != host);
                 Ok(())
             }
             _ => Ok(()),
@@ -327,6 +339,20 @@ mod tests {
         stage.start(KIOSK, true);
         stage.runs(KIOSK, session, 11 * 60_000);
         assert_eq!(stage.broken(), Some(Some(KIOSK)));
+    }
+
+    #[test]
+    fn a_process_that_ends_alone_makes_no_session_one_that_was_opened_alone() {
+        let mut stage = Stage::with(overrun());
+        let session = stage.opened(ADMIN, KIOSK, 3 * 3600);
+        stage.link(ADMIN, KIOSK);
+        stage.runs(KIOSK, session, 60_000);
+        stage.unlink(ADMIN, KIOSK);
+        stage.runs(KIOSK, session, 60_000);
+        stage.stop(KIOSK, Stop::Killed);
+        stage.start(KIOSK, false);
+        stage.runs(KIOSK, session, 40 * 60_000);
+        assert_eq!(stage.broken(), None);
     }
 
     #[test]

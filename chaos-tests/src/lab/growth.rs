@@ -44,6 +44,7 @@ fn room_of(nodes: u16) -> Scenario {
             policy: Policy::Codes,
             allowance_min: None,
             history_days: 0,
+            checkpoint_after: None,
         },
         lasts_s: LASTS_S,
         seed: None,

@@ -22,12 +22,15 @@ pub fn markdown(report: &MutantReport) -> String {
     line(
         &mut page,
         &format!(
-            "{caught} of {all} are caught ({} %, goal {} %), in {} drawn worlds; `make chaos-mutants` \
-             makes this page again. A world that does not pass a bug's place is the same with it and \
-             without, so the bug is tried only in worlds that do.\n",
+            "{caught} of {all} are caught ({} %, goal {} %), in {} short worlds on one theme each; \
+             `make chaos-mutants` makes this page again. A world that does not pass a bug's place is \
+             the same with it and without, so the bug is tried only in worlds that do; {} worlds that \
+             broke something without any bug were left out. Seen by the `simulator` is what makes a \
+             process fall silent.\n",
             caught * 100 / all.max(1),
             super::GOAL,
-            report.worlds
+            report.worlds,
+            report.unsound.len()
         ),
     );
     line(&mut page, "| Bug | What it is, and who it hurts | Seen by | World | Tried in |");

@@ -10,8 +10,6 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
 use domain::planted::{self, Bug};
-use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
 use serde::{Deserialize, Serialize};
 
 use crate::invariants;
@@ -20,10 +18,8 @@ use crate::sim::Sim;
 
 /// The word on the command line that makes a process a worker.
 pub const WORD: &str = "mutant-worker";
-/// In every third world the admin nodes agree on checkpoints, after so many entries.
-const CHECKPOINT_AFTER: std::ops::Range<u64> = 60..700;
 /// A world that takes longer than this does not go on: a bug can make time stand still.
-const MOST_TIME: Duration = Duration::from_secs(600);
+const MOST_TIME: Duration = Duration::from_secs(60);
 
 /// One run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,11 +87,9 @@ pub fn work(jobs: impl BufRead, mut answers: impl Write) -> io::Result<()> {
 fn carry_out(job: &Job) -> Answer {
     planted::choose(job.bug());
     planted::take_asked().for_each(drop);
-    let scenario = Scenario::drawn_with_spite(job.seed);
+    let scenario = Scenario::on_a_theme(job.seed);
     let watchers = invariants::all(&scenario.hold);
-    let mut sim = Sim::default();
-    sim.checkpoint_after = checkpoint_after(job.seed);
-    let run = || sim.first_breach(&scenario, job.seed, watchers);
+    let run = || Sim::default().first_breach(&scenario, job.seed, watchers);
     let seen = match catch_unwind(AssertUnwindSafe(run)) {
         Ok(Ok(breach)) => breach.map(|breach| Seen {
             number: breach.number,
@@ -108,12 +102,6 @@ fn carry_out(job: &Job) -> Answer {
     };
     planted::choose(None);
     Answer { seen, passed: planted::take_asked().map(|bug| bug.name().to_owned()).collect() }
-}
-
-/// How soon checkpoints are due in a world.
-fn checkpoint_after(seed: u64) -> Option<u64> {
-    let mut rng = StdRng::seed_from_u64(seed.wrapping_add(2));
-    rng.random_ratio(1, 3).then(|| rng.random_range(CHECKPOINT_AFTER))
 }
 
 /// A worker as its parent has it.

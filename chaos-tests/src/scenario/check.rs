@@ -18,6 +18,8 @@ const KIOSKS_MAX: u16 = 400;
 const LASTS_MAX_S: u64 = 7 * 24 * 3_600;
 /// Days of history: what a site keeps at most, and a month.
 const HISTORY_MAX_DAYS: u16 = 400;
+/// Most entries until a checkpoint that is to come sooner than usual.
+const CHECKPOINT_MAX: u64 = 5_000;
 /// Steps of one kind. A shrunken seed has a handful, a drawn world some dozens.
 const STEPS_MAX: usize = 1_000;
 /// Packets lost in a hundred: beyond, QUIC itself gives up, and nothing is learned about us.
@@ -99,7 +101,8 @@ impl Scenario {
         within("admins", self.site.admins, 1, ADMINS_MAX)?;
         within("kiosks", self.site.kiosks, 1, KIOSKS_MAX)?;
         within("amnesic", self.site.amnesic, 0, self.site.kiosks)?;
-        within("history_days", self.site.history_days, 0, HISTORY_MAX_DAYS)
+        within("history_days", self.site.history_days, 0, HISTORY_MAX_DAYS)?;
+        within("checkpoint_after", self.site.checkpoint_after.unwrap_or(1), 1, CHECKPOINT_MAX)
     }
 
     fn check_hold(&self) -> Checked {

@@ -50,6 +50,7 @@ fn site() -> Shape {
         policy: Policy::Finish,
         allowance_min: None,
         history_days: 0,
+        checkpoint_after: None,
     }
 }
 

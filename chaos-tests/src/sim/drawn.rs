@@ -10,74 +10,23 @@ use crate::scenario::{Hold, Limits, Load, Policy, Scenario, Shape, Step, Words};
 
 /// Length of a drawn world before it is healed, in seconds.
 const LASTS_S: u32 = 3_600;
-/// Faults begin within so many seconds: the last ones end before healing, or with it.
-const LAST_FAULT_S: u32 = 3_300;
+/// Faults begin so many seconds before healing at the latest: the last ones end before it, or with it.
+const BEFORE_HEALING_S: u32 = 300;
 
 impl Scenario {
     /// A random site with random trouble and random people; equal for equal seeds.
     pub fn drawn(seed: u64) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
         let site = shape(&mut rng);
-        let mut draw = Draw { rng, site };
+        let mut draw = Draw { rng, site, lasts_s: LASTS_S };
         let load = draw.loads();
         let fault = draw.faults();
-        let text = |text: String| Words { fr: text.clone(), en: text };
-        let mut scenario = Scenario {
-            title: text(format!("seed {seed}")),
-            about: Words {
-                fr: String::from("Site, pannes et public tirés au sort."),
-                en: String::from("Site, faults and people drawn at random."),
-            },
-            site: draw.site,
-            lasts_s: u64::from(LASTS_S),
-            seed: i64::try_from(seed).is_ok().then_some(seed),
-            hold: Hold::default(),
-            load,
-            fault,
-            limits: Limits::default(),
-            sometimes: Vec::new(),
+        let about = Words {
+            fr: String::from("Site, pannes et public tirés au sort."),
+            en: String::from("Site, faults and people drawn at random."),
         };
-        sort_within(&mut scenario);
-        scenario
+        draw.scenario(seed, about, load, fault)
     }
-}
-
-impl Scenario {
-    /// As [`Scenario::drawn`], with trouble that chance alone seldom brings together: a kiosk that is
-    /// alone for long and restarted meanwhile, a process that crashes again and again, a thief whom
-    /// two desks revoke that do not see each other.
-    pub fn drawn_with_spite(seed: u64) -> Self {
-        let mut scenario = Scenario::drawn(seed);
-        let mut draw =
-            Draw { rng: StdRng::seed_from_u64(seed.wrapping_add(1)), site: scenario.site.clone() };
-        if draw.chance(60) {
-            scenario.site.allowance_min = Some(draw.rng.random_range(1..=6));
-        }
-        if draw.chance(40) {
-            draw.lonely(&mut scenario.fault);
-        }
-        if draw.chance(30) {
-            draw.crashes(&mut scenario.fault);
-        }
-        if draw.chance(50) {
-            draw.thief(&mut scenario.fault);
-        }
-        if draw.chance(30) {
-            draw.revoked_twice(&mut scenario.fault);
-        }
-        sort_within(&mut scenario);
-        scenario
-    }
-}
-
-/// Puts the faults in their order; none outlasts the run.
-fn sort_within(scenario: &mut Scenario) {
-    let tenths = f64::from(LASTS_S) * 10.0;
-    for step in &mut scenario.fault {
-        let most_s = (tenths - step.at_s * 10.0 - 0.5).floor() / 10.0;
-        step.for_s = step.for_s.map(|for_s| for_s.min(most_s));
-    }
-    scenario.fault.sort_by(|one, other| one.at_s.total_cmp(&other.at_s));
 }
 
 fn shape(rng: &mut StdRng) -> Shape {
@@ -90,37 +39,69 @@ fn shape(rng: &mut StdRng) -> Shape {
         policy: policies.choose(rng).copied().unwrap_or_default(),
         allowance_min: None,
         history_days: 0,
+        checkpoint_after: None,
     }
 }
 
-struct Draw {
-    rng: StdRng,
-    site: Shape,
+/// A world that is being drawn.
+pub(super) struct Draw {
+    pub(super) rng: StdRng,
+    pub(super) site: Shape,
+    pub(super) lasts_s: u32,
 }
 
 impl Draw {
-    fn chance(&mut self, hundredths: u32) -> bool {
+    /// The world, with its faults in their order; none outlasts the run.
+    pub(super) fn scenario(
+        self,
+        seed: u64,
+        about: Words,
+        load: Vec<Load>,
+        mut fault: Vec<Step>,
+    ) -> Scenario {
+        let tenths = f64::from(self.lasts_s) * 10.0;
+        for step in &mut fault {
+            let most_s = (tenths - step.at_s * 10.0 - 0.5).floor() / 10.0;
+            step.for_s = step.for_s.map(|for_s| for_s.min(most_s));
+        }
+        fault.sort_by(|one, other| one.at_s.total_cmp(&other.at_s));
+        let title = format!("seed {seed}");
+        Scenario {
+            title: Words { fr: title.clone(), en: title },
+            about,
+            site: self.site,
+            lasts_s: u64::from(self.lasts_s),
+            seed: i64::try_from(seed).is_ok().then_some(seed),
+            hold: Hold::default(),
+            load,
+            fault,
+            limits: Limits::default(),
+            sometimes: Vec::new(),
+        }
+    }
+
+    pub(super) fn chance(&mut self, hundredths: u32) -> bool {
         self.rng.random_range(0..100) < hundredths
     }
 
-    fn among<T: Copy>(&mut self, all: &[T], usual: T) -> T {
+    pub(super) fn among<T: Copy>(&mut self, all: &[T], usual: T) -> T {
         all.choose(&mut self.rng).copied().unwrap_or(usual)
     }
 
-    fn kiosk(&mut self) -> HostId {
+    pub(super) fn kiosk(&mut self) -> HostId {
         HostId(self.rng.random_range(self.site.admins..self.site.admins + self.site.kiosks))
     }
 
-    fn host(&mut self) -> HostId {
+    pub(super) fn host(&mut self) -> HostId {
         HostId(self.rng.random_range(0..self.site.admins + self.site.kiosks))
     }
 
-    fn named(&self, hosts: &[HostId]) -> Hosts {
+    pub(super) fn named(&self, hosts: &[HostId]) -> Hosts {
         Hosts::named(hosts, &self.site)
     }
 
     /// Some hosts, few as a rule.
-    fn some(&mut self) -> Hosts {
+    pub(super) fn some(&mut self) -> Hosts {
         let count = self.among(&[1, 1, 1, 2, 2, 3], 1);
         let mut hosts: Vec<HostId> = (0..count).map(|_| self.host()).collect();
         hosts.sort();
@@ -128,12 +109,12 @@ impl Draw {
         self.named(&hosts)
     }
 
-    fn one(&mut self) -> Hosts {
+    pub(super) fn one(&mut self) -> Hosts {
         let host = self.host();
         self.named(&[host])
     }
 
-    fn kiosks(&mut self, most: usize) -> Hosts {
+    pub(super) fn kiosks(&mut self, most: usize) -> Hosts {
         let count = self.rng.random_range(1..=most);
         let mut hosts: Vec<HostId> = (0..count).map(|_| self.kiosk()).collect();
         hosts.sort();
@@ -141,8 +122,12 @@ impl Draw {
         self.named(&hosts)
     }
 
-    fn at_s(&mut self) -> u64 {
-        self.rng.random_range(0..u64::from(LAST_FAULT_S))
+    pub(super) fn last_fault_s(&self) -> u32 {
+        self.lasts_s - BEFORE_HEALING_S
+    }
+
+    pub(super) fn at_s(&mut self) -> u64 {
+        self.rng.random_range(0..u64::from(self.last_fault_s()))
     }
 
     fn loads(&mut self) -> Vec<Load> {
@@ -190,14 +175,14 @@ impl Draw {
         }
         if self.chance(12) {
             let (hosts, on) = (self.one(), self.named(&[HostId(0)]));
-            let at_s = f64::from(self.rng.random_range(60..LAST_FAULT_S));
+            let at_s = f64::from(self.rng.random_range(60..self.last_fault_s()));
             steps.push(Step { at_s, for_s: None, fault: Fault::Revoke { hosts, on } });
         }
         steps
     }
 
     /// A stolen key, and sooner or later its revocation.
-    fn thief(&mut self, steps: &mut Vec<Step>) {
+    pub(super) fn thief(&mut self, steps: &mut Vec<Step>) {
         let host = if self.chance(85) { self.kiosk() } else { self.host() };
         let kinds = [
             Malice::Forge,
@@ -207,7 +192,7 @@ impl Draw {
             Malice::Defy,
             Malice::Poison,
         ];
-        let at_s = f64::from(self.rng.random_range(0..LAST_FAULT_S));
+        let at_s = f64::from(self.rng.random_range(0..self.last_fault_s()));
         for _ in 0..self.rng.random_range(1..=3) {
             let with = self.among(&kinds, Malice::Forge);
             let for_s = Some(f64::from(self.rng.random_range(30..1_200)));
@@ -218,54 +203,14 @@ impl Draw {
             let desks: Vec<HostId> = self.site.admin_hosts().filter(|desk| *desk != host).collect();
             let desk = desks.choose(&mut self.rng).copied().unwrap_or(HostId(0));
             let (hosts, on) = (self.named(&[host]), self.named(&[desk]));
-            let at_s = (at_s + f64::from(self.rng.random_range(10..600))).min(3_590.0);
+            let at_s = (at_s + f64::from(self.rng.random_range(10..600)))
+                .min(f64::from(self.lasts_s) - 10.0);
             steps.push(Step { at_s, for_s: None, fault: Fault::Revoke { hosts, on } });
         }
     }
 
-    /// A kiosk that nobody reaches for long, and whose process is restarted meanwhile.
-    fn lonely(&mut self, steps: &mut Vec<Step>) {
-        let (host, at_s) = (self.kiosk(), f64::from(self.rng.random_range(0..2_000)));
-        let (hosts, for_s) = (self.named(&[host]), f64::from(self.rng.random_range(400..1_500)));
-        let fault = Fault::Cut { hosts, shape: CutShape::Apart };
-        steps.push(Step { at_s, for_s: Some(for_s), fault });
-        for _ in 0..self.rng.random_range(0..4) {
-            let share: f64 = self.rng.random_range(0.1..0.9);
-            self.crash(steps, host, at_s + (for_s * share).round());
-        }
-    }
-
-    /// A process that crashes, again and again.
-    fn crashes(&mut self, steps: &mut Vec<Step>) {
-        let (host, mut at_s) = (self.kiosk(), f64::from(self.rng.random_range(300..3_000)));
-        for _ in 0..self.rng.random_range(10..=16) {
-            self.crash(steps, host, at_s);
-            at_s += f64::from(self.rng.random_range(9..15));
-        }
-    }
-
-    fn crash(&mut self, steps: &mut Vec<Step>, host: HostId, at_s: f64) {
-        let fault = Fault::Kill { hosts: self.named(&[host]) };
-        steps.push(Step { at_s, for_s: Some(1.0), fault });
-    }
-
-    /// A thief whom two desks revoke that do not see each other: each cuts where it stands.
-    fn revoked_twice(&mut self, steps: &mut Vec<Step>) {
-        let thief = self.kiosk();
-        let at_s = f64::from(self.rng.random_range(60..LAST_FAULT_S));
-        let hosts = self.named(&[thief]);
-        let fault = Fault::Hostile { hosts, with: Malice::Defy };
-        steps.push(Step { at_s: at_s - 60.0, for_s: Some(200.0), fault });
-        let fault = Fault::Cut { hosts: self.named(&[HostId(1)]), shape: CutShape::Apart };
-        steps.push(Step { at_s: at_s - 30.0, for_s: Some(60.0), fault });
-        for desk in [HostId(0), HostId(1)] {
-            let (hosts, on) = (self.named(&[thief]), self.named(&[desk]));
-            steps.push(Step { at_s, for_s: None, fault: Fault::Revoke { hosts, on } });
-        }
-    }
-
-    fn step(&mut self) -> Step {
-        let at_s = f64::from(self.rng.random_range(0..LAST_FAULT_S * 10)) / 10.0;
+    pub(super) fn step(&mut self) -> Step {
+        let at_s = f64::from(self.rng.random_range(0..self.last_fault_s() * 10)) / 10.0;
         // Short ones are as many as long ones, on a scale that doubles.
         let doublings: f64 = self.rng.random_range(0.0..9.0);
         let for_s = (doublings.exp2() * 10.0).round() / 10.0;
@@ -312,7 +257,7 @@ impl Draw {
         }
     }
 
-    fn cut_shape(&mut self) -> CutShape {
+    pub(super) fn cut_shape(&mut self) -> CutShape {
         let all = [
             CutShape::Apart,
             CutShape::Apart,
@@ -324,7 +269,7 @@ impl Draw {
         self.among(&all, CutShape::Apart)
     }
 
-    fn degrade(&mut self) -> Fault {
+    pub(super) fn degrade(&mut self) -> Fault {
         Fault::Degrade {
             hosts: if self.chance(50) { Hosts(String::from("all")) } else { self.some() },
             loss: self.rng.random_range(0..=30),
@@ -337,7 +282,7 @@ impl Draw {
         }
     }
 
-    fn clock(&mut self) -> Fault {
+    pub(super) fn clock(&mut self) -> Fault {
         let hosts = self.some();
         let by_s = self.among(&[-86_400 * 400, -3_600, -61, 90, 7_200, 86_400 * 30], -61);
         match self.rng.random_range(0..4) {
@@ -361,7 +306,7 @@ mod tests {
 
     #[test]
     fn every_drawn_world_is_a_scenario_that_can_be_run_and_kept() {
-        for draw in [Scenario::drawn, Scenario::drawn_with_spite] {
+        for draw in [Scenario::drawn, Scenario::on_a_theme] {
             for seed in 0..400 {
                 let scenario = draw(seed);
                 assert_eq!(scenario, draw(seed));

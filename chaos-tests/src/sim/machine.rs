@@ -126,11 +126,12 @@ impl NodeState for Process {
     }
 
     fn is_durable(&self, entry: &EntryId) -> Option<bool> {
-        self.entry_bytes(entry).map(|_| self.disk.is_durable(entry))
+        let stored = self.disk.entry(&entry.epoch.0, entry.seq).ok()?;
+        stored.map(|_| self.disk.is_durable(entry))
     }
 
     fn entry_bytes(&self, entry: &EntryId) -> Option<Vec<u8>> {
-        self.disk.entry(&entry.epoch.0, entry.seq).ok()?
+        self.replica.entry_bytes(entry)
     }
 
     fn reach(&self, epoch: &EpochId) -> Option<(u64, u64)> {

@@ -37,6 +37,8 @@ pub struct NightPlan {
     pub twice_every: u64,
     /// Runs for making a failing world smaller.
     pub shrink_runs: usize,
+    /// Whether worlds are short, and each on one theme.
+    pub themes: bool,
 }
 
 impl Default for NightPlan {
@@ -50,6 +52,7 @@ impl Default for NightPlan {
             real_signatures_every: 20,
             twice_every: 25,
             shrink_runs: 120,
+            themes: false,
         }
     }
 }
@@ -173,7 +176,7 @@ fn take_in(report: &mut NightReport, ran: Ran, watch: &mut dyn FnMut(&NightProgr
 
 /// Runs one world, and makes it smaller where it broke something.
 fn world(plan: &NightPlan, seed: u64, watchers: Watchers<'_>) -> Ran {
-    let scenario = Scenario::drawn(seed);
+    let scenario = if plan.themes { Scenario::on_a_theme(seed) } else { Scenario::drawn(seed) };
     let is_turn = |every: u64| every > 0 && seed.is_multiple_of(every);
     let real_signatures = is_turn(plan.real_signatures_every);
     let core = core_s();

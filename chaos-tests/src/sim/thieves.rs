@@ -4,13 +4,16 @@
 //! node's key, and sends what he likes over the machine's links.
 
 mod hearsay;
+mod histories;
+mod noise;
+mod perjury;
 
 use std::collections::VecDeque;
 
 use actors::entry::{Author, Entry};
 use actors::link::lane::Lane;
 use actors::replica::Identity;
-use actors::replica::message::{LedgerMessage, MOST_REACHES, Message, Reach, UseMessage};
+use actors::replica::message::{LedgerMessage, Message};
 use actors::signing::sign;
 use domain::authority::NodeKind;
 use domain::fact::{
@@ -36,8 +39,6 @@ use crate::fault::{Fault, Malice};
 const MOST_REMEMBERED: usize = 128;
 /// A thief does something so often, in milliseconds.
 const BETWEEN_MS: std::ops::Range<u64> = 1_500..8_000;
-/// Messages in one burst of a flood.
-const BURST: usize = 24;
 
 /// What a thief has.
 #[derive(Default)]
@@ -77,10 +78,14 @@ impl World {
                 _ => self.forge(host),
             },
             Malice::Replay => self.replay(host),
-            Malice::Equivocate => self.equivocate(host),
+            Malice::Equivocate => match self.rng.random_range(0..4) {
+                0 => self.follow_nothing(host),
+                _ => self.equivocate(host),
+            },
             Malice::Flood => self.flood(host),
             Malice::Defy => self.defy(host),
             Malice::Poison => self.poison(host),
+            Malice::Lie => self.lie(host),
         }
     }
 
@@ -248,117 +253,16 @@ impl World {
         Some(self.stage.running(host)?.replica.me().node())
     }
 
-    /// Old frames, again and again, to anybody.
-    fn replay(&mut self, host: HostId) {
-        self.tell(Event::Attacked { host, entries: Vec::new() });
-        let heard = self.thieves.get(&host).map(|thief| thief.heard.clone()).unwrap_or_default();
-        let heard: Vec<_> = heard.into_iter().collect();
-        let peers: Vec<HostId> = self
-            .stage
-            .running(host)
-            .map(|p| p.peers.values().copied().collect())
-            .unwrap_or_default();
-        for _ in 0..BURST {
-            let (Some((lane, frame)), Some(peer)) =
-                (heard.choose(&mut self.rng).cloned(), peers.choose(&mut self.rng).copied())
-            else {
-                return;
-            };
-            self.send_frame(host, peer, lane, frame);
-        }
-    }
-
-    /// Two histories: one half hears this, the other that.
-    fn equivocate(&mut self, host: HostId) {
-        let kiosk = self.stage.host(host).and_then(|home| home.identity.kiosk);
-        let beginning = self.write_as_thief(host, &[]);
-        self.tell_entries(host, &beginning);
-        let Some(author) = self.thieves.get(&host).and_then(|thief| thief.log.clone()) else {
-            return;
-        };
-        let hint_ms = self.time.wall_ms();
-        let mut histories = Vec::new();
-        for _ in 0..2 {
-            // Each would have effect, if the other were not there.
-            let row = RowId(self.rng.random());
-            let fact = match kiosk {
-                Some(kiosk) => {
-                    Fact::MessageAcknowledged(MessageAcknowledged { message: row, kiosk })
-                }
-                None => Fact::RowErased(RowErased { row, by: STAFF }),
-            };
-            let entry = fact.encode().ok().and_then(|body| author.entry(body, hint_ms));
-            histories.extend(entry);
-        }
-        let [one, other] = histories.as_slice() else {
-            return;
-        };
-        let (epoch, seq) = (one.id.epoch, one.id.seq);
-        self.tell(Event::Equivocated { host, epoch, seq });
-        // Each alone is within the role: where only one ever arrives, it counts.
-        self.tell(Event::Attacked { host, entries: Vec::new() });
-        let peers: Vec<HostId> = self
-            .stage
-            .running(host)
-            .map(|p| p.peers.values().copied().collect())
-            .unwrap_or_default();
-        for (place, peer) in peers.into_iter().enumerate() {
-            let told = if place % 2 == 0 { one } else { other };
-            let entries = vec![told.to_bytes()];
-            let message = LedgerMessage::Entries { more: false, answer: false, entries };
-            self.say_to(host, peer, &Message::Ledger(message));
-        }
-        // The next lie is in a log of its own.
-        self.thieves.entry(host).or_default().log = None;
-    }
-
-    /// As many bytes as pass.
-    fn flood(&mut self, host: HostId) {
-        self.tell(Event::Attacked { host, entries: Vec::new() });
-        let epochs: Vec<EpochId> = self
-            .stage
-            .running(host)
-            .map(|process| process.replica.frontier().map(|reach| reach.epoch).collect())
-            .unwrap_or_default();
-        for _ in 0..BURST {
-            let message = match self.rng.random_range(0..3) {
-                0 => {
-                    let wants = epochs.iter().take(200).map(|epoch| (*epoch, 0)).collect();
-                    Message::Ledger(LedgerMessage::Want(wants))
-                }
-                1 => {
-                    let reaches = (0..MOST_REACHES / 10).map(|_| Reach {
-                        epoch: EpochId(self.rng.random()),
-                        pruned_below: 0,
-                        height: self.rng.random_range(1..1_000_000),
-                        head: self.rng.random(),
-                    });
-                    let reaches = reaches.collect();
-                    Message::Ledger(LedgerMessage::Frontier { more: false, reaches })
-                }
-                _ => {
-                    let buckets =
-                        (0..actors::replica::message::BUCKETS).map(|_| self.rng.random()).collect();
-                    Message::Use(UseMessage::Digest { buckets, reply: true })
-                }
-            };
-            self.shout(host, &message);
-        }
-    }
-
     /// Writes on after its revocation, within its role.
     fn defy(&mut self, host: HostId) {
-        let session = self.some_session(host);
         let kiosk = self.stage.host(host).and_then(|home| home.identity.kiosk);
         let fact = match kiosk {
-            Some(kiosk) => Fact::SessionClosed(SessionClosed {
-                session,
-                kiosk,
-                cause: Cause::Left,
-                replaces: Vec::new(),
-            }),
+            Some(kiosk) => {
+                let message = RowId(self.rng.random());
+                Fact::MessageAcknowledged(MessageAcknowledged { message, kiosk })
+            }
             None => Fact::SessionExtended(SessionExtended {
-                session,
+                session: self.some_session(host),
                 seconds: 600,
                 request: RequestId(self.rng.random()),
                 by: STAFF,
@@ -367,41 +271,6 @@ impl World {
         let entries = self.write_as_thief(host, &[fact]);
         self.tell(Event::Attacked { host, entries: Vec::new() });
         self.tell_entries(host, &entries);
-    }
-
-    /// What no honest program sends.
-    fn poison(&mut self, host: HostId) {
-        self.tell(Event::Attacked { host, entries: Vec::new() });
-        let Some(peer) = self.some_node(host) else {
-            return;
-        };
-        let Some(peer) = self.stage.running(host).and_then(|p| p.peers.get(&peer).copied()) else {
-            return;
-        };
-        let fact = self.draw_forgery(host);
-        let mut entries: Vec<Vec<u8>> =
-            self.write_as_thief(host, &[fact]).iter().map(Entry::to_bytes).collect();
-        match self.rng.random_range(0..4) {
-            0 => {
-                let length = self.rng.random_range(1..600);
-                let frame: Vec<u8> = (0..length).map(|_| self.rng.random()).collect();
-                self.send_frame(host, peer, Lane::Ledger, frame);
-                return;
-            }
-            // A gap: the first is missing, so nothing follows anything.
-            1 => entries.truncate(1),
-            // Of a layout that does not exist yet.
-            2 => entries.iter_mut().for_each(|bytes| bytes[0] = 9),
-            // Signed by nobody.
-            _ => {
-                for bytes in &mut entries {
-                    let place = self.rng.random_range(1..bytes.len());
-                    bytes[place] ^= 1;
-                }
-            }
-        }
-        let message = LedgerMessage::Entries { more: false, answer: false, entries };
-        self.say_to(host, peer, &Message::Ledger(message));
     }
 }
 

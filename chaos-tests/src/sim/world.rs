@@ -141,6 +141,11 @@ impl World {
                         let held = receipt.held.clone();
                         self.tell(Event::Vouched { host, held });
                     }
+                    if let Message::Row(row) = &message
+                        && !matches!(row, RowMessage::Text(_))
+                    {
+                        self.tell(Event::ToldRows { host, to: peer });
+                    }
                     if !self.send(host, peer, &message) {
                         lagging.push(peer);
                     }

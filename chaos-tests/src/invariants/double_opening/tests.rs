@@ -63,6 +63,18 @@ fn the_one_that_the_rules_do_not_choose_gives_up() {
 }
 
 #[test]
+fn the_one_that_the_rules_choose_does_not() {
+    let (mut stage, session) = twice();
+    stage.spread();
+    let winner = match stage.kiosk_of_winner(session) == crate::invariants::stage::kiosk_of(KIOSK) {
+        true => KIOSK,
+        false => OTHER_KIOSK,
+    };
+    stage.closed(winner, session, Cause::Displaced);
+    assert_eq!(stage.broken(), Some(Some(winner)));
+}
+
+#[test]
 fn nobody_gives_up_a_session_that_was_closed_elsewhere_before() {
     let mut stage = Stage::with(DoubleOpening::default());
     let session = stage.opened(ADMIN, KIOSK, 600);
