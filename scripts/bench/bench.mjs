@@ -17,7 +17,7 @@ process.env.POSTE_HISTORY ??= resolve('target/release/examples/history')
 
 // The parts read the environment as they are loaded.
 const { clicks } = await import('./clicks.mjs')
-const { healing, joining } = await import('./apart.mjs')
+const { healing, joining, joiningByCheckpoint } = await import('./apart.mjs')
 const { rest } = await import('./rest.mjs')
 const { machine, size } = await import('./machine.mjs')
 const { print, write } = await import('./report.mjs')
@@ -36,9 +36,11 @@ if (wanted('heal')) {
   rows.push(...(await healing({ count: quick ? 2 : 10, entries: 10_000, ports: 19_200 })))
 }
 if (wanted('join')) {
-  say('cold join, about 3 minutes')
+  say('cold join, about 6 minutes')
   const entries = Number(process.env.BENCH_ENTRIES ?? (quick ? 10_000 : 100_000))
-  rows.push(...(await joining({ count: quick ? 1 : 3, entries, ports: 19_300 })))
+  const count = quick ? 1 : 3
+  rows.push(...(await joining({ count, entries, ports: 19_300 })))
+  rows.push(...(await joiningByCheckpoint({ count, entries, ports: 19_500 })))
 }
 if (wanted('rest')) {
   say('a site at rest, 10 minutes')

@@ -41,6 +41,11 @@ export class Member {
     return (await status(this.data)).fingerprint
   }
 
+  /** The name of the checkpoint that its ledger stands on, if any. */
+  async checkpoint() {
+    return (await status(this.data)).checkpoint?.checkpoint ?? null
+  }
+
   /** Waits until it has folded its ledger. */
   async ready() {
     await moment(`${this.config} to answer`, 50, 120_000, async () => (await this.entries()) > 0)
