@@ -96,6 +96,7 @@ test-story: need-test $(CONSOLE_PAGE) ## The story and the faces in Chromium, on
 # Built apart from the rest: what a simulated world needs (stand-ins for signatures, planted bugs) is a
 # feature that no node may have, and cargo would share it with everything built in one go.
 CHAOS := target/chaos/poste-chaos
+POSTE := target/debug/poste
 HOURS := 8
 WORKERS := 2
 CHAOS_REPORT := target/chaos-report
@@ -106,9 +107,10 @@ in_english := LC_ALL=C
 chaos: test-chaos chaos-worlds chaos-subset ## The harness's own tests, eight minutes of drawn worlds, five of real processes
 
 .PHONY: test-chaos
-test-chaos: need-test need-tools
+test-chaos: need-test need-tools need-lab chaos-poste
 	$(say) "the harness's own tests"
-	cargo nextest run --locked --package chaos-tests --cargo-profile chaos
+	POSTE_BINARY="$$PWD/$(POSTE)" PATH="$$PATH:/usr/sbin:/sbin" \
+		cargo nextest run --locked --package chaos-tests --cargo-profile chaos
 	cargo test --locked --package chaos-tests --profile chaos --doc
 
 .PHONY: chaos-worlds

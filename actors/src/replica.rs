@@ -78,6 +78,9 @@ pub struct Identity {
     pub certificates: Vec<Fact>,
     /// Whether the node forgets everything when it stops.
     pub amnesic: bool,
+    /// The fingerprint of the machine beneath: what another one left open, on a disk that was copied or
+    /// moved, is not this one's to end.
+    pub machine: [u8; 32],
     /// The boot of the machine: a session goes on by itself within one.
     pub boot_id: [u8; 16],
 }

@@ -162,6 +162,7 @@ pub struct Token {
 struct Boot {
     node: NodeId,
     amnesic: bool,
+    machine: [u8; 32],
     knew_ms: Option<i64>,
 }
 
@@ -215,7 +216,8 @@ impl Chain {
                 take_piece(&mut self.admin_revocations, f.node, id, &f.part, &f.cut)
             }
             Fact::BootCertificate(f) if id.seq == 0 && id.epoch == f.epoch => {
-                let boot = Boot { node: f.node, amnesic: f.amnesic, knew_ms: f.knew_ms };
+                let (node, amnesic, machine) = (f.node, f.amnesic, f.machine);
+                let boot = Boot { node, amnesic, machine, knew_ms: f.knew_ms };
                 if self.boots.get(&f.epoch).is_some_and(|known| *known <= boot) {
                     return false;
                 }
@@ -316,6 +318,11 @@ impl Chain {
     /// The node behind an epoch, member or not, and whether it forgets.
     pub fn node_of(&self, epoch: &EpochId) -> Option<(NodeId, bool)> {
         self.boots.get(epoch).map(|boot| (boot.node, boot.amnesic))
+    }
+
+    /// The fingerprint of the machine that an epoch ran on, by its node's word.
+    pub fn machine_of(&self, epoch: &EpochId) -> Option<[u8; 32]> {
+        self.boots.get(epoch).map(|boot| boot.machine)
     }
 
     /// A chain of which nothing is known but forks, on a base.

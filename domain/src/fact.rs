@@ -205,6 +205,9 @@ facts! {
         epoch: EpochId,
         /// Whether the node forgets everything when it stops.
         amnesic: bool,
+        /// The fingerprint of the machine that it started on (hashed): the same disk in another machine
+        /// is another's.
+        machine: [u8; 32],
         /// Site time of the newest checkpoint that the node knew (ms since 1970), if it knew any.
         knew_ms: Option<i64>,
         /// By the node key.
@@ -532,9 +535,10 @@ pub fn boot_bytes(
     node: &NodeId,
     epoch: &EpochId,
     amnesic: bool,
+    machine: &[u8; 32],
     knew_ms: Option<i64>,
 ) -> Vec<u8> {
-    let mut bytes = [b"poste-boot-2".as_slice(), &site.0, &node.0, &epoch.0].concat();
+    let mut bytes = [b"poste-boot-3".as_slice(), &site.0, &node.0, &epoch.0, machine].concat();
     bytes.push(u8::from(amnesic));
     bytes.push(u8::from(knew_ms.is_some()));
     bytes.extend_from_slice(&knew_ms.unwrap_or(0).to_le_bytes());
@@ -594,7 +598,7 @@ impl Fact {
             Fact::AdminRevoked(f) => admin_revocation_bytes(site, &f.node, &f.part, &f.cut)
                 .is_ok_and(|bytes| verifies(&site.0, &[&bytes], &f.signature)),
             Fact::BootCertificate(f) => {
-                let bytes = boot_bytes(site, &f.node, &f.epoch, f.amnesic, f.knew_ms);
+                let bytes = boot_bytes(site, &f.node, &f.epoch, f.amnesic, &f.machine, f.knew_ms);
                 verifies(&f.node.0, &[&bytes], &f.signature)
             }
             Fact::CheckpointSigned(f) => checkpoint_bytes(site, &f.checkpoint)

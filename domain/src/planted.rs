@@ -104,6 +104,8 @@ bugs! {
     RestartLocksOut,
     /// After a reboot the session goes on by itself: whoever comes next sits in the patron's seat.
     RebootGoesOn,
+    /// A copied disk passes for the machine that it was copied from: the copy ends what runs there.
+    CopyIsOriginal,
     /// Every restart is forgiven: the power button gives time without end.
     ForgivesAll,
     /// No restart is forgiven: each power cut costs the patron.

@@ -127,6 +127,7 @@ impl History {
             kiosk,
             certificates,
             amnesic: false,
+            machine: rand::random(),
             boot_id: rand::random(),
         };
         let kiosk_node = NodeId(kiosk.verifying_key().to_bytes());

@@ -17,6 +17,7 @@ use storage::{LedgerStore, SledStore};
 
 use crate::answers::command_line;
 use crate::config::Config;
+use crate::machine;
 use crate::membership::{Membership, node_seed};
 use crate::running::{store_trouble, vault_key};
 use crate::seed::random_bytes;
@@ -72,6 +73,7 @@ pub(crate) fn begin(
         kiosk: None,
         certificates: membership.certificates.clone(),
         amnesic: config.amnesic,
+        machine: machine::beneath(config)?,
         boot_id: boot_id().map_err(broken)?,
     };
     let by = command_line(identity.node());

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
+use crate::config::{Config, Kind};
 use crate::texts::Say;
 
 /// Values that makers leave in place of a serial number.
@@ -21,6 +22,17 @@ const PLACEHOLDERS: [&str; 8] = [
     "to be filled by o.e.m.",
     "00000000-0000-0000-0000-000000000000",
 ];
+
+/// What a node says of the machine that it runs on: only a kiosk is known by its machine.
+///
+/// # Errors
+/// As [`fingerprint`].
+pub(crate) fn beneath(config: &Config) -> Result<[u8; 32], Say> {
+    match config.kind {
+        Kind::Kiosk => fingerprint(&config.kiosk.machine),
+        Kind::Admin => Ok([0; 32]),
+    }
+}
 
 /// The fingerprint of this machine, or of what `stand_in` names in its place.
 ///

@@ -37,6 +37,7 @@ use crate::http::listen;
 use crate::key_file;
 use crate::kiosk_side;
 use crate::live_calls::Answering;
+use crate::machine;
 use crate::membership::{Membership, node_seed};
 use crate::moments;
 use crate::ops;
@@ -294,6 +295,7 @@ fn identity(config: &Config, membership: &Membership) -> anyhow::Result<Identity
         kiosk: membership.kiosk,
         certificates: membership.certificates.clone(),
         amnesic: config.amnesic,
+        machine: machine::beneath(config)?,
         boot_id: actors::clock::boot_id()?,
     })
 }

@@ -2,16 +2,18 @@
 //! typed codes.
 //!
 //! Time is `CLOCK_BOOTTIME` and nothing else. Within one boot a restarted process goes on with the
-//! session unseen; after a reboot the code is typed again.
+//! session unseen; after a reboot the code is typed again. Both are said of one machine: what runs on
+//! another, from a copy of this disk, is left alone.
 
 mod run;
+mod standing;
 mod typed;
 mod view;
 
 use std::collections::BTreeMap;
 
 use domain::authority::NodeKind;
-use domain::fact::{Cause, Fact, SessionPaused, SessionResumed};
+use domain::fact::{Cause, Fact, SessionPaused};
 use domain::id::{KioskId, SessionId};
 use domain::moment::Moment;
 use domain::planted::{self, Bug};
@@ -319,63 +321,6 @@ impl<S: LedgerStore + Clone> Replica<S> {
         if let Err(error) = self.append(vec![fact], now) {
             tracing::warn!(%error, %session, "outcome not written");
         }
-    }
-
-    /// Sessions that the ledger has on this kiosk though none runs: orders about paused ones, and
-    /// what a reboot or a lost disk left open.
-    pub(in crate::replica) fn tend_what_stands(&mut self, now: Moment) {
-        let Some(duty) = self.duty.as_ref().filter(|_| self.counts()) else {
-            return;
-        };
-        let kiosk = duty.kiosk;
-        let running = duty.run.as_ref().map(|run| run.session);
-        let standing: Vec<SessionId> =
-            self.site.sessions_on(kiosk).filter(|id| Some(*id) != running).collect();
-        for id in standing {
-            let Some(session) = self.site.session(&id) else {
-                continue;
-            };
-            let (state, order) = (session.state(), session.pending_order());
-            if matches!((state, order), (Some(State::Paused { .. }), Some(OrderKind::Close { .. })))
-                && planted::is(Bug::PausedNotClosed)
-            {
-                continue;
-            }
-            match (state, order) {
-                // Ended for good before this node knew of its last opening: that one ends alike.
-                (_, Some(OrderKind::Close { keep_rest: false }))
-                | (Some(State::Withdrawn | State::Closed { cause: Cause::Staff, .. }), _) => {
-                    self.write_closed(id, Cause::Staff, now);
-                }
-                (Some(State::Paused { kiosk: at, node }), order) if at == kiosk => match order {
-                    Some(OrderKind::Close { .. }) => self.write_closed(id, Cause::Freed, now),
-                    // Only the node that was given the code counts its time: after a reboot that took
-                    // the node's key with it the code is typed again.
-                    Some(OrderKind::Resume) if node != self.me.node() => {
-                        if !self.peers.contains_key(&node) {
-                            self.write_closed(id, Cause::Reboot, now);
-                        }
-                    }
-                    Some(OrderKind::Resume) if running.is_none() => self.resume_here(id, now),
-                    Some(OrderKind::Resume | OrderKind::Pause) | None => {}
-                },
-                (Some(State::Open { kiosk: at, node }), _) if at == kiosk => {
-                    // Another live node of this kiosk counts it: that is an alarm for staff.
-                    if !self.peers.contains_key(&node) {
-                        self.write_closed(id, Cause::Reboot, now);
-                    }
-                }
-                _ => self.write_closed(id, Cause::Displaced, now),
-            }
-        }
-    }
-
-    pub(in crate::replica) fn resume_here(&mut self, session: SessionId, now: Moment) {
-        let fact =
-            |kiosk, replaces| Fact::SessionResumed(SessionResumed { session, kiosk, replaces });
-        self.write_step(session, fact, now);
-        let opening = self.site.session(&session).map_or(1, |s| s.next_opening().saturating_sub(1));
-        self.begin_run(session, opening, self.is_alone(now), now);
     }
 
     pub(in crate::replica) fn duty_wake(&self, now: Moment) -> Option<u64> {

@@ -214,10 +214,11 @@ impl<S: LedgerStore + Clone> Replica<S> {
         now: Moment,
     ) -> Result<(), StoreError> {
         let (site, node, epoch) = (self.me.site, self.me.node(), self.author.epoch());
-        let (amnesic, knew_ms) = (self.me.amnesic, self.site.ground().as_of_ms);
-        let bytes = boot_bytes(&site, &node, &epoch, amnesic, knew_ms);
+        let (amnesic, machine) = (self.me.amnesic, self.me.machine);
+        let knew_ms = self.site.ground().as_of_ms;
+        let bytes = boot_bytes(&site, &node, &epoch, amnesic, &machine, knew_ms);
         let signature = signing::sign(&self.me.node_key, &bytes);
-        let boot = BootCertificate { node, epoch, amnesic, knew_ms, signature };
+        let boot = BootCertificate { node, epoch, amnesic, machine, knew_ms, signature };
         let mut facts = vec![Fact::BootCertificate(boot)];
         facts.extend(certificates);
         self.append(facts, now).map(|_| ())

@@ -2,6 +2,7 @@
 
 mod attack;
 mod checkpoint;
+mod copied_disk;
 mod learning;
 mod story;
 pub(crate) mod world;

@@ -229,7 +229,9 @@ impl<I: Invariant> Stage<I> {
         node.author = Author::new([seed; 32]);
         node.running = true;
         let (name, epoch) = (node.node, node.author.epoch());
-        let signature = signed(&node.key, &boot_bytes(&site, &name, &epoch, amnesic, None));
+        let machine = [u8::try_from(host.0).unwrap(); 32];
+        let signature =
+            signed(&node.key, &boot_bytes(&site, &name, &epoch, amnesic, &machine, None));
         self.see(Event::Started {
             host,
             node: name,
@@ -238,8 +240,9 @@ impl<I: Invariant> Stage<I> {
             new_boot,
             amnesic,
         });
-        let boot = self
-            .write(host, BootCertificate { node: name, epoch, amnesic, knew_ms: None, signature });
+        let (node, knew_ms) = (name, None);
+        let boot = BootCertificate { node, epoch, amnesic, machine, knew_ms, signature };
+        let boot = self.write(host, boot);
         ALL.into_iter().for_each(|other| self.tell(other, boot));
     }
 

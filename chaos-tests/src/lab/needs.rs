@@ -79,7 +79,7 @@ pub(super) fn check(scenario: &Scenario, has_other_release: bool) -> Result<(), 
         return cannot("a thief needs a doctored program: the simulator has one".to_owned());
     }
     if asks_for(|fault| matches!(fault, Fault::OtherRelease { .. })) && !has_other_release {
-        return cannot("no program of another release was given".to_owned());
+        return cannot("no program of another release was given: --other-release FILE".to_owned());
     }
     let missing = missing(Wants::of(scenario));
     if missing.is_empty() {

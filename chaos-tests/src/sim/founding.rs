@@ -37,6 +37,13 @@ pub(super) fn kiosk_of(host: HostId) -> KioskId {
     KioskId(id)
 }
 
+/// What is written on the back of a host's machine.
+pub(super) fn machine_of(host: HostId) -> [u8; 32] {
+    let mut fingerprint = [0x4d; 32];
+    fingerprint[..2].copy_from_slice(&host.0.to_be_bytes());
+    fingerprint
+}
+
 impl Founding {
     pub(super) fn new(rng: &mut StdRng) -> Self {
         Founding { site_key: key(rng), token_key: key(rng) }
@@ -52,7 +59,7 @@ impl Founding {
     }
 
     /// An admin node with a fresh key, with the site key's word for it.
-    pub(super) fn admin(&self, rng: &mut StdRng) -> Identity {
+    pub(super) fn admin(&self, host: HostId, rng: &mut StdRng) -> Identity {
         let (site, node_key) = (self.site(), key(rng));
         let node = NodeId(node_key.verifying_key().to_bytes());
         let derivation = Derivation { version: 1, salt: [3; 16], memory_kib: 1024, passes: 1 };
@@ -68,6 +75,7 @@ impl Founding {
             kiosk: None,
             certificates: vec![founded, admitted],
             amnesic: false,
+            machine: machine_of(host),
             boot_id: rng.random(),
         }
     }
@@ -76,7 +84,7 @@ impl Founding {
     pub(super) fn kiosk(&self, host: HostId, amnesic: bool, rng: &mut StdRng) -> Identity {
         let (site, node_key, kiosk) = (self.site(), key(rng), kiosk_of(host));
         let node = NodeId(node_key.verifying_key().to_bytes());
-        let machine = [u8::try_from(host.0 % 251).unwrap_or(0); 32];
+        let machine = machine_of(host);
         let bytes = node_admission_bytes(&site, &node, &kiosk, &machine);
         let signature = sign(&self.token_key, &bytes);
         let admission = NodeAdmitted { node, token: self.token(), kiosk, machine, signature };
@@ -87,6 +95,7 @@ impl Founding {
             kiosk: Some(kiosk),
             certificates: vec![Fact::NodeAdmitted(admission)],
             amnesic,
+            machine: machine_of(host),
             boot_id: rng.random(),
         }
     }

@@ -42,7 +42,7 @@ impl World {
             let identity = if scenario.site.is_kiosk(id) {
                 founding.kiosk(id, scenario.site.is_amnesic(id), &mut rng)
             } else {
-                founding.admin(&mut rng)
+                founding.admin(id, &mut rng)
             };
             Host {
                 id,

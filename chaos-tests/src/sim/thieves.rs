@@ -276,7 +276,8 @@ impl World {
 
 /// The certificate with which a log begins: of the stolen key, so that it is believed.
 fn boot_certificate(me: &Identity, epoch: EpochId) -> Fact {
-    let (node, amnesic) = (me.node(), me.amnesic);
-    let signature = sign(&me.node_key, &boot_bytes(&me.site, &node, &epoch, amnesic, None));
-    Fact::BootCertificate(BootCertificate { node, epoch, amnesic, knew_ms: None, signature })
+    let (node, amnesic, machine) = (me.node(), me.amnesic, me.machine);
+    let bytes = boot_bytes(&me.site, &node, &epoch, amnesic, &machine, None);
+    let (knew_ms, signature) = (None, sign(&me.node_key, &bytes));
+    Fact::BootCertificate(BootCertificate { node, epoch, amnesic, machine, knew_ms, signature })
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use actors::replica::Identity;
 use domain::fact::{CUTS_IN_PART, Cut, MOST_PARTS};
 use domain::id::RequestId;
 use rand::RngExt;
@@ -9,6 +10,7 @@ use rand::RngExt;
 use super::agenda::Due;
 use super::clock::{MachineClock, Wrong};
 use super::disk::Disk;
+use super::founding::machine_of;
 use super::machine::Host;
 use super::network::Quality;
 use super::world::{RESTART_MS, World};
@@ -367,7 +369,7 @@ impl World {
         let copy = Host {
             id,
             name: format!("{}-copie", original.name),
-            identity: original.identity.clone(),
+            identity: Identity { machine: machine_of(id), ..original.identity.clone() },
             clock: std::rc::Rc::new(MachineClock::new(self.time.clone())),
             disk: original.disk.after_power_cut(0),
             process: None,

@@ -176,6 +176,7 @@ pub(crate) fn fact(kind: u16, seed: u64, most: bool) -> Fact {
             node: NodeId(d.id()),
             epoch: EpochId(d.id()),
             amnesic: d.chance.below(2) == 0,
+            machine: d.id(),
             knew_ms: d.moment(),
             signature: d.signature(),
         }

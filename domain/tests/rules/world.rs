@@ -213,11 +213,12 @@ impl World {
         machine: &Machine,
         knew_ms: Option<i64>,
     ) -> BootCertificate {
-        let bytes = boot_bytes(&self.id, &machine.node, &machine.epoch, false, knew_ms);
+        let bytes = boot_bytes(&self.id, &machine.node, &machine.epoch, false, &[0; 32], knew_ms);
         BootCertificate {
             node: machine.node,
             epoch: machine.epoch,
             amnesic: false,
+            machine: [0; 32],
             knew_ms,
             signature: sign(&machine.key, &bytes),
         }

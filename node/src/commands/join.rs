@@ -73,12 +73,7 @@ pub(crate) fn accept(
     invitation: &Invitation,
     node: NodeId,
 ) -> Result<Membership, Say> {
-    // Only a kiosk is known by its machine.
-    let machine = match config.kind {
-        Kind::Kiosk => machine::fingerprint(&config.kiosk.machine)?,
-        Kind::Admin => [0; 32],
-    };
-    let membership = Membership::accept(invitation, node, machine)?;
+    let membership = Membership::accept(invitation, node, machine::beneath(config)?)?;
     if membership.kind != config.kind {
         let kind = match membership.kind {
             Kind::Admin => "admin",

@@ -97,7 +97,9 @@ impl<S: LedgerStore + Clone> Replica<S> {
         let Ok(note) = codec::decode::<RunNote>(&bytes) else {
             return Ok(());
         };
-        let same_boot = (note.boot_id == self.me.boot_id && note.at_boot_ms <= now.boot_ms)
+        let same_boot = (note.boot_id == self.me.boot_id
+            && self.ran_here(&note.epoch)
+            && note.at_boot_ms <= now.boot_ms)
             || planted::is(Bug::RebootGoesOn);
         let stands = self.site.session(&note.session).is_some_and(|s| s.stands_on(kiosk));
         let paused = matches!(

@@ -292,6 +292,7 @@ fn a_node_of_an_identity_that_was_never_admitted_is_told_so() {
         kiosk: Some(kiosk_id(7)),
         certificates: Vec::new(),
         amnesic: false,
+        machine: [7; 32],
         boot_id: [7; 16],
     };
     let node = world.add(identity);
@@ -314,9 +315,16 @@ fn logs_of_nodes_that_nobody_named_are_not_taken_and_cost_nobody_its_place() {
             let author = Author::new(log);
             let node_key = ed25519_dalek::SigningKey::from_bytes(&key);
             let (node, epoch) = (NodeId(node_key.verifying_key().to_bytes()), author.epoch());
-            let bytes = boot_bytes(&site, &node, &epoch, false, None);
+            let bytes = boot_bytes(&site, &node, &epoch, false, &[0; 32], None);
             let signature = Signature(node_key.sign(&bytes).to_bytes());
-            let boot = BootCertificate { node, epoch, amnesic: false, knew_ms: None, signature };
+            let boot = BootCertificate {
+                node,
+                epoch,
+                amnesic: false,
+                machine: [0; 32],
+                knew_ms: None,
+                signature,
+            };
             author.entry(Fact::BootCertificate(boot).encode().unwrap(), 0).unwrap().to_bytes()
         })
         .collect();

@@ -142,6 +142,7 @@ impl World {
             kiosk: None,
             certificates: vec![founded, admitted],
             amnesic: false,
+            machine: [200 + number; 32],
             boot_id: [number; 16],
         };
         self.add(identity)
@@ -182,6 +183,7 @@ impl World {
             kiosk: Some(kiosk),
             certificates: vec![Fact::NodeAdmitted(admission)],
             amnesic,
+            machine,
             boot_id: [key_seed; 16],
         };
         self.add(identity)
@@ -248,6 +250,19 @@ impl World {
         machine.disk = Arc::new(machine.disk.crash());
         machine.boot_at_ms = now_ms;
         machine.identity.boot_id[15] = machine.identity.boot_id[15].wrapping_add(1);
+    }
+
+    /// The disk of a dead machine starts another one.
+    pub(crate) fn move_disk(&mut self, node: NodeId) {
+        self.cut_power(node);
+        self.machines.get_mut(&node).unwrap().identity.machine = [0x99; 32];
+        self.start(node);
+    }
+
+    /// A copy of a running node's disk, as it is now, with what the node is.
+    pub(crate) fn copy_disk(&self, node: NodeId) -> (Store, Identity) {
+        let machine = &self.machines[&node];
+        (Arc::new(machine.disk.crash()), machine.identity.clone())
     }
 
     pub(crate) fn replica(&self, node: NodeId) -> &Replica<Store> {

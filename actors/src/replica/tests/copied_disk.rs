@@ -1,0 +1,68 @@
+//! A node's disk in another machine: copied, with the first one still running, or moved.
+
+use domain::fact::Cause;
+use domain::refusal::Refusal;
+use domain::screen::Face;
+use domain::session::State;
+
+use super::super::{Failure, Identity, Input, Replica};
+use super::world::{World, kiosk_id};
+
+#[test]
+fn a_copy_neither_ends_nor_resumes_what_runs_on_the_first_machine() {
+    let (mut world, admins, kiosks) = World::new(1, 1);
+    let session = world.issue(admins[0], 1, 600);
+    world.type_code(kiosks[0], 1).unwrap();
+    world.run_for(10_000);
+    let (disk, first) = world.copy_disk(kiosks[0]);
+    // The same boot id, too: a machine that wakes from a snapshot of the other one's memory.
+    let copy = Identity { machine: [0x99; 32], ..first };
+    let mut now = world.moment(kiosks[0]);
+    let (mut replica, _) = Replica::start(disk, copy, None, [9; 32], now).unwrap();
+    for _ in 0..20 {
+        let found = replica.site().session(&session).unwrap();
+        assert!(matches!(found.state(), Some(State::Open { .. })));
+        assert_eq!(replica.running(), None);
+        assert_eq!(replica.view(now).unwrap().screen.face, Face::Locked);
+        now.boot_ms += 10_000;
+        replica.handle(Input::Wake, now);
+    }
+}
+
+#[test]
+fn a_moved_disk_ends_what_its_former_machine_left_open_once_that_says_no_more() {
+    let (mut world, admins, kiosks) = World::new(1, 2);
+    let session = world.issue(admins[0], 1, 600);
+    world.type_code(kiosks[0], 1).unwrap();
+    world.run_for(10_000);
+    world.move_disk(kiosks[0]);
+    world.run_for(50_000);
+    assert_eq!(world.type_code(kiosks[0], 1), Err(Failure::Refused(Refusal::KioskInUse)));
+    world.run_for(12_000);
+    let found = world.replica(admins[0]).site().session(&session).unwrap();
+    let cause = Cause::Reboot;
+    assert_eq!(found.state(), Some(State::Closed { kiosk: kiosk_id(1), cause }));
+    world.type_code(kiosks[0], 1).unwrap();
+    let left = world.remaining_s(admins[0], session);
+    assert!((585..=590).contains(&left), "{left}");
+}
+
+#[test]
+fn what_was_paused_on_the_former_machine_goes_on_with_the_code_typed_again() {
+    use domain::command::Command;
+
+    let (mut world, admins, kiosks) = World::new(1, 1);
+    let session = world.issue(admins[0], 1, 600);
+    world.type_code(kiosks[0], 1).unwrap();
+    world.run_for(10_000);
+    world.must(admins[0], Command::Pause { session });
+    world.run_for(1_000);
+    world.move_disk(kiosks[0]);
+    world.must(admins[0], Command::Resume { session });
+    world.run_for(70_000);
+    assert_eq!(world.replica(kiosks[0]).running(), None);
+    world.type_code(kiosks[0], 1).unwrap();
+    world.run_for(10_000);
+    let left = world.remaining_s(admins[0], session);
+    assert!((579..=580).contains(&left), "{left}");
+}
