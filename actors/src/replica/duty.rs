@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 use domain::authority::NodeKind;
 use domain::fact::{Cause, Fact, SessionPaused};
-use domain::id::{KioskId, SessionId};
+use domain::id::{EntryId, KioskId, SessionId};
 use domain::moment::Moment;
 use domain::planted::{self, Bug};
 use domain::session::{OrderKind, READING_MS, State};
@@ -56,6 +56,9 @@ pub struct Duty {
     /// Whether this process has had a link yet: until then the kiosk counts as alone.
     linked_once: bool,
     alone_used: BTreeMap<SessionId, u64>,
+    /// Steps by which sessions run on another machine of this kiosk, and since when that is known (boot
+    /// time).
+    elsewhere: BTreeMap<EntryId, u64>,
     texts: Texts,
 }
 
@@ -70,6 +73,7 @@ impl Duty {
             last_link: 0,
             linked_once: false,
             alone_used: BTreeMap::new(),
+            elsewhere: BTreeMap::new(),
             texts: Texts::default(),
         }
     }

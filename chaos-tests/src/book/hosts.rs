@@ -212,16 +212,6 @@ impl Hosts {
         &self.reborn
     }
 
-    /// Whether a node of this host has run on another, too: its disk was copied, and what stands on
-    /// the kiosk is no longer one program's to say.
-    pub fn is_doubled(&self, host: HostId) -> bool {
-        let here = |birth: &&Birth| birth.host == host;
-        let nodes: BTreeSet<NodeId> =
-            self.births.values().filter(here).map(|birth| birth.node).collect();
-        let mut births = self.births.values();
-        births.any(|birth| birth.host != host && nodes.contains(&birth.node))
-    }
-
     /// Since when two hosts have a link.
     pub fn link_since(&self, one: HostId, other: HostId) -> Option<u64> {
         self.links.get(&ends(one, other)).copied()

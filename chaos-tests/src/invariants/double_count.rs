@@ -57,7 +57,7 @@ impl Invariant for DoubleCount {
                 let stint = book.usage.on(session, host, boot);
                 let most = stint.most_ms + LATE_MS + EDGE_MS * u64::from(stint.edges);
                 self.worst_ms = self.worst_ms.max(counted.saturating_sub(stint.most_ms));
-                if counted > most && !book.hosts.is_doubled(host) {
+                if counted > most {
                     let what = format!(
                         "{session} ran {} ms in boot {boot}, and {counted} ms are counted",
                         stint.most_ms

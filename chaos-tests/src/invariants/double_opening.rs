@@ -80,8 +80,7 @@ impl DoubleOpening {
         let others = found.steps.iter().filter(opened).filter(|step| step.kiosk != here);
         // A thief's opening, or one that a revocation took back, proves nothing either way.
         let mut rivals = others.clone().filter(|rival| !gave_up(found, rival, own));
-        let doubled = scene.book.hosts.is_doubled(written.host);
-        if doubled || !others.clone().all(|step| sound(&step)) {
+        if !others.clone().all(|step| sound(&step)) {
             return Ok(());
         }
         if rivals.next().is_some() {

@@ -166,11 +166,8 @@ impl Invariant for FairRestart {
             self.judged += 1;
             let (mut ran, mut edges) = (0, 0);
             for (host, _, stint) in book.usage.stints(session) {
-                // What a node lets run that does not belong any more is nobody's to count, and a copy
-                // of a machine shows what runs on the other.
-                let uncounted = book.is_hostile(host, cluster)
-                    || book.hosts.had(host, Trouble::Revoked)
-                    || book.hosts.is_doubled(host);
+                // What a node lets run that does not belong any more is nobody's to count.
+                let uncounted = book.hosts.had(host, Trouble::Revoked);
                 ran += if uncounted { 0 } else { stint.sure_ms };
                 edges += u64::from(stint.edges);
             }

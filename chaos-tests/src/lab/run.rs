@@ -121,6 +121,8 @@ pub(super) struct Run<'a> {
     pub(super) shown: BTreeMap<HostId, Picture>,
     pub(super) linked: BTreeSet<(HostId, HostId)>,
     pub(super) written: BTreeSet<EntryId>,
+    /// Epochs whose beginning was told.
+    pub(super) begun: BTreeSet<EpochId>,
     pub(super) in_force: BTreeSet<usize>,
     /// Hosts whose nodes were revoked: they agree with nobody any more.
     pub(super) revoked: BTreeSet<HostId>,
@@ -168,6 +170,7 @@ impl<'a> Run<'a> {
             shown: BTreeMap::new(),
             linked: BTreeSet::new(),
             written: BTreeSet::new(),
+            begun: BTreeSet::new(),
             in_force: BTreeSet::new(),
             revoked: BTreeSet::new(),
             draw: StdRng::seed_from_u64(seed),

@@ -86,7 +86,9 @@ impl Run<'_> {
         if first {
             self.tell_of_earlier_processes(host, node, epoch, sight);
         }
+        self.begun.insert(epoch);
         self.tell(&Event::Started { host, node, kiosk, epoch, new_boot, amnesic });
+        self.tell_of_orphans();
     }
 
     /// Logs that a host's node wrote while the site was founded.
@@ -101,16 +103,20 @@ impl Run<'_> {
         let kiosk = self.people.kiosks.get(&host).copied();
         for epoch in epochs.into_iter().filter(|epoch| *epoch != now) {
             let amnesic = self.scenario.site.is_amnesic(host);
+            self.begun.insert(epoch);
             self.tell(&Event::Started { host, node, kiosk, epoch, new_boot: true, amnesic });
             self.tell(&Event::Stopped { host, how: Stop::Killed });
         }
     }
 
     /// Entries that nobody has seen before. They are told of where they were written, as long as
-    /// somebody can look there.
+    /// somebody can look there, and not before the process that wrote them: who sees a neighbour's
+    /// ledger first would not know yet whose kiosk they speak of.
     fn wrote(&mut self, host: HostId, sight: &Sight) {
-        let fresh: Vec<EntryId> =
-            sight.entries().keys().filter(|id| !self.written.contains(id)).copied().collect();
+        let comes = self.known.values().any(|known| known.up && !known.told);
+        let told_of = |id: &EntryId| !comes || self.begun.contains(&id.epoch);
+        let fresh = sight.entries().keys().filter(|id| !self.written.contains(id) && told_of(id));
+        let fresh: Vec<EntryId> = fresh.copied().collect();
         let (mut own, mut others) = (Vec::new(), Vec::new());
         for id in fresh {
             match self.author_of(&id, sight) {

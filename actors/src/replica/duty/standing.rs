@@ -4,7 +4,7 @@
 //! session open. The boot certificates do, for each names the machine that its epoch ran on.
 
 use domain::fact::{Cause, Fact, SessionResumed};
-use domain::id::{EpochId, KioskId, SessionId};
+use domain::id::{EntryId, EpochId, KioskId, SessionId};
 use domain::moment::Moment;
 use domain::planted::{self, Bug};
 use domain::session::{OrderKind, Session, State};
@@ -28,6 +28,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         let running = duty.run.as_ref().map(|run| run.session);
         let standing: Vec<SessionId> =
             self.site.sessions_on(kiosk).filter(|id| Some(*id) != running).collect();
+        self.notice_what_runs_elsewhere(&standing, kiosk, now);
         for id in standing {
             self.tend_standing(id, kiosk, running.is_none(), now);
         }
@@ -37,7 +38,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         let Some(session) = self.site.session(&id) else {
             return;
         };
-        if self.runs_elsewhere(session, kiosk, now) {
+        if self.runs_elsewhere(session, now) {
             return;
         }
         let (state, order) = (session.state(), session.pending_order());
@@ -90,17 +91,32 @@ impl<S: LedgerStore + Clone> Replica<S> {
         session.winner().is_none_or(|(step, _)| self.ran_here(&step.epoch))
     }
 
+    /// Notes by which step each session is open on this kiosk that another machine opened or resumed,
+    /// and since when that is known here.
+    fn notice_what_runs_elsewhere(&mut self, standing: &[SessionId], kiosk: KioskId, now: Moment) {
+        let is_open = |session: &Session| matches!(session.state(), Some(State::Open { kiosk: at, .. }) if at == kiosk);
+        let sessions = standing.iter().filter_map(|id| self.site.session(id));
+        let open = sessions.filter(|session| is_open(session) && !self.was_left_here(session));
+        let steps: Vec<EntryId> = open.filter_map(|open| Some(open.winner()?.0)).collect();
+        if let Some(duty) = &mut self.duty {
+            duty.elsewhere.retain(|step, _| steps.contains(step));
+            for step in steps {
+                duty.elsewhere.entry(step).or_insert(now.boot_ms);
+            }
+        }
+    }
+
     /// Whether another machine lets the session run on this kiosk, as far as can be known: two live
     /// machines for one kiosk are for staff to sort out. One that was replaced, and whose disk or place
     /// this one has taken, says nothing any more while this node is linked to others all the time.
-    fn runs_elsewhere(&self, session: &Session, kiosk: KioskId, now: Moment) -> bool {
-        let open = matches!(session.state(), Some(State::Open { kiosk: at, .. }) if at == kiosk);
-        if !open || self.was_left_here(session) {
+    fn runs_elsewhere(&self, session: &Session, now: Moment) -> bool {
+        let elsewhere = self.duty.as_ref().map(|duty| &duty.elsewhere);
+        let Some(known) = session.winner().and_then(|(step, _)| elsewhere?.get(&step)) else {
             return false;
-        }
-        let linked = self.peers.values().map(|peer| peer.since_boot_ms).min();
+        };
         let others = session.cells().filter(|cell| !self.ran_here(&cell.reading.epoch));
-        let heard = others.map(|cell| cell.seen_boot_ms).max();
-        linked.is_none_or(|linked| now.since(heard.unwrap_or(0).max(linked)) < GONE_AFTER_MS)
+        let heard = others.map(|cell| cell.seen_boot_ms).chain([*known]).max();
+        let linked = self.peers.values().map(|peer| peer.since_boot_ms).min();
+        linked.is_none_or(|linked| now.since(linked.max(heard.unwrap_or(0))) < GONE_AFTER_MS)
     }
 }

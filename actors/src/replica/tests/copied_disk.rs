@@ -1,10 +1,13 @@
 //! A node's disk in another machine: copied, with the first one still running, or moved.
 
+use domain::authority::NodeKind;
 use domain::fact::Cause;
+use domain::id::EntryId;
 use domain::refusal::Refusal;
 use domain::screen::Face;
 use domain::session::State;
 
+use super::super::message::{LedgerMessage, Message};
 use super::super::{Failure, Identity, Input, Replica};
 use super::world::{World, kiosk_id};
 
@@ -65,4 +68,27 @@ fn what_was_paused_on_the_former_machine_goes_on_with_the_code_typed_again() {
     world.run_for(10_000);
     let left = world.remaining_s(admins[0], session);
     assert!((579..=580).contains(&left), "{left}");
+}
+
+#[test]
+fn what_the_first_machine_opens_is_left_alone_before_its_first_reading_came() {
+    let (mut world, admins, kiosks) = World::new(1, 1);
+    let session = world.issue(admins[0], 1, 600);
+    world.run_for(6_000);
+    let (disk, first) = world.copy_disk(kiosks[0]);
+    let (admin, copy) = (admins[0], Identity { machine: [0x99; 32], ..first });
+    let mut now = world.moment(kiosks[0]);
+    let (mut replica, _) = Replica::start(disk, copy, None, [9; 32], now).unwrap();
+    // Linked for long, and with nothing said of a session that nobody had opened.
+    replica.handle(Input::LinkUp { peer: admin, kind: NodeKind::Admin }, now);
+    now.boot_ms += 100_000;
+    let done = world.type_code(kiosks[0], 1).unwrap();
+    world.run_for(1_000);
+    let epoch = done.entries[0].epoch;
+    let of_first = |seq| world.replica(admin).entry_bytes(&EntryId { epoch, seq });
+    let entries: Vec<_> = (0..).map_while(of_first).collect();
+    let message = Message::Ledger(LedgerMessage::Entries { more: false, answer: false, entries });
+    replica.handle(Input::Heard { peer: admin, message }, now);
+    let found = replica.site().session(&session).unwrap();
+    assert!(matches!(found.state(), Some(State::Open { .. })), "{:?}", found.state());
 }
