@@ -6,7 +6,7 @@ pub(crate) mod issue;
 mod pairing;
 pub(crate) mod shell;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use domain::command::{Asked, Command};
@@ -50,6 +50,8 @@ pub struct FloorNow {
     pub deliveries: Vec<Progress>,
     /// Nodes linked now, or when they last were (ms since 1970).
     pub links: BTreeMap<NodeId, (bool, Option<i64>)>,
+    /// Nodes for which two machines answer.
+    pub doubled: BTreeSet<NodeId>,
     /// Admin nodes and the addresses of their consoles, as far as known.
     pub admins: BTreeMap<NodeId, Vec<String>>,
     /// Texts of labels and notes that the floor names.

@@ -18,6 +18,7 @@ pub mod greeting;
 #[cfg(feature = "chaos")]
 mod later_release;
 mod load;
+mod machines;
 pub mod message;
 #[cfg(feature = "chaos")]
 pub mod pace;
@@ -30,7 +31,7 @@ mod rows;
 pub mod site_time;
 mod write;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::authority::NodeKind;
 use domain::command::Asked;
@@ -54,6 +55,7 @@ use base::Base;
 use delivery::Deliveries;
 use duty::Duty;
 use gossip::Peer;
+use machines::Machines;
 use message::{Message, Reach};
 use readings::Readings;
 use receipts::Receipts;
@@ -308,6 +310,7 @@ pub struct Replica<S> {
     fork_told: BTreeMap<EpochId, u64>,
     peers: BTreeMap<NodeId, Peer>,
     seen: BTreeMap<NodeId, u64>,
+    machines: Machines,
     readings: Readings,
     receipts: Receipts,
     deliveries: Deliveries,
@@ -358,6 +361,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
             fork_told: BTreeMap::new(),
             peers: BTreeMap::new(),
             seen: BTreeMap::new(),
+            machines: Machines::default(),
             readings: Readings::default(),
             receipts: Receipts::default(),
             deliveries: Deliveries::default(),
@@ -465,6 +469,11 @@ impl<S: LedgerStore + Clone> Replica<S> {
     /// When each node was last linked (boot time), those linked now included.
     pub fn last_seen(&self) -> &BTreeMap<NodeId, u64> {
         &self.seen
+    }
+
+    /// The nodes for which two machines answer: their disk was copied.
+    pub fn doubled(&self, raw: Moment) -> BTreeSet<NodeId> {
+        self.machines.doubled(self.time.moment(raw))
     }
 
     /// Whether the disk has failed: nothing more is acknowledged until a restart.

@@ -55,6 +55,8 @@ pub struct Around<'a> {
     pub fingerprint: [u8; 32],
     /// Links: whether a node is linked now, and when it was last heard of.
     pub links: &'a BTreeMap<NodeId, (bool, Option<i64>)>,
+    /// Nodes for which two machines answer: a disk was copied.
+    pub doubled: &'a BTreeSet<NodeId>,
     /// Labels of the vault.
     pub labels: &'a BTreeMap<RowId, String>,
     /// The latest commands, newest first.
@@ -75,6 +77,7 @@ impl LiveView {
                 node.0 == own.0 || around.links.get(node).is_some_and(|(linked, _)| *linked)
             });
             let linked = linked.count();
+            let copied = tile.nodes.iter().any(|node| around.doubled.contains(node));
             LiveTile {
                 kiosk: HexId(tile.kiosk.0),
                 name: tile.name.clone(),
@@ -85,7 +88,7 @@ impl LiveView {
                 nodes: tile.nodes.iter().map(|node| HexKey(node.0)).collect(),
                 reachable: linked > 0,
                 seen_ms: tile.nodes.iter().filter_map(|node| around.links.get(node)?.1).max(),
-                alarms: alarms(tile, linked),
+                alarms: alarms(tile, copied || linked > 1),
                 unread: tile.unread,
             }
         };
@@ -200,14 +203,14 @@ fn kiosk_state(tile: &Tile) -> KioskState {
     }
 }
 
-fn alarms(tile: &Tile, linked: usize) -> Vec<AlarmView> {
+fn alarms(tile: &Tile, two_machines: bool) -> Vec<AlarmView> {
     let alarm = |code: &str, message_fr: &str, message_en: &str| AlarmView {
         code: code.to_owned(),
         message_fr: message_fr.to_owned(),
         message_en: message_en.to_owned(),
     };
     let mut alarms = Vec::new();
-    if linked > 1 {
+    if two_machines {
         alarms.push(alarm(
             "two_machines",
             "Deux machines se présentent comme ce poste.",

@@ -206,6 +206,7 @@ fn live_view(now: &FloorNow) -> LiveView {
         stamp: Stamp { as_of_ms: now.as_of_ms, node: HexKey(now.node.0), behind_ms: now.behind_ms },
         fingerprint: now.fingerprint,
         links: &now.links,
+        doubled: &now.doubled,
         labels: &now.texts,
         deliveries: now
             .deliveries

@@ -301,6 +301,7 @@ fn picture(
         fingerprint: [0; 32],
         deliveries: replica.deliveries(now),
         texts: texts(replica, &floor, now),
+        doubled: replica.doubled(now),
         links,
         admins,
         floor,

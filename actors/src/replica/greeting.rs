@@ -24,6 +24,8 @@ const MOST_PROOFS: usize = 16;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Greeting {
     kind: NodeKind,
+    /// The machine that it runs on.
+    machine: [u8; 32],
     /// Bodies of facts whose certificate speaks for itself.
     certificates: Vec<Vec<u8>>,
     /// Entries.
@@ -82,7 +84,8 @@ impl<S: LedgerStore + Clone> Replica<S> {
         certificates.sort();
         certificates.dedup();
         certificates.truncate(MOST_PROOFS);
-        codec::encode(&Greeting { kind: self.me.kind, certificates, entries })
+        let (kind, machine) = (self.me.kind, self.me.machine);
+        codec::encode(&Greeting { kind, machine, certificates, entries })
     }
 
     /// Judges who `peer` is, proven by the link to hold that node's key. A joining node whose token
@@ -102,11 +105,11 @@ impl<S: LedgerStore + Clone> Replica<S> {
             return Err(Unwelcome::Malformed);
         }
         if let Some(member) = self.site.standing().members.get(&peer) {
-            return if member.revoked {
-                Err(Unwelcome::Revoked)
-            } else {
-                Ok((member.kind, self.finish(now)))
-            };
+            if member.revoked {
+                return Err(Unwelcome::Revoked);
+            }
+            self.machines.meet(peer, greeting.machine, now);
+            return Ok((member.kind, self.finish(now)));
         }
         let mut chain = self.site.chain().clone();
         let asks = self.take_proofs(&mut chain, &greeting);

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::fact::{Cause, Place};
 use domain::floor::{Floor, NodeOnFloor, SessionOnFloor, StateWord, Tile};
@@ -15,6 +15,7 @@ use crate::shapes::stamp::Stamp;
 
 const NOW_MS: i64 = 1_000_000;
 const HERE: NodeId = NodeId([1; 32]);
+const COPIED: NodeId = NodeId([7; 32]);
 
 fn session(id: u8, state: StateWord, cause: Option<Cause>) -> SessionOnFloor {
     SessionOnFloor {
@@ -83,6 +84,7 @@ fn view(tiles: Vec<Tile>, sessions: Vec<SessionOnFloor>) -> LiveView {
         stamp: Stamp { as_of_ms: NOW_MS, node: HexKey(HERE.0), behind_ms: 0 },
         fingerprint: [3; 32],
         links: &links,
+        doubled: &BTreeSet::from([COPIED]),
         labels: &labels,
         deliveries: Vec::new(),
         admins: Vec::new(),
@@ -131,14 +133,16 @@ fn only_codes_that_still_open_are_live() {
 
 #[test]
 fn a_kiosk_is_reachable_by_a_link_and_two_machines_alarm() {
-    let view =
-        view(vec![tile(1, None, &[8]), tile(2, None, &[5, 6]), tile(3, None, &[])], Vec::new());
-    let [away, double, nobody] = &view.tiles[..] else { panic!("three tiles") };
+    let nodes = [&[8][..], &[5, 6], &[], &[7]];
+    let tiles = (1..).zip(nodes).map(|(number, nodes)| tile(number, None, nodes)).collect();
+    let view = view(tiles, Vec::new());
+    let [away, double, nobody, copied] = &view.tiles[..] else { panic!("four tiles") };
     assert!(!away.reachable);
     assert_eq!(away.seen_ms, Some(NOW_MS - 60_000));
     assert!(double.reachable);
     assert_eq!(double.alarms[0].code, "two_machines");
     assert!(!nobody.reachable && nobody.alarms.is_empty());
+    assert_eq!(copied.alarms[0].code, "two_machines");
 }
 
 #[test]

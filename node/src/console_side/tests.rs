@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use actors::desk::FloorNow;
 use actors::replica::delivery::{Delivery, Progress};
@@ -58,6 +58,7 @@ fn picture(deliveries: Vec<Progress>) -> FloorNow {
         fingerprint: [0; 32],
         deliveries,
         links: BTreeMap::from([(NODE, (false, Some(900)))]),
+        doubled: BTreeSet::new(),
         admins: BTreeMap::from([(NodeId([9; 32]), vec!["http://127.0.0.1:8700".into()])]),
         texts: BTreeMap::new(),
     }

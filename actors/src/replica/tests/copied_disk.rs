@@ -1,5 +1,7 @@
 //! A node's disk in another machine: copied, with the first one still running, or moved.
 
+use std::collections::BTreeSet;
+
 use domain::authority::NodeKind;
 use domain::fact::Cause;
 use domain::id::EntryId;
@@ -91,4 +93,22 @@ fn what_the_first_machine_opens_is_left_alone_before_its_first_reading_came() {
     replica.handle(Input::Heard { peer: admin, message }, now);
     let found = replica.site().session(&session).unwrap();
     assert!(matches!(found.state(), Some(State::Open { .. })), "{:?}", found.state());
+}
+
+#[test]
+fn two_machines_that_answer_for_one_node_are_told_to_staff_while_both_live() {
+    let (mut world, admins, kiosks) = World::new(1, 2);
+    let (disk, first) = world.copy_disk(kiosks[0]);
+    let copy = Identity { machine: [0x99; 32], ..first };
+    let mut now = world.moment(kiosks[0]);
+    let (replica, _) = Replica::start(disk, copy, None, [9; 32], now).unwrap();
+    let original = world.replica(kiosks[0]).greeting().unwrap();
+    let admin = world.replica_mut(admins[0]);
+    admin.meet(kiosks[0], &original, now).unwrap();
+    assert!(admin.doubled(now).is_empty());
+    admin.meet(kiosks[0], &replica.greeting().unwrap(), now).unwrap();
+    assert_eq!(admin.doubled(now), BTreeSet::from([kiosks[0]]));
+    now.boot_ms += 61_000;
+    admin.meet(kiosks[0], &original, now).unwrap();
+    assert!(admin.doubled(now).is_empty(), "the copy is off");
 }
