@@ -46,9 +46,10 @@ impl Barrier {
         Ok(barrier)
     }
 
-    /// What makes a process obey it.
-    pub(super) fn environment(&self) -> (String, String) {
-        ("CHAOS_BARRIER".to_owned(), self.file.display().to_string())
+    /// What makes a process obey it where it writes to its `disk`.
+    pub(super) fn environment(&self, disk: &Path) -> [(String, String); 2] {
+        let setting = |name: &str, path: &Path| (name.to_owned(), path.display().to_string());
+        [setting("CHAOS_BARRIER", &self.file), setting("CHAOS_DISK", disk)]
     }
 
     /// Each takes so long besides what the disk wants.

@@ -217,7 +217,8 @@ impl Machine {
         let mut settings = vec![("LC_ALL".to_owned(), "C".to_owned())];
         if let Some(library) = &self.barrier_library {
             preloaded.push(library.display().to_string());
-            settings.extend(self.barrier.as_ref().map(Barrier::environment));
+            let disk = self.disk.data();
+            settings.extend(self.barrier.iter().flat_map(|barrier| barrier.environment(disk)));
         }
         if let Some((library, of_clock)) = self.clock.as_ref().and_then(WallClock::environment) {
             preloaded.push(library.to_owned());

@@ -98,6 +98,8 @@ pub(super) struct Known {
     pub(super) told: bool,
     pub(super) new_boot: bool,
     pub(super) frozen: bool,
+    /// When it was last looked at.
+    pub(super) looked_ms: u64,
     /// Faults that keep it down.
     pub(super) held_by: BTreeSet<usize>,
     pub(super) restarts: u32,

@@ -17,6 +17,9 @@ use super::sight::{Care, Observer, Sight};
 /// A page that was told nothing for so long knows that its node is gone.
 const SILENT: Duration = Duration::from_secs(12);
 
+/// A node that could not be looked at for so long is not judged by what it was.
+const BLIND_MS: u64 = 10_000;
+
 /// A picture with its time, and whether its kiosk takes itself for alone.
 pub(super) type Picture = (u64, Shown, bool);
 
@@ -43,9 +46,17 @@ impl Run<'_> {
 
     /// A node was looked at.
     pub(super) fn saw(&mut self, host: HostId, sight: Option<Arc<Sight>>) {
-        let (Some(known), Some(sight)) = (self.known.get_mut(&host), sight) else {
+        let now = self.now_ms();
+        let Some(known) = self.known.get_mut(&host) else {
             return;
         };
+        let Some(sight) = sight else {
+            if now > known.looked_ms + BLIND_MS {
+                self.sights.set(host, None);
+            }
+            return;
+        };
+        known.looked_ms = now;
         let epoch = sight.status.epoch;
         if !known.up || known.frozen || known.dead.contains(&epoch) {
             return;
