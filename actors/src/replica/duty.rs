@@ -49,6 +49,8 @@ pub struct Ended {
 pub struct Duty {
     kiosk: KioskId,
     run: Option<Run>,
+    /// The run that ended last: the process before may yet be heard of.
+    over: Option<Run>,
     ended: Option<Ended>,
     wrong: u32,
     blocked_until: u64,
@@ -67,6 +69,7 @@ impl Duty {
         Duty {
             kiosk,
             run: None,
+            over: None,
             ended: None,
             wrong: 0,
             blocked_until: 0,

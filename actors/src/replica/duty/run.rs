@@ -54,6 +54,9 @@ pub(super) struct Run {
     pub(super) continues: Option<(EpochId, u32)>,
     /// Milliseconds that the epoch which it continues had counted by then.
     pub(super) continued_ms: u64,
+    /// Milliseconds of this run that no process saw: they lie between the note on the disk, from which
+    /// it was taken up, and the start of this process.
+    pub(super) unseen_ms: u64,
     /// Where it was opened while this kiosk was alone: milliseconds of this run at that time.
     pub(super) alone_from_ms: Option<u64>,
     /// Another kiosk keeps the session; this one ends then (boot time).
@@ -74,6 +77,26 @@ impl Run {
     pub(super) fn unsafe_ms(&self, now: Moment) -> u64 {
         let own_ms = self.used_ms(now).saturating_sub(self.safe_ms);
         self.unsafe_before_ms.saturating_add(own_ms)
+    }
+
+    /// Whether a reading is of the process before, and later than the one that this run goes on from.
+    fn goes_on_from_before(&self, reading: &Reading) -> bool {
+        let later = |(epoch, n)| reading.epoch == epoch && reading.n > n;
+        reading.session == self.session && self.continues.is_some_and(later)
+    }
+
+    /// Takes off what that process counted of what this one took for unseen: all of it, if that process
+    /// recorded an end.
+    fn take_off(&mut self, reading: &Reading, now: Moment) {
+        let more_ms = reading.used_ms.saturating_sub(self.continued_ms);
+        let both_ms = if reading.ahead_ms == 0 { self.unseen_ms } else { more_ms };
+        self.unseen_ms = self.unseen_ms.saturating_sub(both_ms);
+        self.base_ms = self.used_ms(now).saturating_sub(both_ms);
+        self.from_boot_ms = now.boot_ms;
+        self.continues = Some((reading.epoch, reading.n));
+        self.continued_ms = reading.used_ms;
+        self.safe_ms = self.safe_ms.min(self.base_ms);
+        self.alone_from_ms = self.alone_from_ms.map(|from| from.min(self.base_ms));
     }
 }
 
@@ -110,13 +133,15 @@ impl<S: LedgerStore + Clone> Replica<S> {
             let minted = planted::is(Bug::RestartMints);
             let found = self.site.session(&note.session);
             let before = found.and_then(|found| found.cell(&note.epoch));
+            let from_boot_ms = if minted { now.boot_ms } else { note.at_boot_ms };
             let run = Run {
+                unseen_ms: now.since(from_boot_ms),
                 continued_ms: before.map_or(0, |cell| cell.reading.used_ms),
                 session: note.session,
                 opening: note.opening,
                 n: 0,
                 base_ms: if planted::is(Bug::ChargedAgain) { READING_MS } else { 0 },
-                from_boot_ms: if minted { now.boot_ms } else { note.at_boot_ms },
+                from_boot_ms,
                 read_boot_ms: note.at_boot_ms,
                 continues: Some((note.epoch, note.n)),
                 alone_from_ms: note.alone.then_some(0),
@@ -161,7 +186,9 @@ impl<S: LedgerStore + Clone> Replica<S> {
             .map_or(0, |cell| cell.reading.used_ms);
         if let Some(duty) = &mut self.duty {
             duty.ended = None;
+            let over = duty.over.take_if(|over| over.session == session);
             duty.run = Some(Run {
+                unseen_ms: over.map_or(0, |over| over.unseen_ms),
                 session,
                 opening,
                 n,
@@ -182,11 +209,15 @@ impl<S: LedgerStore + Clone> Replica<S> {
 
     /// Goes on counting in a new epoch of this very process: no time is lost, and none counted twice.
     pub(in crate::replica) fn carry_run_over(&mut self, from: EpochId, now: Moment) {
-        let Some(run) = self.duty.as_mut().and_then(|duty| duty.run.as_mut()) else {
+        let Some(duty) = self.duty.as_mut() else {
+            return;
+        };
+        duty.over = None;
+        let Some(run) = duty.run.as_mut() else {
             return;
         };
         run.continues = Some((from, run.n));
-        run.continued_ms = run.base_ms;
+        (run.continued_ms, run.unseen_ms) = (run.base_ms, 0);
         run.alone_from_ms = run.alone_from_ms.map(|_| 0);
         run.unsafe_before_ms += run.base_ms.saturating_sub(run.safe_ms);
         (run.n, run.base_ms, run.safe_ms) = (0, 0, 0);
@@ -195,23 +226,32 @@ impl<S: LedgerStore + Clone> Replica<S> {
     }
 
     /// The process before this one told others more than its disk took, and this one counts from where
-    /// the disk left off: what both counted is taken off here, so that nobody pays for it twice.
+    /// the disk left off: what both counted is taken off here, so that nobody pays for it twice. It may
+    /// be heard of when the run is over already.
     pub(in crate::replica) fn hear_of_process_before(&mut self, reading: &Reading, now: Moment) {
-        let Some(run) = self.duty.as_mut().and_then(|duty| duty.run.as_mut()) else {
+        let Some(duty) = self.duty.as_mut() else {
             return;
         };
-        let later = run.continues.is_some_and(|(epoch, n)| reading.epoch == epoch && reading.n > n);
-        if reading.session != run.session || !later {
-            return;
+        if duty.run.as_ref().is_some_and(|run| run.goes_on_from_before(reading)) {
+            if let Some(run) = &mut duty.run {
+                run.take_off(reading, now);
+            }
+            self.measure_run(READING_MS, now);
+        } else if let Some(mut over) = duty.over.take_if(|over| over.goes_on_from_before(reading)) {
+            over.from_boot_ms = now.boot_ms;
+            over.take_off(reading, now);
+            let running = duty.run.replace(over);
+            let nothing_runs = running.is_none();
+            self.measure_run(0, now);
+            if let Some(duty) = &mut self.duty {
+                duty.over = std::mem::replace(&mut duty.run, running);
+            }
+            if nothing_runs {
+                self.forget_run(now);
+            } else {
+                self.measure_run(READING_MS, now);
+            }
         }
-        let both_ms = reading.used_ms.saturating_sub(run.continued_ms);
-        run.base_ms = run.used_ms(now).saturating_sub(both_ms);
-        run.from_boot_ms = now.boot_ms;
-        run.continues = Some((reading.epoch, reading.n));
-        run.continued_ms = reading.used_ms;
-        run.safe_ms = run.safe_ms.min(run.base_ms);
-        run.alone_from_ms = run.alone_from_ms.map(|from| from.min(run.base_ms));
-        self.measure_run(READING_MS, now);
     }
 
     /// Writes the running session's reading: `ahead_ms` to come, or 0 for an end.
@@ -325,8 +365,13 @@ impl<S: LedgerStore + Clone> Replica<S> {
             self.count_alone(session, unsafe_ms, now);
         }
         if let Some(duty) = &mut self.duty {
-            duty.run = None;
+            duty.over = duty.run.take();
         }
+        self.forget_run(now);
+    }
+
+    /// Nothing runs that a next process could go on with.
+    fn forget_run(&mut self, now: Moment) {
         let op = Op::Remove { table: Table::Local, key: RUN_KEY.to_vec() };
         if let Err(error) = self.stage(vec![op], now) {
             tracing::debug!(%error, "end of session not noted");

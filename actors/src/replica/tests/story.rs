@@ -161,6 +161,28 @@ fn what_a_kiosk_told_after_its_disk_was_full_is_not_counted_twice() {
 }
 
 #[test]
+fn what_a_kiosk_told_after_its_disk_failed_is_not_counted_twice_once_the_session_is_over() {
+    let (mut world, admins, kiosks) = World::new(1, 2);
+    let session = world.issue(admins[0], 1, 100);
+    world.run_for(1_000);
+    world.type_code(kiosks[0], 1).unwrap();
+    world.run_for(20_000);
+    // What is written from here on does not come to the disk.
+    let (disk, _) = world.copy_disk(kiosks[0]);
+    world.run_for(140_000);
+    world.kill(kiosks[0]);
+    world.machines.get_mut(&kiosks[0]).unwrap().disk = disk;
+    world.start(kiosks[0]);
+    world.run_for(20_000);
+    world.must(admins[0], Command::Extend { session, seconds: 300 });
+    world.run_for(6_000);
+    for node in admins.iter().chain(&kiosks) {
+        let left = world.remaining_s(*node, session);
+        assert!((298..=300).contains(&left), "{left} s are left of the 300 that were added");
+    }
+}
+
+#[test]
 fn an_isolated_kiosk_opens_known_codes_up_to_the_allowance_across_restarts() {
     let (mut world, admins, kiosks) = World::new(1, 1);
     let settings = domain::settings::Settings { allowance_s: 120, ..Default::default() };
