@@ -57,6 +57,8 @@ pub struct Duty {
     last_link: u64,
     /// Whether this process has had a link yet: until then the kiosk counts as alone.
     linked_once: bool,
+    /// Whether faces were told that the kiosk is alone.
+    told_alone: bool,
     alone_used: BTreeMap<SessionId, u64>,
     /// Steps by which sessions run on another machine of this kiosk, and since when that is known (boot
     /// time).
@@ -75,6 +77,7 @@ impl Duty {
             blocked_until: 0,
             last_link: 0,
             linked_once: false,
+            told_alone: false,
             alone_used: BTreeMap::new(),
             elsewhere: BTreeMap::new(),
             texts: Texts::default(),
@@ -161,7 +164,11 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 }
             }
         }
+        let alone = self.is_isolated(now);
         if let Some(duty) = &mut self.duty {
+            if std::mem::replace(&mut duty.told_alone, alone) != alone {
+                self.out.push(Output::Changed { by_fact: true });
+            }
             duty.texts.expire(now);
             if duty.ended.is_some_and(|ended| ended.until_boot_ms <= now.boot_ms) {
                 duty.ended = None;

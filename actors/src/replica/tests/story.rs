@@ -183,6 +183,21 @@ fn what_a_kiosk_told_after_its_disk_failed_is_not_counted_twice_once_the_session
 }
 
 #[test]
+fn a_kiosk_that_is_alone_says_so_once_and_without_being_asked() {
+    let (mut world, admins, kiosks) = World::new(1, 1);
+    world.run_for(6_000);
+    world.cut_off(kiosks[0], &admins);
+    world.run_for(29_000);
+    let mut tells = |after_ms: u64| {
+        let mut now = world.moment(kiosks[0]);
+        now.boot_ms += after_ms;
+        let outputs = world.replica_mut(kiosks[0]).handle(super::super::Input::Wake, now);
+        outputs.iter().any(|output| matches!(output, super::super::Output::Changed { .. }))
+    };
+    assert_eq!([0, 2_000, 4_000].map(&mut tells), [false, true, false]);
+}
+
+#[test]
 fn an_isolated_kiosk_opens_known_codes_up_to_the_allowance_across_restarts() {
     let (mut world, admins, kiosks) = World::new(1, 1);
     let settings = domain::settings::Settings { allowance_s: 120, ..Default::default() };
