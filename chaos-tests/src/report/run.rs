@@ -205,9 +205,14 @@ fn again(outcome: &Outcome) -> String {
         "Le journal du même nom (.json) contient tout ce que montre cette page, et de quoi rejouer.",
         "The journal of the same name (.json) holds all that this page shows, and what replays it.",
     );
+    // Only the simulator can replay; elsewhere the same scenario is run again.
+    let command = match outcome.trace {
+        Some(_) => format!("poste-chaos replay {}", outcome.seed),
+        None => format!("poste-chaos run … --target {} --seed {}", outcome.target, outcome.seed),
+    };
     format!(
-        "<p>{words}</p><pre>poste-chaos replay {}</pre><p>{} : <b>{}</b> · {} : <b>{}</b></p>{trace}",
-        outcome.seed,
+        "<p>{words}</p><pre>{}</pre><p>{} : <b>{}</b> · {} : <b>{}</b></p>{trace}",
+        escape(&command),
         Both("cible", "target").beside(),
         escape(&outcome.target),
         Both("graine", "seed").beside(),
