@@ -7,6 +7,7 @@ use domain::command::Command;
 use domain::id::SessionId;
 use domain::settings::ALONE_AFTER_MS;
 
+use super::LATE_MS;
 use crate::book::hosts::Trouble;
 use crate::book::ledger::sessions::StepKind;
 use crate::checker::{Broken, Held, Invariant, Scene};
@@ -33,6 +34,8 @@ pub(super) struct Closing {
     orders: Vec<Order>,
     /// Since when each kiosk shows what it shows.
     shows: BTreeMap<HostId, (SessionId, u64)>,
+    /// Since when each kiosk says that it is linked though nobody sees a link of its.
+    unaware: BTreeMap<HostId, u64>,
     worst_ms: u64,
     judged: u64,
 }
@@ -115,7 +118,8 @@ impl Closing {
     }
 
     /// A kiosk knows whether it is alone: what it does then, staff chose. A process that stood still finds
-    /// out that its links are dead only once it goes on, and counts from there.
+    /// out that its links are dead only once it goes on, and counts from there. A kiosk knows of its new
+    /// link before whoever has to look at both ends: what it says is judged once it has stood for a while.
     fn knows(&mut self, host: HostId, alone: bool, scene: Scene<'_>) -> Held {
         let hosts = &scene.book.hosts;
         let Some(machine) = hosts.machine(host) else {
@@ -124,9 +128,14 @@ impl Closing {
         let since = machine.alone_since.map(|since| scene.at_ms.saturating_sub(since));
         let at_most = ALONE_AFTER_MS + CALM_MS;
         if alone || since.is_none_or(|since| since <= at_most) {
+            self.unaware.remove(&host);
             return Ok(());
         }
         self.judged += 1;
+        let says_since = *self.unaware.entry(host).or_insert(scene.at_ms);
+        if scene.at_ms < says_since + LATE_MS {
+            return Ok(());
+        }
         if hosts.had_since(host, Trouble::Process, scene.at_ms.saturating_sub(at_most)) {
             return Ok(());
         }
@@ -314,6 +323,9 @@ mod tests {
         stage.see(locked.clone());
         assert_eq!(stage.broken(), None);
         stage.pass(3_000);
+        stage.see(locked.clone());
+        assert_eq!(stage.broken(), None, "a link may have come just now");
+        stage.pass(2_000);
         stage.see(locked);
         assert_eq!(stage.broken(), Some(Some(KIOSK)));
     }
