@@ -33,6 +33,10 @@ fn table(sizes: &[u16], outcomes: &[Outcome], lang: Lang) -> String {
     for (name, ..) in figures.filter(|(name, ..)| seen.insert(name.clone())) {
         lines.push(row(name, outcomes.iter().map(|outcome| of(outcome, name))));
     }
+    let agreed = |outcome: &Outcome| {
+        outcome.converged_ms.map_or_else(|| "—".to_owned(), |ms| format!("{:.1} s", ms as f64 / 1e3))
+    };
+    lines.push(row(&texts::one_state(lang), outcomes.iter().map(agreed)));
     lines.join("\n")
 }
 

@@ -135,6 +135,8 @@ sentences! {
         "{file} does not exist: build it (make run, or cargo build -p node), or name it with --poste.";
     /// Head of a table whose columns are sizes of a site.
     nodes() => "nœuds", "nodes";
+    /// Time from healing to one state.
+    one_state() => "temps jusqu'à un même état", "time to one state";
     /// A word that is neither a file nor a number.
     no_seed(word: &str) =>
         "« {word} » n'est ni un fichier de scénario ni une graine.",
