@@ -34,7 +34,9 @@ fn table(sizes: &[u16], outcomes: &[Outcome], lang: Lang) -> String {
         lines.push(row(name, outcomes.iter().map(|outcome| of(outcome, name))));
     }
     let agreed = |outcome: &Outcome| {
-        outcome.converged_ms.map_or_else(|| "—".to_owned(), |ms| format!("{:.1} s", ms as f64 / 1e3))
+        outcome
+            .converged_ms
+            .map_or_else(|| "—".to_owned(), |ms| format!("{:.1} s", ms as f64 / 1e3))
     };
     lines.push(row(&texts::one_state(lang), outcomes.iter().map(agreed)));
     lines.join("\n")
