@@ -68,6 +68,12 @@ pub(super) struct Peer {
 }
 
 impl Peer {
+    /// Whether an answer of the peer may still be on its way.
+    fn is_answering(&self, now: Moment) -> bool {
+        let until = self.pulling_until;
+        until.is_some_and(|until| until > now.boot_ms || planted::is(Bug::WaitsForEver))
+    }
+
     /// Notes that the peer holds a reading or was sent it.
     pub(super) fn note_held(&mut self, reading: &Reading) {
         if self.uses_held.len() >= MOST_HELD {
@@ -302,10 +308,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         let Some(peer) = self.peers.get(&from) else {
             return;
         };
-        if peer
-            .pulling_until
-            .is_some_and(|until| until > now.boot_ms || planted::is(Bug::WaitsForEver))
-        {
+        if peer.is_answering(now) {
             return;
         }
         let (before, behind): (Vec<_>, Vec<_>) =

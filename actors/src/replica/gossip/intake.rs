@@ -83,7 +83,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         missed.truncate(MOST_WANTS);
         if !missed.is_empty()
             && let Some(peer) = self.peers.get_mut(&from)
-            && peer.pulling_until.is_none_or(|until| until <= now.boot_ms)
+            && !peer.is_answering(now)
         {
             peer.pulling_until = Some(now.boot_ms + ROUND_MS);
             self.send(from, Message::Ledger(LedgerMessage::Want(missed)));
