@@ -90,6 +90,12 @@ impl Book {
         cluster.is_hostile(host) || self.hosts.had(host, Trouble::Hostile)
     }
 
+    /// Whether an admin node is, or was, in a thief's hands: it may grant what it likes, seen by nobody.
+    pub fn has_thief_at_a_desk(&self, cluster: &dyn Cluster) -> bool {
+        let desks = self.hosts.births().filter(|(_, birth)| birth.kiosk.is_none());
+        desks.map(|(_, birth)| birth.host).any(|host| self.is_hostile(host, cluster))
+    }
+
     /// Whether entries of an epoch come from a host that was never in a thief's hands.
     pub fn is_honest_epoch(&self, epoch: &EpochId, cluster: &dyn Cluster) -> bool {
         self.hosts.of(epoch).is_some_and(|birth| !self.is_hostile(birth.host, cluster))

@@ -87,7 +87,8 @@ impl<'a> Knowledge<'a> {
                 && !book.ledger.is_forked(&entry.epoch)
         };
         let issues = held.iter().filter(|grant| grant.request.is_none()).count();
-        if issues != 1 || session.request_reused || !held.iter().all(|g| certain(&g.entry)) {
+        let room = issues != 1 || session.request_reused || book.has_thief_at_a_desk(cluster);
+        if room || !held.iter().all(|grant| certain(&grant.entry)) {
             return None;
         }
         let mut counted = BTreeSet::new();
