@@ -101,8 +101,14 @@ impl Usage {
     }
 
     fn stops(&mut self, at_ms: u64, host: HostId, how: Stop, hosts: &Hosts) {
-        let (Some(live), Some(machine)) = (self.live.get(&host).copied(), hosts.machine(host))
-        else {
+        let Some(machine) = hosts.machine(host) else {
+            return;
+        };
+        // Of sessions that are over, too.
+        if loses_disk(how, machine.amnesic) {
+            self.excuse_untold(host);
+        }
+        let Some(live) = self.live.get(&host).copied() else {
             return;
         };
         // Stopped already, it ran no more; its disk is changed while it is off.
@@ -119,7 +125,6 @@ impl Usage {
         let mut unmeasured = 0;
         let disk = hosts.had_since(host, Trouble::Disk, machine.running_since.unwrap_or(0));
         if loses_disk(how, machine.amnesic) {
-            self.excuse_untold(host);
             if hosts.unrest_since(at_ms.saturating_sub(UNTOLD_MS)) {
                 unmeasured += UNTOLD_MS;
             }

@@ -22,7 +22,9 @@ const LOOKED_MS: u64 = 1_000;
 pub(super) struct DoubleOpening {
     looked_ms: u64,
     /// Since when two hosts run one session though they can know of each other.
-    together: BTreeMap<SessionId, u64>,
+    /// With the longest grace period since then: the one that holds is that of the moment at which the
+    /// loser learns of it, and operators change settings.
+    together: BTreeMap<SessionId, (u64, u64)>,
     /// What each opening saw as left when it began.
     saw_left: BTreeMap<SessionId, u64>,
     fresh: BTreeSet<(HostId, SessionId)>,
@@ -49,7 +51,9 @@ impl DoubleOpening {
                 continue;
             };
             let met = meet(&hosts, scene).unwrap_or(scene.at_ms);
-            let since = (*self.together.entry(session).or_insert(scene.at_ms)).max(met);
+            let (since, longest) = self.together.entry(session).or_insert((scene.at_ms, grace_ms));
+            *longest = grace_ms.max(*longest);
+            let (since, grace_ms) = (met.max(*since), *longest);
             let both_ms = scene.at_ms.saturating_sub(since);
             self.worst_ms = self.worst_ms.max(both_ms);
             if both_ms > 2 * ROUND_MS + grace_ms + LATE_MS {
