@@ -253,6 +253,9 @@ impl<S: LedgerStore + Clone> Replica<S> {
             )
             | None => {
                 return match run.displaced_until {
+                    // Opened elsewhere by somebody who knew of this kiosk, or never to have been: the
+                    // page shows no session any more, and nobody pays for that.
+                    _ if !session.stands_on(kiosk) => Verdict::End(Cause::Displaced),
                     None => Verdict::Displaced,
                     Some(until) if until <= now.boot_ms => Verdict::End(Cause::Displaced),
                     Some(_) if self.site.remaining_ms(session, now).0 == 0 => {
