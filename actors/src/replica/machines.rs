@@ -23,7 +23,7 @@ impl Machines {
     pub(super) fn meet(&mut self, node: NodeId, machine: [u8; 32], now: Moment) {
         let met = self.met.entry(node).or_default();
         met.retain(|_, at| now.since(*at) < BOTH_MS);
-        if met.len() < MOST {
+        if met.len() < MOST || met.contains_key(&machine) {
             met.insert(machine, now.boot_ms);
         }
     }
@@ -33,5 +33,23 @@ impl Machines {
         let lately =
             |met: &BTreeMap<_, u64>| met.values().filter(|at| now.since(**at) < BOTH_MS).count();
         self.met.iter().filter(|(_, met)| lately(met) > 1).map(|(node, _)| *node).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_that_is_met_again_stays_known_among_the_most_that_are() {
+        let (mut machines, node) = (Machines::default(), NodeId([1; 32]));
+        let at = |boot_ms| Moment { boot_ms, wall_ms: 0, trusted: false };
+        for machine in 0..4 {
+            machines.meet(node, [machine; 32], at(0));
+        }
+        for machine in 0..2 {
+            machines.meet(node, [machine; 32], at(BOTH_MS - 1));
+        }
+        assert!(machines.doubled(at(BOTH_MS + 1)).contains(&node));
     }
 }
