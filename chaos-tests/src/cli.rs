@@ -147,6 +147,9 @@ pub(crate) struct ReplayArgs {
     /// Folder that receives the journal and the page.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) report: Option<PathBuf>,
+    /// Print what happens between these seconds, such as 120..130.5.
+    #[arg(long, value_name = "FROM..UNTIL", value_parser = run::seconds)]
+    pub(crate) events: Option<std::ops::Range<f64>>,
 }
 
 /// How a night runs.

@@ -72,7 +72,7 @@ impl Record {
     }
 
     /// A time as the story tells it.
-    fn told(&self, at_ms: u64) -> u64 {
+    pub fn told(&self, at_ms: u64) -> u64 {
         at_ms.saturating_sub(self.from_ms)
     }
 

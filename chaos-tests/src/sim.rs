@@ -69,7 +69,7 @@ pub struct Sim {
 }
 
 impl Sim {
-    /// One whose every event is told to `onlooker`, with its true time.
+    /// One whose every event is told to `onlooker`, with its true time since the scenario began.
     pub fn watched(onlooker: impl FnMut(u64, &Event) + 'static) -> Self {
         Sim { onlooker: Some(Box::new(onlooker)), ..Sim::default() }
     }

@@ -139,9 +139,9 @@ impl MemoryStore {
         self.lock().full = full;
     }
 
-    /// Makes the next barrier fail, after which the store takes nothing more.
-    pub fn fail_next_barrier(&self) {
-        self.lock().fail_next_barrier = true;
+    /// Makes the next barrier fail, after which the store takes nothing more; or takes that back.
+    pub fn fail_next_barrier(&self, fails: bool) {
+        self.lock().fail_next_barrier = fails;
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

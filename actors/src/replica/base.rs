@@ -25,6 +25,8 @@ use super::{Notice, Output, Replica};
 use crate::entry::Author;
 use crate::snapshot::{Snapshot, shelf};
 
+/// The name of no base.
+pub(super) const NO_BASE: [u8; 32] = [0; 32];
 /// Checkpoints that are remembered to say nothing new.
 const MOST_SURPASSED: usize = 256;
 /// Pieces that are written at a time.
@@ -69,10 +71,10 @@ impl Base {
         self.heads.keys().copied().collect()
     }
 
-    /// A name for all of it; zeros without any.
+    /// A name for all of it; [`NO_BASE`] without any.
     pub(super) fn name(&self) -> [u8; 32] {
         if self.heads.is_empty() {
-            return [0; 32];
+            return NO_BASE;
         }
         codec::hash(b"poste-base-1", &self.parents()).unwrap_or_default()
     }

@@ -88,6 +88,9 @@ impl<S: LedgerStore + Clone> Replica<S> {
             }
         }
         self.follow_the_agreed_by(&standing, now);
+        if self.base.heads.is_empty() {
+            self.pull(from, now); // what waited for these, if none of them is on its way now
+        }
     }
 
     /// Who stands, if the site key's words that a peer brought are added to those that are known.
@@ -204,6 +207,11 @@ impl<S: LedgerStore + Clone> Replica<S> {
         self.send(from, Message::Ledger(LedgerMessage::WantList(hash)));
     }
 
+    /// Whether an agreed snapshot is on its way here.
+    pub(super) fn is_fetching_agreed(&self) -> bool {
+        self.base.fetch.as_ref().is_some_and(|fetch| fetch.agreed)
+    }
+
     /// A linked node that should have a snapshot: its base holds it, or it signed it.
     fn holder(&self, hash: &CheckpointHash, but: &BTreeSet<NodeId>) -> Option<NodeId> {
         let signers = self.base.ballots.signers(hash);
@@ -231,6 +239,10 @@ impl<S: LedgerStore + Clone> Replica<S> {
         let Some(from) = self.holder(&fetch.hash, &fetch.silent) else {
             // It keeps nothing else away, until there is somebody new to ask.
             self.base.in_vain.insert(fetch.hash);
+            if fetch.agreed && self.base.heads.is_empty() {
+                let peers: Vec<NodeId> = self.peers.keys().copied().collect();
+                peers.into_iter().for_each(|peer| self.pull(peer, now)); // log by log then
+            }
             return;
         };
         fetch.from = from;

@@ -248,6 +248,12 @@ impl<S: LedgerStore + Clone> Replica<S> {
             Some(State::Closed { cause: Cause::Staff, .. } | State::Withdrawn) => {
                 return Verdict::End(Cause::Staff);
             }
+            // Another machine that answers for this kiosk has ended it.
+            Some(State::Closed { kiosk: at, cause })
+                if at == kiosk && !session.stands_on(kiosk) =>
+            {
+                return Verdict::End(cause);
+            }
             Some(
                 State::Open { .. } | State::Paused { .. } | State::Closed { .. } | State::Issued,
             )

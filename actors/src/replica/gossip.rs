@@ -18,6 +18,7 @@ use domain::planted::{self, Bug};
 use domain::session::Reading;
 use storage::ledger_store::LedgerStore;
 
+use super::base::NO_BASE;
 use super::message::{LedgerMessage, MOST_ANSWERS, MOST_ENTRY_BYTES, MOST_WANTS, Message, Reach};
 use super::readings::Register;
 use super::{Output, ROUND_MS, Replica};
@@ -65,6 +66,8 @@ pub(super) struct Peer {
     pub(super) rows_behind: bool,
     /// Readings were dropped on their way: a digest will tell which.
     pub(super) uses_behind: bool,
+    /// Whether the peer stands on a checkpoint, as its last round says.
+    pub(super) has_base: bool,
 }
 
 impl Peer {
@@ -143,6 +146,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
             uses_news: false,
             rows_behind: false,
             uses_behind: false,
+            has_base: false,
         };
         self.peers.insert(peer, fresh);
         self.base.in_vain.clear(); // this one may have what nobody else had
@@ -184,6 +188,9 @@ impl<S: LedgerStore + Clone> Replica<S> {
                     self.time.hear(peer, wall_ms, now);
                 }
                 let (level, on_one_base) = (root == self.root(), base == self.base.name());
+                if let Some(told) = self.peers.get_mut(&peer) {
+                    told.has_base = base != NO_BASE;
+                }
                 if !level {
                     self.send_frontier(peer);
                 } else if kind == NodeKind::Admin {
@@ -303,12 +310,20 @@ impl<S: LedgerStore + Clone> Replica<S> {
         }
     }
 
+    /// Whether this node has no base and a peer has one to give: most of what its logs say lies beneath,
+    /// and would be fetched, verified and dropped.
+    fn waits_for_a_base(&self, peer: &Peer) -> bool {
+        self.base.heads.is_empty()
+            && peer.has_base
+            && (peer.heads_told.is_none() || self.is_fetching_agreed())
+    }
+
     /// Asks a peer for what it has more than this node, unless that is on its way already.
     pub(in crate::replica) fn pull(&mut self, from: NodeId, now: Moment) {
         let Some(peer) = self.peers.get(&from) else {
             return;
         };
-        if peer.is_answering(now) {
+        if peer.is_answering(now) || self.waits_for_a_base(peer) {
             return;
         }
         let (before, behind): (Vec<_>, Vec<_>) =

@@ -253,6 +253,12 @@ impl Hosts {
         self.has(host, trouble) || self.over_ms.contains_key(&(host, trouble))
     }
 
+    /// When it last was: now if it is.
+    pub fn last_had(&self, host: HostId, trouble: Trouble, at_ms: u64) -> Option<u64> {
+        let over = self.over_ms.get(&(host, trouble)).copied();
+        if self.has(host, trouble) { Some(at_ms) } else { over }
+    }
+
     /// Whether it was at any time since.
     pub fn had_since(&self, host: HostId, trouble: Trouble, since_ms: u64) -> bool {
         let over = self.over_ms.get(&(host, trouble));

@@ -1,5 +1,6 @@
 //! Runs scenarios.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use chaos_tests::lab::{Lab, SUBSET, SUBSET_LASTS_S};
@@ -71,12 +72,28 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<Said, NotDone> {
         }
         Err(_) => return Err(NotDone(texts::no_seed(lang, &args.what))),
     };
-    let outcome = carry_out(&mut Sim::default(), &scenario, seed);
+    let mut sim = match args.events.clone() {
+        Some(seconds) => Sim::watched(move |at_ms, event| {
+            if seconds.contains(&(f64::from(u32::try_from(at_ms).unwrap_or(u32::MAX)) / 1_000.0)) {
+                super::say_now(&format!("{at_ms} ms: {event:?}\n"));
+            }
+        }),
+        None => Sim::default(),
+    };
+    let outcome = carry_out(&mut sim, &scenario, seed);
     let outcome = outcome.map_err(|why| NotDone(texts::not_run(lang, &why.to_string())))?;
     let (text, end) = summary::summary(&outcome, lang);
     let mut lines = vec![text];
     lines.extend(report(&outcome, args.report.as_deref())?);
     Ok((lines.join("\n"), end))
+}
+
+/// Reads two times in seconds with two points between them.
+pub(super) fn seconds(text: &str) -> Result<Range<f64>, String> {
+    let (from, until) = text.split_once("..").ok_or("FROM..UNTIL, in seconds")?;
+    let second =
+        |text: &str| text.trim().parse::<f64>().map_err(|error| format!("{text}: {error}"));
+    Ok(second(from)?..second(until)?)
 }
 
 /// Writes journal and page, where somebody wants them; where they are.

@@ -9,6 +9,7 @@ use domain::fact::{Cause, Fact};
 use domain::id::{EntryId, KioskId, SessionId};
 
 use super::LATE_MS;
+use crate::book::hosts::{Birth, Trouble};
 use crate::book::knowledge::{CHARGE_MS, Knowledge};
 use crate::book::ledger::sessions::{Session, Step, StepKind};
 use crate::checker::{Broken, Held, Invariant, Scene};
@@ -16,6 +17,8 @@ use crate::event::{Event, HostId, Shown};
 
 /// How often those that run twice are looked for, in milliseconds.
 const LOOKED_MS: u64 = 1_000;
+/// A machine whose disk was changed is up again within this time.
+const COMES_UP_MS: u64 = 60_000;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -80,6 +83,10 @@ impl DoubleOpening {
         let opened = |step: &&Step| step.kind == StepKind::Opened;
         let own = found.steps.iter().filter(opened).rfind(|step| step.kiosk == here);
         let Some(own) = own else { return Ok(()) };
+        let birth = scene.book.hosts.of(&entry.epoch);
+        if birth.is_some_and(|birth| lost_its_past(birth, scene)) {
+            return Ok(());
+        }
         self.judged += 1;
         let others = found.steps.iter().filter(opened).filter(|step| step.kiosk != here);
         // A thief's opening, or one that a revocation took back, proves nothing either way.
@@ -192,6 +199,13 @@ fn meet(hosts: &[HostId], scene: Scene<'_>) -> Option<u64> {
         latest = latest.max(since);
     }
     Some(latest)
+}
+
+/// Whether a process began with a disk of another time, or without one: while its log comes back piece by
+/// piece, it may take what it had known to be closed for what contends. (World 3385.)
+fn lost_its_past(birth: &Birth, scene: Scene<'_>) -> bool {
+    let since_ms = birth.at_ms.saturating_sub(COMES_UP_MS);
+    scene.book.hosts.had_since(birth.host, Trouble::Disk, since_ms)
 }
 
 /// Whether `rival` was over, as far as `own` could tell, when `own` opened; or had been freed by an

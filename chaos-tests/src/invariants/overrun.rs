@@ -8,7 +8,7 @@ use domain::id::SessionId;
 use domain::settings::{ALONE_AFTER_MS, IsolationPolicy};
 
 use super::LATE_MS;
-use crate::book::hosts::Machine;
+use crate::book::hosts::{Machine, Trouble};
 use crate::book::knowledge::{CHARGE_MS, Knowledge};
 use crate::checker::{Broken, Held, Invariant, Scene};
 use crate::event::{Event, HostId, Shown};
@@ -75,7 +75,7 @@ impl Overrun {
         let at_ms = scene.at_ms;
         let machine = scene.book.hosts.machine(host);
         let known = self.runs.get(&host).copied().filter(|run| run.session == session);
-        let alone = machine.is_some_and(|machine| is_alone(machine, at_ms));
+        let alone = machine.is_some_and(|machine| is_alone(host, machine, scene));
         let mut run = known.unwrap_or(Run {
             session,
             drawn_ms: at_ms,
@@ -154,7 +154,7 @@ impl Overrun {
         };
         let policy = node.site().settings().isolation;
         let thief = scene.book.is_hostile(host, scene.cluster);
-        if policy == IsolationPolicy::AcceptKnown || thief || !is_alone(machine, scene.at_ms) {
+        if policy == IsolationPolicy::AcceptKnown || thief || !is_alone(host, machine, scene) {
             return Ok(());
         }
         Err(Broken::on(host, format!("opened a session alone, by a policy of {policy:?}")))
@@ -190,7 +190,7 @@ impl Overrun {
             let what = format!("{} ran for {untold} ms that no lasting node holds", run.session);
             return Err(Broken::on(host, what));
         }
-        let isolated = machine.alone_since.map(|since| scene.at_ms.saturating_sub(since));
+        let isolated = alone_for(host, machine, scene);
         if settings.isolation == IsolationPolicy::Lock
             && isolated.is_some_and(|since| since > ALONE_AFTER_MS + NOTICE_MS + self.most_ms)
         {
@@ -202,9 +202,17 @@ impl Overrun {
 }
 
 /// Whether a kiosk is alone beyond doubt: without any link for so long that it must know.
-fn is_alone(machine: &Machine, at_ms: u64) -> bool {
-    let since = machine.alone_since.map(|since| at_ms.saturating_sub(since));
-    since.is_some_and(|since| !machine.linked_once || since > ALONE_AFTER_MS + NOTICE_MS)
+fn is_alone(host: HostId, machine: &Machine, scene: Scene<'_>) -> bool {
+    let alone = alone_for(host, machine, scene);
+    alone.is_some_and(|alone| !machine.linked_once || alone > ALONE_AFTER_MS + NOTICE_MS)
+}
+
+/// For how long a kiosk has had no link that it could notice: a process that stood still finds out that
+/// its links are dead only once it goes on. (World 3028.)
+fn alone_for(host: HostId, machine: &Machine, scene: Scene<'_>) -> Option<u64> {
+    let stood = scene.book.hosts.last_had(host, Trouble::Process, scene.at_ms);
+    let since = machine.alone_since?.max(stood.unwrap_or(0));
+    Some(scene.at_ms.saturating_sub(since))
 }
 
 impl Invariant for Overrun {

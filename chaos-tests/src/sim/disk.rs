@@ -58,9 +58,9 @@ impl Disk {
         self.0.store.set_full(full);
     }
 
-    /// Makes the next barrier fail.
-    pub(super) fn fail_next_barrier(&self) {
-        self.0.store.fail_next_barrier();
+    /// Makes the next barrier fail, or takes that back.
+    pub(super) fn fail_next_barrier(&self, fails: bool) {
+        self.0.store.fail_next_barrier(fails);
     }
 
     /// Whether a barrier has covered an entry.

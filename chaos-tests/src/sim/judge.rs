@@ -48,7 +48,7 @@ impl Judge {
         let written = writeln!(self.trace, "{at} {event:?}");
         debug_assert!(written.is_ok());
         if let Some(onlooker) = &mut self.onlooker {
-            onlooker(at, event);
+            onlooker(self.record.told(at), event);
         }
         self.record.see(at, event, cluster);
     }

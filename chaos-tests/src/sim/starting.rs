@@ -32,6 +32,7 @@ impl World {
     pub(super) fn start(&mut self, host: HostId) {
         let seed: [u8; 32] = self.rng.random();
         let boot_id: [u8; 16] = self.rng.random();
+        let is_full = self.is_disk_full(host);
         let Some(home) = self.stage.host_mut(host) else {
             return;
         };
@@ -51,6 +52,8 @@ impl World {
         if moved_aside {
             home.disk = Disk::default();
         }
+        // Also one that came from elsewhere, or from another time.
+        home.disk.set_full(is_full);
         let vault = match home.identity.kind {
             NodeKind::Kiosk => Ok(None),
             NodeKind::Admin => {
@@ -71,7 +74,7 @@ impl World {
         });
         let (replica, outputs) = match started {
             Ok(started) => started,
-            Err(_) if self.is_disk_full(host) => {
+            Err(_) if is_full => {
                 // It says so and ends; whoever keeps processes running tries again.
                 if let Some(home) = self.stage.host_mut(host) {
                     home.boots |= new_boot;

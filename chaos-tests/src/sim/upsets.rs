@@ -160,7 +160,7 @@ impl World {
                 self.refresh_of(host);
             }
             Fault::DiskFull { .. } => self.on_disk(host, |home| home.disk.set_full(true)),
-            Fault::DiskFails { .. } => self.on_disk(host, |home| home.disk.fail_next_barrier()),
+            Fault::DiskFails { .. } => self.on_disk(host, |home| home.disk.fail_next_barrier(true)),
             Fault::DiskSlow { barrier_ms, .. } => {
                 self.on_disk(host, |home| home.barrier_ms = barrier_ms.into());
             }
@@ -241,7 +241,10 @@ impl World {
                 self.on_disk(host, |home| home.disk.set_full(false));
                 self.repair(host);
             }
-            Fault::DiskFails { .. } => self.repair(host),
+            Fault::DiskFails { .. } => {
+                self.on_disk(host, |home| home.disk.fail_next_barrier(false));
+                self.repair(host);
+            }
             Fault::DiskSlow { .. } => self.on_disk(host, |home| home.barrier_ms = 0),
             Fault::ClockJump { .. }
             | Fault::ClockLost { .. }

@@ -43,7 +43,7 @@ fn a_full_disk_refuses_what_needs_room_and_takes_what_frees_it() {
 fn after_a_failed_fsync_nothing_more_is_taken() {
     let store = MemoryStore::new();
     store.stage(vec![put_entry(A, 1, b"never acknowledged")]).unwrap();
-    store.fail_next_barrier();
+    store.fail_next_barrier(true);
     for _ in 0..2 {
         assert!(matches!(store.barrier(), Err(StoreError::Broken { .. })));
         let staged = store.stage(vec![put_entry(A, 2, b"x")]);

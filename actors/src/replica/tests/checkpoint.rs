@@ -141,6 +141,25 @@ fn a_node_that_has_nothing_joins_by_the_base_and_begins_an_epoch_that_knows_it()
 }
 
 #[test]
+fn a_node_that_has_nothing_asks_for_no_entries_that_lie_beneath_a_base() {
+    let (mut world, admins, kiosks) = World::new(3, 1);
+    live(&mut world, admins[0], kiosks[0], 1);
+    // Entries are kept for an admin node that has not signed.
+    world.kill(admins[2]);
+    let written = entries_on(&world, admins[0]);
+    checkpoint(&mut world, admins[0]);
+    assert!(base_of(&world, admins[0]).is_some());
+    assert!(entries_on(&world, admins[0]) >= written);
+    world.kill(kiosks[0]);
+    world.machines.get_mut(&kiosks[0]).unwrap().disk = Default::default();
+    world.start(kiosks[0]);
+    world.run_for(6_000);
+    assert_eq!(base_of(&world, kiosks[0]), base_of(&world, admins[0]));
+    let held = entries_on(&world, kiosks[0]);
+    assert!(held < written / 2, "{held} of {written} entries came, and lie beneath the base");
+}
+
+#[test]
 fn what_comes_beyond_the_horizon_is_refused_whole_and_told() {
     let (mut world, admins, kiosks) = World::new(1, 2);
     live(&mut world, admins[0], kiosks[1], 1);
