@@ -3,8 +3,9 @@
 use std::fs::File;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use actors::desk::Desk;
 use actors::gateway::LiveCalls;
@@ -24,7 +25,8 @@ use admin_web::console::{Console, ConsoleConfig, ConsoleError};
 use discovery::hint::{Announcement, Interfaces, Kind as SeenKind};
 use discovery::node_discovery::Discovery;
 use domain::authority::NodeKind;
-use storage::{LedgerStore, SledStore, StoreError};
+use storage::sled_store::Settings as StoreSettings;
+use storage::{LedgerStore, SledStore, StoreError, try_disk};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -56,8 +58,12 @@ pub(crate) struct Running {
     console: Option<tokio::task::JoinHandle<()>>,
     /// Everything that simply ends with the node.
     tasks: JoinSet<()>,
+    data_dir: PathBuf,
     _lock: File,
 }
+
+/// A disk that has failed is tried again so often.
+const DISK_TRIAL: Duration = Duration::from_secs(10);
 
 impl Running {
     /// Starts the node that `config` describes. Whatever is wrong (a port that is
@@ -124,6 +130,7 @@ impl Running {
             stop: watch::Sender::new(false),
             console: None,
             tasks: JoinSet::new(),
+            data_dir: data_dir.clone(),
             _lock: lock,
         };
         let served =
@@ -224,6 +231,28 @@ impl Running {
     /// Waits until the node has ended by itself.
     pub(crate) async fn gave_up(&mut self) {
         self.node.gave_up().await;
+    }
+
+    /// Waits until the disk, having failed, takes writes again.
+    pub(crate) fn disk_is_back(&self) -> impl Future<Output = ()> + use<> {
+        let desk = Desk::new(Arc::clone(&self.node.shared));
+        let data_dir = self.data_dir.clone();
+        async move {
+            loop {
+                tokio::time::sleep(DISK_TRIAL).await;
+                // Where nobody answers, the clerk is being started again; it will say.
+                if !desk.look(|replica, _| replica.is_disk_failed()).await.unwrap_or(false) {
+                    continue;
+                }
+                let folder = data_dir.clone();
+                let trial = move || try_disk(&folder, &StoreSettings::default());
+                match tokio::task::spawn_blocking(trial).await {
+                    Ok(Ok(())) => return,
+                    Ok(Err(error)) => tracing::debug!(%error, "the disk still takes nothing"),
+                    Err(error) => tracing::error!(%error, "the disk could not be tried"),
+                }
+            }
+        }
     }
 
     /// Ends everything: goodbye to the neighbours, faces closed, the last write on

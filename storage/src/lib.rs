@@ -46,4 +46,4 @@ pub use error::StoreError;
 pub use ledger_store::LedgerStore;
 pub use memory::MemoryStore;
 pub use operation::{Op, Table, Ticket};
-pub use sled_store::{Opened, SledStore};
+pub use sled_store::{Opened, SledStore, try_disk};

@@ -21,7 +21,10 @@ use witness::Witness;
 
 mod cage;
 mod opening;
+mod trial;
 mod witness;
+
+pub use trial::try_disk;
 
 /// What a store takes from the machine.
 #[derive(Debug, Clone)]
@@ -84,6 +87,13 @@ impl std::fmt::Debug for SledStore {
 
 /// Cells to write (`Some`) or remove (`None`), in key order.
 type Changes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+
+/// Bytes that are free to this user on the disk beneath a path.
+fn free_bytes(path: &Path) -> Result<u64, StoreError> {
+    let disk =
+        rustix::fs::statvfs(path).map_err(|e| StoreError::io("asking for free room", e.into()))?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
 
 impl SledStore {
     /// Opens or creates the store in `path` and reads all of it once. A damaged one is moved aside
@@ -229,9 +239,7 @@ impl SledStore {
     }
 
     fn check_room(&self, batch: &[Op]) -> Result<(), StoreError> {
-        let disk = rustix::fs::statvfs(&self.path)
-            .map_err(|e| StoreError::io("asking for free room", e.into()))?;
-        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        let free = free_bytes(&self.path)?;
         if free < self.reserve_bytes && !batch.iter().all(Op::only_frees) {
             return Err(StoreError::Full { path: self.path.clone(), free });
         }

@@ -54,11 +54,11 @@ impl World {
         }
         // Also one that came from elsewhere, or from another time.
         home.disk.set_full(is_full);
+        let restored = std::mem::take(&mut home.restored);
         let vault = match home.identity.kind {
             NodeKind::Kiosk => Ok(None),
             NodeKind::Admin => {
                 let key = VaultKey::from_bytes(VAULT_KEY);
-                let restored = std::mem::take(&mut home.restored);
                 Vault::open(home.disk.clone(), key, &mut self.rng).and_then(|mut vault| {
                     if restored {
                         vault.shut()?;
@@ -78,6 +78,8 @@ impl World {
                 // It says so and ends; whoever keeps processes running tries again.
                 if let Some(home) = self.stage.host_mut(host) {
                     home.boots |= new_boot;
+                    home.damaged |= moved_aside;
+                    home.restored |= restored;
                 }
                 self.judge.sometimes("no start on a full disk");
                 return self.start_in(host, RETRY_MS);

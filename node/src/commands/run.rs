@@ -1,5 +1,10 @@
 //! `poste run`: the node, until it is told to stop.
+//!
+//! A store that saw its disk fail takes nothing more. Meanwhile a kiosk lets its session run on and a
+//! console can be read; once the disk takes writes again the process begins anew in its place.
 
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -20,6 +25,10 @@ pub(crate) fn run(config: Config, args: &RunArgs) -> anyhow::Result<String> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
     let outcome = runtime.block_on(until_stopped(Arc::new(config), args.with_parent));
+    let outcome = outcome.and_then(|end| match end {
+        End::Stopped => Ok(()),
+        End::DiskIsBack => Err(begin_anew()?),
+    });
     if let Err(error) = &outcome {
         tracing::error!(target: logging::SAID, "{error:#}");
     }
@@ -28,7 +37,19 @@ pub(crate) fn run(config: Config, args: &RunArgs) -> anyhow::Result<String> {
     outcome.map(|()| String::new())
 }
 
-async fn until_stopped(config: Arc<Config>, with_parent: bool) -> anyhow::Result<()> {
+/// Why a node ended in good order.
+enum End {
+    Stopped,
+    DiskIsBack,
+}
+
+/// This program again, with the same arguments, in this process's place; returns only if it cannot be.
+fn begin_anew() -> std::io::Result<anyhow::Error> {
+    let mut again = Command::new(std::env::current_exe()?);
+    Ok(again.args(std::env::args_os().skip(1)).exec().into())
+}
+
+async fn until_stopped(config: Arc<Config>, with_parent: bool) -> anyhow::Result<End> {
     let mut terminated = signal(SignalKind::terminate())?;
     let mut interrupted = signal(SignalKind::interrupt())?;
     let parent = async {
@@ -40,16 +61,18 @@ async fn until_stopped(config: Arc<Config>, with_parent: bool) -> anyhow::Result
         }
     };
     let mut running = Running::start(config).await?;
-    let gave_up = tokio::select! {
-        _ = terminated.recv() => false,
-        _ = interrupted.recv() => false,
-        () = parent => false,
-        () = running.gave_up() => true,
+    let disk_is_back = running.disk_is_back();
+    let end = tokio::select! {
+        _ = terminated.recv() => End::Stopped,
+        _ = interrupted.recv() => End::Stopped,
+        () = parent => End::Stopped,
+        () = running.gave_up() => return Err(Say::GaveUp.into()),
+        () = disk_is_back => End::DiskIsBack,
     };
-    if gave_up {
-        return Err(Say::GaveUp.into());
+    match end {
+        End::Stopped => tracing::info!("stopping"),
+        End::DiskIsBack => tracing::warn!("the disk takes writes again: the node starts anew"),
     }
-    tracing::info!("stopping");
     running.stop().await;
-    Ok(())
+    Ok(end)
 }

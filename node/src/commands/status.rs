@@ -85,8 +85,8 @@ fn in_words(status: &StatusView, lang: Lang) -> String {
     );
     if !status.writable {
         let fails = lang.pick(
-            "n'écrit plus : libérez de la place ou changez-le, puis redémarrez le nœud",
-            "takes no writes: make room or replace it, then restart the node",
+            "n'écrit plus : libérez de la place ou changez-le ; le nœud l'essaie toutes les 10 s",
+            "takes no writes: make room or replace it; the node tries it every 10 s",
         );
         line("Disque", "Disk", fails.to_owned());
     }
