@@ -45,13 +45,20 @@ impl Equivocation {
                 continue;
             }
             let (mut contents, mut proofs, mut nodes) = (BTreeSet::new(), 0, 0);
+            let mut folded = false;
             for (_, node) in scene.book.honest(scene.cluster) {
                 nodes += 1;
+                folded |= node.site().ground().height(epoch) > *seq;
                 proofs += usize::from(node.site().chain().forks().contains_key(epoch));
                 contents.extend(node.entry_bytes(&EntryId { epoch: *epoch, seq: *seq }));
             }
             if contents.len() > 1 || proofs > 0 {
                 self.known_ms.entry(*epoch).or_insert(scene.at_ms);
+            }
+            if proofs == 0 && folded {
+                // A checkpoint speaks for one of them, and the other has no effect on anybody: no node
+                // keeps both any more. (World 13251.)
+                self.known_ms.remove(epoch);
             }
             if proofs > 0 && proofs == nodes {
                 self.proven_ms.insert(*epoch, scene.at_ms);

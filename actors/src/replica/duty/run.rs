@@ -1,7 +1,7 @@
 //! The session that runs here: its readings, its end, and how it goes on in a new process of the same
 //! boot.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use domain::codec;
 use domain::fact::Cause;
@@ -52,8 +52,8 @@ pub(super) struct Run {
     pub(super) from_boot_ms: u64,
     pub(super) read_boot_ms: u64,
     pub(super) continues: Option<(EpochId, u32)>,
-    /// Milliseconds that the epoch which it continues had counted by then.
-    pub(super) continued_ms: u64,
+    /// What the disk had noted last when this process began.
+    pub(super) noted: Option<Noted>,
     /// Milliseconds of this run that no process saw: they lie between the note on the disk, from which
     /// it was taken up, and the start of this process.
     pub(super) unseen_ms: u64,
@@ -79,25 +79,26 @@ impl Run {
         self.unsafe_before_ms.saturating_add(own_ms)
     }
 
-    /// Whether a reading is of the process before, and later than the one that this run goes on from.
-    fn goes_on_from_before(&self, reading: &Reading) -> bool {
-        let later = |(epoch, n)| reading.epoch == epoch && reading.n > n;
-        reading.session == self.session && self.continues.is_some_and(later)
-    }
-
-    /// Takes off what that process counted of what this one took for unseen: all of it, if that process
-    /// recorded an end.
-    fn take_off(&mut self, reading: &Reading, now: Moment) {
-        let more_ms = reading.used_ms.saturating_sub(self.continued_ms);
-        let both_ms = if reading.ahead_ms == 0 { self.unseen_ms } else { more_ms };
-        self.unseen_ms = self.unseen_ms.saturating_sub(both_ms);
+    /// Takes off what processes before counted of what this one took for unseen.
+    fn take_off(&mut self, both_ms: u64, now: Moment) {
+        let both_ms = both_ms.min(self.unseen_ms);
+        self.unseen_ms -= both_ms;
         self.base_ms = self.used_ms(now).saturating_sub(both_ms);
         self.from_boot_ms = now.boot_ms;
-        self.continues = Some((reading.epoch, reading.n));
-        self.continued_ms = reading.used_ms;
         self.safe_ms = self.safe_ms.min(self.base_ms);
         self.alone_from_ms = self.alone_from_ms.map(|from| from.min(self.base_ms));
     }
+}
+
+/// A reading from which a process took a run up, as its disk had it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Noted {
+    epoch: EpochId,
+    n: u32,
+    /// Milliseconds that its epoch had counted by then.
+    used_ms: u64,
+    /// Milliseconds that processes counted after it, as far as is known.
+    since_ms: u64,
 }
 
 impl<S: LedgerStore + Clone> Replica<S> {
@@ -133,10 +134,15 @@ impl<S: LedgerStore + Clone> Replica<S> {
             let minted = planted::is(Bug::RestartMints);
             let found = self.site.session(&note.session);
             let before = found.and_then(|found| found.cell(&note.epoch));
+            let noted = Noted {
+                epoch: note.epoch,
+                n: note.n,
+                used_ms: before.map_or(0, |cell| cell.reading.used_ms),
+                since_ms: 0,
+            };
             let from_boot_ms = if minted { now.boot_ms } else { note.at_boot_ms };
             let run = Run {
                 unseen_ms: now.since(from_boot_ms),
-                continued_ms: before.map_or(0, |cell| cell.reading.used_ms),
                 session: note.session,
                 opening: note.opening,
                 n: 0,
@@ -144,6 +150,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 from_boot_ms,
                 read_boot_ms: note.at_boot_ms,
                 continues: Some((note.epoch, note.n)),
+                noted: Some(noted),
                 alone_from_ms: note.alone.then_some(0),
                 displaced_until: None,
                 safe_ms: 0,
@@ -181,14 +188,11 @@ impl<S: LedgerStore + Clone> Replica<S> {
             base_ms += now.since(cell.seen_boot_ms);
         }
         let continues = before.and_then(|cell| cell.reading.continues);
-        let continued_ms = continues
-            .and_then(|(epoch, _)| self.site.session(&session)?.cell(&epoch))
-            .map_or(0, |cell| cell.reading.used_ms);
         if let Some(duty) = &mut self.duty {
             duty.ended = None;
             let over = duty.over.take_if(|over| over.session == session);
             duty.run = Some(Run {
-                unseen_ms: over.map_or(0, |over| over.unseen_ms),
+                unseen_ms: over.as_ref().map_or(0, |over| over.unseen_ms),
                 session,
                 opening,
                 n,
@@ -196,7 +200,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 from_boot_ms: now.boot_ms,
                 read_boot_ms: now.boot_ms,
                 continues,
-                continued_ms,
+                noted: over.as_ref().and_then(|over| over.noted),
                 alone_from_ms: alone.then_some(base_ms),
                 displaced_until: None,
                 safe_ms: base_ms,
@@ -217,7 +221,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
             return;
         };
         run.continues = Some((from, run.n));
-        (run.continued_ms, run.unseen_ms) = (run.base_ms, 0);
+        (run.noted, run.unseen_ms) = (None, 0);
         run.alone_from_ms = run.alone_from_ms.map(|_| 0);
         run.unsafe_before_ms += run.base_ms.saturating_sub(run.safe_ms);
         (run.n, run.base_ms, run.safe_ms) = (0, 0, 0);
@@ -225,33 +229,95 @@ impl<S: LedgerStore + Clone> Replica<S> {
         self.measure_run(READING_MS, now);
     }
 
-    /// The process before this one told others more than its disk took, and this one counts from where
-    /// the disk left off: what both counted is taken off here, so that nobody pays for it twice. It may
-    /// be heard of when the run is over already.
+    /// Processes before this one told others more than the disk took, and this one counts from where the
+    /// disk left off: what both counted is taken off here, so that nobody pays for it twice. It may be
+    /// heard of when the run is over already.
     pub(in crate::replica) fn hear_of_process_before(&mut self, reading: &Reading, now: Moment) {
-        let Some(duty) = self.duty.as_mut() else {
+        let node = self.site.chain().node_of(&reading.epoch).map(|(node, _)| node);
+        if node != Some(self.me.node()) || !self.ran_here(&reading.epoch) {
+            return;
+        }
+        let Some(mut duty) = self.duty.take() else {
             return;
         };
-        if duty.run.as_ref().is_some_and(|run| run.goes_on_from_before(reading)) {
-            if let Some(run) = &mut duty.run {
-                run.take_off(reading, now);
-            }
-            self.measure_run(READING_MS, now);
-        } else if let Some(mut over) = duty.over.take_if(|over| over.goes_on_from_before(reading)) {
+        let goes_on = duty.run.as_mut().is_some_and(|run| self.take_off_before(run, reading, now));
+        let went_on = duty.over.take_if(|over| {
             over.from_boot_ms = now.boot_ms;
-            over.take_off(reading, now);
-            let running = duty.run.replace(over);
-            let nothing_runs = running.is_none();
-            self.measure_run(0, now);
-            if let Some(duty) = &mut self.duty {
-                duty.over = std::mem::replace(&mut duty.run, running);
-            }
-            if nothing_runs {
-                self.forget_run(now);
-            } else {
-                self.measure_run(READING_MS, now);
+            !goes_on && self.take_off_before(over, reading, now)
+        });
+        self.duty = Some(duty);
+        if goes_on {
+            self.measure_run(READING_MS, now);
+        } else if let Some(over) = went_on {
+            self.measure_over(over, now);
+        }
+    }
+
+    /// Writes the last reading of a run that is over, again.
+    fn measure_over(&mut self, over: Run, now: Moment) {
+        let Some(duty) = &mut self.duty else { return };
+        let running = duty.run.replace(over);
+        let nothing_runs = running.is_none();
+        self.measure_run(0, now);
+        if let Some(duty) = &mut self.duty {
+            duty.over = std::mem::replace(&mut duty.run, running);
+        }
+        if nothing_runs {
+            self.forget_run(now);
+        } else {
+            self.measure_run(READING_MS, now);
+        }
+    }
+
+    /// Takes off a run what others counted of it, now that a reading came; whether there was anything.
+    fn take_off_before(&self, run: &mut Run, reading: &Reading, now: Moment) -> bool {
+        if reading.session != run.session {
+            return false;
+        }
+        let Some(mut noted) = run.noted else {
+            return false;
+        };
+        let Some((last, since_ms)) = self.counted_since(&noted, &run.session) else {
+            return false;
+        };
+        // Once one of them recorded an end, nothing ran until this process began.
+        let all = last.ahead_ms == 0 && (last.epoch, last.n) != (noted.epoch, noted.n);
+        if since_ms <= noted.since_ms && !(all && run.unseen_ms > 0) {
+            return false;
+        }
+        run.take_off(if all { u64::MAX } else { since_ms - noted.since_ms }, now);
+        noted.since_ms = since_ms;
+        (run.noted, run.continues) = (Some(noted), Some((last.epoch, last.n)));
+        true
+    }
+
+    /// What this machine's processes counted of a session after a reading that the disk had noted: the
+    /// last of their readings, and the milliseconds. Each goes on from the one before, and of one or
+    /// the other the disk may have taken nothing.
+    fn counted_since(&self, noted: &Noted, session: &SessionId) -> Option<(Reading, u64)> {
+        let own = self.author.epoch();
+        let cells: Vec<Reading> = self
+            .site
+            .session(session)?
+            .cells()
+            .map(|cell| cell.reading)
+            .filter(|reading| reading.epoch != own && self.ran_here(&reading.epoch))
+            .collect();
+        let first = *cells.iter().find(|reading| reading.epoch == noted.epoch)?;
+        let mut since_ms = first.used_ms.saturating_sub(noted.used_ms);
+        let (mut last, mut ahead) = (first, Vec::from([first.epoch]));
+        let mut met = BTreeSet::from([first.epoch]);
+        while let Some(epoch) = ahead.pop() {
+            let next = cells.iter().filter(|next| next.continues.is_some_and(|(e, _)| e == epoch));
+            for next in next {
+                if met.insert(next.epoch) {
+                    since_ms = since_ms.saturating_add(next.used_ms);
+                    last = *next;
+                    ahead.push(next.epoch);
+                }
             }
         }
+        Some((last, since_ms))
     }
 
     /// Writes the running session's reading: `ahead_ms` to come, or 0 for an end.

@@ -183,6 +183,33 @@ fn what_a_kiosk_told_after_its_disk_failed_is_not_counted_twice_once_the_session
 }
 
 #[test]
+fn what_a_process_told_of_which_the_disk_has_nothing_is_not_counted_twice() {
+    let (mut world, admins, kiosks) = World::new(1, 2);
+    let session = world.issue(admins[0], 1, 600);
+    world.run_for(1_000);
+    world.type_code(kiosks[0], 1).unwrap();
+    world.run_for(20_000);
+    let (disk, _) = world.copy_disk(kiosks[0]);
+    // Two processes come and go, and the disk has neither of them in the end.
+    for _ in 0..2 {
+        world.kill(kiosks[0]);
+        world.start(kiosks[0]);
+        world.run_for(40_000);
+    }
+    world.kill(kiosks[0]);
+    world.machines.get_mut(&kiosks[0]).unwrap().disk = disk;
+    world.start(kiosks[0]);
+    world.run_for(20_000);
+    for node in admins.iter().chain(&kiosks) {
+        let left = world.remaining_s(*node, session);
+        assert!(
+            (474..=480).contains(&left),
+            "{left} s are left of 600, 120 after the code was typed"
+        );
+    }
+}
+
+#[test]
 fn a_kiosk_that_is_alone_says_so_once_and_without_being_asked() {
     let (mut world, admins, kiosks) = World::new(1, 1);
     world.run_for(6_000);
