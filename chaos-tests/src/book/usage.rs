@@ -45,6 +45,8 @@ pub struct Usage {
     /// What each host's sessions used since it was last in touch with a host that does not forget.
     untold: BTreeMap<HostId, BTreeMap<SessionId, u64>>,
     shown: BTreeMap<HostId, (u64, Shown)>,
+    /// When sessions ended of which neither the kiosk's disk nor anybody else took note.
+    unnoted_ends: BTreeMap<HostId, BTreeMap<SessionId, u64>>,
 }
 
 impl Usage {
@@ -56,8 +58,16 @@ impl Usage {
                 if hosts.contact_ms(*host, at_ms) == at_ms {
                     self.untold.remove(host);
                 }
+                let before = self.live.get(host).map(|live| live.session);
                 self.shows(at_ms, *host, boot, *shown);
                 self.shown.insert(*host, (at_ms, *shown));
+                if hosts.machine(*host).is_some_and(|machine| machine.alone_since.is_none()) {
+                    self.unnoted_ends.remove(host);
+                } else if let Some(session) = before.filter(|_| !self.live.contains_key(host))
+                    && hosts.has(*host, Trouble::Disk)
+                {
+                    self.unnoted_ends.entry(*host).or_default().insert(session, at_ms);
+                }
             }
             Event::Stopped { host, how } => self.stops(at_ms, *host, *how, hosts),
             Event::Fell { host, .. } => self.stops(at_ms, *host, Stop::Killed, hosts),
@@ -65,6 +75,14 @@ impl Usage {
             Event::Started { host, new_boot: true, .. } => {
                 self.forget(*host);
                 self.shown.remove(host);
+                self.unnoted_ends.remove(host);
+            }
+            // It goes on with what its disk noted last; when that ended, nobody can know. (World 10421.)
+            Event::Started { host, .. } => {
+                let boot = hosts.machine(*host).map_or(0, |machine| machine.boot);
+                for (session, ended_ms) in self.unnoted_ends.remove(host).unwrap_or_default() {
+                    self.stint(session, *host, boot).most_ms += at_ms.saturating_sub(ended_ms);
+                }
             }
             _ => {}
         }
