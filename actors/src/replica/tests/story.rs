@@ -4,7 +4,7 @@ use domain::refusal::Refusal;
 use domain::screen::Face;
 use domain::session::State;
 
-use super::super::Failure;
+use super::super::{Failure, Notice};
 use super::world::{World, kiosk_id};
 
 fn state(world: &World, node: domain::id::NodeId, session: domain::id::SessionId) -> State {
@@ -207,6 +207,26 @@ fn what_a_process_told_of_which_the_disk_has_nothing_is_not_counted_twice() {
             "{left} s are left of 600, 120 after the code was typed"
         );
     }
+}
+
+#[test]
+fn an_end_that_only_the_disk_has_lost_is_the_end_that_it_was() {
+    let (mut world, admins, kiosks) = World::new(1, 1);
+    let session = world.issue(admins[0], 1, 600);
+    world.run_for(1_000);
+    world.type_code(kiosks[0], 1).unwrap();
+    world.run_for(20_000);
+    let (disk, _) = world.copy_disk(kiosks[0]);
+    world.must(admins[0], Command::Close { session, keep_rest: true, note: None });
+    world.run_for(2_000);
+    world.kill(kiosks[0]);
+    world.machines.get_mut(&kiosks[0]).unwrap().disk = disk;
+    world.start(kiosks[0]);
+    world.run_for(10_000);
+    let kiosk = kiosk_id(1);
+    assert_eq!(state(&world, admins[0], session), State::Closed { kiosk, cause: Cause::Freed });
+    let displaced = world.notices.iter().any(|(_, notice)| matches!(notice, Notice::Ended { .. }));
+    assert!(!displaced, "nobody had displaced it: {:?}", world.notices);
 }
 
 #[test]

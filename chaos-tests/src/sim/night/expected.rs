@@ -47,7 +47,6 @@ const BRANCHES: &[&str] = &[
     "message read",
     "patron left a session running and sat down elsewhere",
     "patron pressed the power button",
-    "process began a new log",
     "request repeated",
     "revoked peer dropped",
     "session ended by isolation or conflict",
