@@ -189,6 +189,14 @@ mod tests {
     }
 
     #[test]
+    fn a_fork_that_a_checkpoint_has_folded_is_nobodys_to_prove() {
+        let (mut stage, _, _) = two_histories();
+        stage.prune(ADMIN, KIOSK);
+        stage.heal();
+        assert_eq!((stage.broken(), stage.judged()), (None, 0));
+    }
+
+    #[test]
     fn a_history_that_only_one_side_was_told_of_proves_nothing() {
         let mut stage = Stage::with(Equivocation::new(&Hold::default()));
         let (_, issued) = stage.issue(ADMIN, 600);

@@ -267,9 +267,13 @@ impl Invariant for Overrun {
 
 #[cfg(test)]
 mod tests {
+    use domain::fact::SettingsChanged;
+    use domain::settings::Settings;
+
     use super::*;
     use crate::event::Stop;
-    use crate::invariants::stage::{ADMIN, KIOSK, Stage};
+    use crate::fault::{Fault, Hosts};
+    use crate::invariants::stage::{ADMIN, BY, KIOSK, Stage};
 
     fn overrun() -> Overrun {
         Overrun::new(&Hold::default())
@@ -361,6 +365,26 @@ mod tests {
         stage.start(KIOSK, false);
         stage.runs(KIOSK, session, 40 * 60_000);
         assert_eq!(stage.broken(), None);
+    }
+
+    #[test]
+    fn a_process_that_stood_still_has_its_time_to_notice_that_it_is_alone() {
+        let mut stage = Stage::with(overrun());
+        let settings = Settings { isolation: IsolationPolicy::Lock, ..Settings::default() };
+        stage.write(ADMIN, SettingsChanged { settings, replaces: Vec::new(), by: BY });
+        stage.spread();
+        stage.link(ADMIN, KIOSK);
+        let session = stage.opened(ADMIN, KIOSK, 3 * 3600);
+        stage.runs(KIOSK, session, 60_000);
+        let pause = Fault::Pause { hosts: Hosts(String::from("poste-1")) };
+        stage.begin(pause, &[KIOSK]);
+        stage.unlink(ADMIN, KIOSK);
+        stage.pass(300_000);
+        stage.see(Event::FaultEnded { number: 1 });
+        stage.runs(KIOSK, session, 35_000);
+        assert_eq!(stage.broken(), None, "{}", stage.words());
+        stage.runs(KIOSK, session, 10_000);
+        assert_eq!(stage.broken(), Some(Some(KIOSK)));
     }
 
     #[test]
