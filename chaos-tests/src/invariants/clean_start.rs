@@ -17,6 +17,8 @@ pub(super) struct CleanStart {
     judged: u64,
     /// What each stopped host must still hold when it starts.
     owed: BTreeMap<HostId, Vec<EntryId>>,
+    /// What each host still held of this when it last started.
+    kept: BTreeMap<HostId, Vec<EntryId>>,
     rebuilt: BTreeSet<HostId>,
     poisoned: bool,
 }
@@ -25,6 +27,7 @@ impl CleanStart {
     fn stopped(&mut self, host: HostId, lost: bool, scene: Scene<'_>) {
         let Scene { book, cluster, .. } = scene;
         self.owed.remove(&host);
+        let kept = self.kept.remove(&host).unwrap_or_default();
         if lost || book.is_hostile(host, cluster) {
             return;
         }
@@ -32,7 +35,9 @@ impl CleanStart {
             return;
         };
         let durable_ms = machine.durable_ms.unwrap_or(0);
-        let covered = machine.epochs.iter().flat_map(|epoch| {
+        // A barrier covers what its own process staged: what one before it staged in vain is gone.
+        // (World 101296.)
+        let covered = machine.epochs.last().into_iter().flat_map(|epoch| {
             let first = EntryId { epoch: *epoch, seq: 0 };
             let last = EntryId { epoch: *epoch, seq: u64::MAX };
             book.ledger.range(first, last)
@@ -41,8 +46,9 @@ impl CleanStart {
         let acknowledged = book.ledger.acknowledged().filter(|(_, by)| by.host == host);
         let acknowledged = acknowledged.map(|(entry, _)| entry);
         let owed = covered.map(|(entry, _)| entry).chain(acknowledged);
-        let owed = owed.filter(|entry| !book.ledger.is_orphan(entry)).copied();
-        self.owed.insert(host, owed.collect());
+        let owed = owed.copied().chain(kept);
+        let owed = owed.filter(|entry| !book.ledger.is_orphan(entry));
+        self.owed.insert(host, owed.collect::<BTreeSet<_>>().into_iter().collect());
     }
 
     fn started(&mut self, host: HostId, scene: Scene<'_>) -> Held {
@@ -57,6 +63,7 @@ impl CleanStart {
         };
         self.judged += 1;
         let Some(entry) = owed.iter().find(|entry| !node.holds(entry)) else {
+            self.kept.insert(host, owed);
             return Ok(());
         };
         let how = if rebuilt { "the store was rebuilt" } else { "not a word was said" };
@@ -133,6 +140,34 @@ mod tests {
         stage.start(ADMIN, true);
         assert_eq!(stage.broken(), None);
         assert!(stage.judged() > 0);
+    }
+
+    #[test]
+    fn what_a_process_staged_in_vain_is_not_owed_by_the_next_ones_barrier() {
+        let mut stage = Stage::with(CleanStart::default());
+        let (_, issued) = stage.issue(ADMIN, 600);
+        stage.stop(ADMIN, Stop::Killed);
+        stage.forget(ADMIN, issued.entry);
+        stage.start(ADMIN, false);
+        stage.pass(10);
+        stage.durable(ADMIN);
+        stage.stop(ADMIN, Stop::Killed);
+        stage.start(ADMIN, false);
+        assert_eq!(stage.broken(), None);
+    }
+
+    #[test]
+    fn what_a_barrier_covered_is_owed_after_two_stops_too() {
+        let mut stage = Stage::with(CleanStart::default());
+        let (_, issued) = stage.issue(ADMIN, 600);
+        stage.pass(10);
+        stage.durable(ADMIN);
+        stage.stop(ADMIN, Stop::Killed);
+        stage.start(ADMIN, false);
+        stage.stop(ADMIN, Stop::Killed);
+        stage.forget(ADMIN, issued.entry);
+        stage.start(ADMIN, false);
+        assert_eq!(stage.broken(), Some(Some(ADMIN)));
     }
 
     #[test]

@@ -108,7 +108,10 @@ impl World {
         }
         self.tell_of(pair);
         for (host, _, peer, kind) in nodes {
-            self.input(host, Input::LinkUp { peer, kind });
+            // The first end may have dropped it at once: whom it now knows to be revoked. (World 101181.)
+            if self.net.links.get(&pair).is_some_and(|link| link.number == number) {
+                self.input(host, Input::LinkUp { peer, kind });
+            }
             self.note_dial(host);
         }
         self.refresh(pair);
