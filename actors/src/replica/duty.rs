@@ -123,6 +123,8 @@ enum Verdict {
     GoOn,
     End(Cause),
     Pause,
+    /// It pauses already: a process before this one wrote so, of which the disk took nothing.
+    Rest,
     Displaced,
 }
 
@@ -206,6 +208,11 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 };
                 self.write_step(session, fact, now);
             }
+            Verdict::Rest => {
+                self.measure_run(0, now);
+                self.drop_run(now);
+                self.out.push(Output::Changed { by_fact: true });
+            }
             Verdict::Displaced if planted::is(Bug::BothKeep) => self.read_if_due(&run, now),
             Verdict::Displaced => {
                 let grace = u64::from(self.site.settings().grace_s) * 1000;
@@ -248,6 +255,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
             Some(State::Closed { cause: Cause::Staff, .. } | State::Withdrawn) => {
                 return Verdict::End(Cause::Staff);
             }
+            Some(State::Paused { kiosk: at, .. }) if at == kiosk => return Verdict::Rest,
             // Another machine that answers for this kiosk has ended it.
             Some(State::Closed { kiosk: at, cause })
                 if at == kiosk && !session.stands_on(kiosk) =>

@@ -37,6 +37,10 @@ pub(crate) fn night(args: &NightArgs) -> Result<Said, NotDone> {
     let mut line = Line::new();
     let began = std::time::Instant::now();
     let report = run(&plan, &invariants::all, &mut |progress| {
+        if let Some(breach) = &progress.breach {
+            // At once: nobody wants to wait for a morning to look into it.
+            line.keep(&format!("{} {breach}", texts::seed_broken(lang, progress.last)));
+        }
         line.say(percent(&plan, progress, began.elapsed()), &so_far(progress, lang));
     });
     drop(line);

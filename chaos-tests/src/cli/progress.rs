@@ -34,6 +34,13 @@ impl Line {
         self.say(percent, &text);
     }
 
+    /// Writes a line that stays, above the one that is written over.
+    pub(crate) fn keep(&mut self, text: &str) {
+        let clear = if self.terminal { "\r\x1b[K" } else { "" };
+        self.drawn = None;
+        write(&format!("{clear}{text}\n"));
+    }
+
     /// Shows a line of someone's own, so many hundredths of the way.
     pub(crate) fn say(&mut self, percent: u64, text: &str) {
         if self.terminal {

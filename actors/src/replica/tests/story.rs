@@ -210,6 +210,32 @@ fn what_a_process_told_of_which_the_disk_has_nothing_is_not_counted_twice() {
 }
 
 #[test]
+fn a_pause_that_only_the_disk_has_lost_goes_on() {
+    let (mut world, admins, kiosks) = World::new(1, 1);
+    let session = world.issue(admins[0], 1, 600);
+    world.run_for(1_000);
+    world.type_code(kiosks[0], 1).unwrap();
+    world.run_for(20_000);
+    let (disk, _) = world.copy_disk(kiosks[0]);
+    world.must(admins[0], Command::Pause { session });
+    world.run_for(30_000);
+    world.kill(kiosks[0]);
+    world.machines.get_mut(&kiosks[0]).unwrap().disk = disk;
+    world.start(kiosks[0]);
+    world.run_for(30_000);
+    let screen = world.replica(kiosks[0]).view(world.moment(kiosks[0])).unwrap().screen;
+    assert!(matches!(screen.face, Face::Paused { .. }), "{screen:?}");
+    for node in [admins[0], kiosks[0]] {
+        let left = world.remaining_s(node, session);
+        assert!((578..=580).contains(&left), "{left} s are left of 600, paused after 20");
+    }
+    world.must(admins[0], Command::Resume { session });
+    world.run_for(10_000);
+    let left = world.remaining_s(admins[0], session);
+    assert!((568..=570).contains(&left), "{left} s are left after ten more");
+}
+
+#[test]
 fn an_end_that_only_the_disk_has_lost_is_the_end_that_it_was() {
     let (mut world, admins, kiosks) = World::new(1, 1);
     let session = world.issue(admins[0], 1, 600);
