@@ -45,7 +45,7 @@ pub struct Usage {
     /// What each host's sessions used since it was last in touch with a host that does not forget.
     untold: BTreeMap<HostId, BTreeMap<SessionId, u64>>,
     shown: BTreeMap<HostId, (u64, Shown)>,
-    /// When sessions ended of which neither the kiosk's disk nor anybody else took note.
+    /// When sessions ended of which the kiosk's disk is not known to have taken note.
     unnoted_ends: BTreeMap<HostId, BTreeMap<SessionId, u64>>,
 }
 
@@ -61,11 +61,7 @@ impl Usage {
                 let before = self.live.get(host).map(|live| live.session);
                 self.shows(at_ms, *host, boot, *shown);
                 self.shown.insert(*host, (at_ms, *shown));
-                if hosts.machine(*host).is_some_and(|machine| machine.alone_since.is_none()) {
-                    self.unnoted_ends.remove(host);
-                } else if let Some(session) = before.filter(|_| !self.live.contains_key(host))
-                    && hosts.has(*host, Trouble::Disk)
-                {
+                if let Some(session) = before.filter(|_| !self.live.contains_key(host)) {
                     self.unnoted_ends.entry(*host).or_default().insert(session, at_ms);
                 }
             }
@@ -77,11 +73,19 @@ impl Usage {
                 self.shown.remove(host);
                 self.unnoted_ends.remove(host);
             }
-            // It goes on with what its disk noted last; when that ended, nobody can know. (World 10421.)
+            Event::Durable { host, staged_ms } => {
+                if let Some(ends) = self.unnoted_ends.get_mut(host) {
+                    ends.retain(|_, ended_ms| *ended_ms > *staged_ms);
+                }
+            }
+            // It goes on with what its disk noted last; when that ended, nobody can know. (Worlds 10421,
+            // and 200026 on a theme.)
             Event::Started { host, .. } => {
                 let boot = hosts.machine(*host).map_or(0, |machine| machine.boot);
                 for (session, ended_ms) in self.unnoted_ends.remove(host).unwrap_or_default() {
-                    self.stint(session, *host, boot).most_ms += at_ms.saturating_sub(ended_ms);
+                    if hosts.had_since(*host, Trouble::Disk, ended_ms.saturating_sub(UNTOLD_MS)) {
+                        self.stint(session, *host, boot).most_ms += at_ms.saturating_sub(ended_ms);
+                    }
                 }
             }
             _ => {}
