@@ -34,19 +34,21 @@ pub(crate) fn night(args: &NightArgs) -> Result<Said, NotDone> {
         themes: args.themes,
         ..NightPlan::default()
     };
+    // How `replay` is told which kind of world it is.
+    let how = if args.themes { "--themes " } else { "" };
     let mut line = Line::new();
     let began = std::time::Instant::now();
     let report = run(&plan, &invariants::all, &mut |progress| {
         if let Some(breach) = &progress.breach {
             // At once: nobody wants to wait for a morning to look into it.
-            line.keep(&format!("{} {breach}", texts::seed_broken(lang, progress.last)));
+            line.keep(&format!("{} {breach}", texts::seed_broken(lang, progress.last, how)));
         }
         line.say(percent(&plan, progress, began.elapsed()), &so_far(progress, lang));
     });
     drop(line);
     let mut lines = Vec::new();
     for failure in &report.failures {
-        lines.extend(failed(failure, lang));
+        lines.extend(failed(failure, how, lang));
     }
     if let Some(folder) = &args.report {
         lines.extend(keep(&report, folder, lang)?);
@@ -88,8 +90,8 @@ fn so_far(progress: &NightProgress, lang: Lang) -> String {
     texts::night_so_far(lang, seeds, failures, progress.node_hours, progress.last)
 }
 
-fn failed(failure: &Failure, lang: Lang) -> Vec<String> {
-    let mut lines = vec![texts::seed_broken(lang, failure.seed)];
+fn failed(failure: &Failure, how: &str, lang: Lang) -> Vec<String> {
+    let mut lines = vec![texts::seed_broken(lang, failure.seed, how)];
     let breaches = failure.breaches.iter();
     lines.extend(breaches.map(|(number, what)| format!("  {number:>3}  {what}")));
     lines

@@ -158,9 +158,9 @@ sentences! {
         "{worlds} mondes, {broken} rompus, {node_hours:.0} heures-nœud (graine {last})",
         "{worlds} worlds, {broken} broken, {node_hours:.0} node-hours (seed {last})";
     /// A world in which something was broken.
-    seed_broken(seed: u64) =>
-        "Graine {seed} : ROMPU (poste-chaos replay {seed})",
-        "Seed {seed}: BROKEN (poste-chaos replay {seed})";
+    seed_broken(seed: u64, how: &str) =>
+        "Graine {seed} : ROMPU (poste-chaos replay {how}{seed})",
+        "Seed {seed}: BROKEN (poste-chaos replay {how}{seed})";
     /// Where the smallest world of a failure is.
     kept(file: &str) =>
         "Le plus petit : poste-chaos replay {file}",
