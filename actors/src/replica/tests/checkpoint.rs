@@ -123,9 +123,7 @@ fn a_node_that_has_nothing_joins_by_the_base_and_begins_an_epoch_that_knows_it()
     live(&mut world, admins[0], kiosks[0], 20);
     checkpoint(&mut world, admins[0]);
     for node in [kiosks[0], admins[1]] {
-        world.kill(node);
-        world.machines.get_mut(&node).unwrap().disk = Default::default();
-        world.start(node);
+        world.restart_on(node, Default::default());
         let first = world.replica(node).epoch();
         world.run_for(20_000);
         assert_eq!(base_of(&world, node), base_of(&world, admins[0]));
@@ -150,9 +148,7 @@ fn a_node_that_has_nothing_asks_for_no_entries_that_lie_beneath_a_base() {
     checkpoint(&mut world, admins[0]);
     assert!(base_of(&world, admins[0]).is_some());
     assert!(entries_on(&world, admins[0]) >= written);
-    world.kill(kiosks[0]);
-    world.machines.get_mut(&kiosks[0]).unwrap().disk = Default::default();
-    world.start(kiosks[0]);
+    world.restart_on(kiosks[0], Default::default());
     world.run_for(6_000);
     assert_eq!(base_of(&world, kiosks[0]), base_of(&world, admins[0]));
     let held = entries_on(&world, kiosks[0]);

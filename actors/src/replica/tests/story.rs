@@ -170,9 +170,7 @@ fn what_a_kiosk_told_after_its_disk_failed_is_not_counted_twice_once_the_session
     // What is written from here on does not come to the disk.
     let (disk, _) = world.copy_disk(kiosks[0]);
     world.run_for(140_000);
-    world.kill(kiosks[0]);
-    world.machines.get_mut(&kiosks[0]).unwrap().disk = disk;
-    world.start(kiosks[0]);
+    world.restart_on(kiosks[0], disk);
     world.run_for(20_000);
     world.must(admins[0], Command::Extend { session, seconds: 300 });
     world.run_for(6_000);
@@ -196,9 +194,7 @@ fn what_a_process_told_of_which_the_disk_has_nothing_is_not_counted_twice() {
         world.start(kiosks[0]);
         world.run_for(40_000);
     }
-    world.kill(kiosks[0]);
-    world.machines.get_mut(&kiosks[0]).unwrap().disk = disk;
-    world.start(kiosks[0]);
+    world.restart_on(kiosks[0], disk);
     world.run_for(20_000);
     for node in admins.iter().chain(&kiosks) {
         let left = world.remaining_s(*node, session);
@@ -219,9 +215,7 @@ fn a_pause_that_only_the_disk_has_lost_goes_on() {
     let (disk, _) = world.copy_disk(kiosks[0]);
     world.must(admins[0], Command::Pause { session });
     world.run_for(30_000);
-    world.kill(kiosks[0]);
-    world.machines.get_mut(&kiosks[0]).unwrap().disk = disk;
-    world.start(kiosks[0]);
+    world.restart_on(kiosks[0], disk);
     world.run_for(30_000);
     let screen = world.replica(kiosks[0]).view(world.moment(kiosks[0])).unwrap().screen;
     assert!(matches!(screen.face, Face::Paused { .. }), "{screen:?}");
@@ -245,9 +239,7 @@ fn an_end_that_only_the_disk_has_lost_is_the_end_that_it_was() {
     let (disk, _) = world.copy_disk(kiosks[0]);
     world.must(admins[0], Command::Close { session, keep_rest: true, note: None });
     world.run_for(2_000);
-    world.kill(kiosks[0]);
-    world.machines.get_mut(&kiosks[0]).unwrap().disk = disk;
-    world.start(kiosks[0]);
+    world.restart_on(kiosks[0], disk);
     world.run_for(10_000);
     let kiosk = kiosk_id(1);
     assert_eq!(state(&world, admins[0], session), State::Closed { kiosk, cause: Cause::Freed });

@@ -259,6 +259,13 @@ impl World {
         self.start(node);
     }
 
+    /// A node's process ends, and the next one finds this disk.
+    pub(crate) fn restart_on(&mut self, node: NodeId, disk: Store) {
+        self.kill(node);
+        self.machines.get_mut(&node).unwrap().disk = disk;
+        self.start(node);
+    }
+
     /// A copy of a running node's disk, as it is now, with what the node is.
     pub(crate) fn copy_disk(&self, node: NodeId) -> (Store, Identity) {
         let machine = &self.machines[&node];
