@@ -223,12 +223,7 @@ impl State {
     }
 
     fn frame(&mut self, myself: &ActorRef<ClerkMessage>, peer: NodeId, lane: Lane, bytes: &[u8]) {
-        let message = match lane {
-            Lane::Ledger => LedgerMessage::decode(bytes).map(Message::Ledger).ok(),
-            Lane::Uses => UseMessage::decode(bytes).map(Message::Use).ok(),
-            Lane::Rows => RowMessage::decode(bytes).map(Message::Row).ok(),
-        };
-        match message {
+        match decode(lane, bytes) {
             Some(message) => self.input(myself, Input::Heard { peer, message }),
             None => {
                 tracing::warn!(%peer, ?lane, "malformed frame: link closed");
@@ -248,11 +243,7 @@ impl State {
                 if self.shared.note_stranger(peer, &why) {
                     tracing::info!(%peer, %why, "link refused");
                 }
-                meeting.refuse(match why {
-                    Unwelcome::Malformed => CloseReason::Malformed,
-                    Unwelcome::Revoked => CloseReason::Revoked,
-                    Unwelcome::NotMember | Unwelcome::Token(_) => CloseReason::NotMember,
-                });
+                meeting.refuse(close_reason(&why));
             }
         }
     }
@@ -307,13 +298,8 @@ impl State {
         let Some(outbound) = self.outbounds.get(&peer) else {
             return Err(Unsent::Gone);
         };
-        let lane = match message {
-            Message::Ledger(_) => Lane::Ledger,
-            Message::Use(_) => Lane::Uses,
-            Message::Row(_) => Lane::Rows,
-        };
         match message.encode() {
-            Ok(frame) => outbound.send(lane, frame),
+            Ok(frame) => outbound.send(lane_of(message), frame),
             Err(error) => {
                 tracing::error!(%error, "message that cannot be written");
                 Err(Unsent::Length)
@@ -351,6 +337,33 @@ impl State {
                 tracing::debug!("the clerk ended before it was woken");
             }
         });
+    }
+}
+
+/// The lane of a message.
+pub fn lane_of(message: &Message) -> Lane {
+    match message {
+        Message::Ledger(_) => Lane::Ledger,
+        Message::Use(_) => Lane::Uses,
+        Message::Row(_) => Lane::Rows,
+    }
+}
+
+/// What a frame of a lane says, if it says anything.
+pub fn decode(lane: Lane, frame: &[u8]) -> Option<Message> {
+    match lane {
+        Lane::Ledger => LedgerMessage::decode(frame).map(Message::Ledger).ok(),
+        Lane::Uses => UseMessage::decode(frame).map(Message::Use).ok(),
+        Lane::Rows => RowMessage::decode(frame).map(Message::Row).ok(),
+    }
+}
+
+/// The link floor's word for why a stranger is not wanted.
+pub fn close_reason(why: &Unwelcome) -> CloseReason {
+    match why {
+        Unwelcome::Malformed => CloseReason::Malformed,
+        Unwelcome::Revoked => CloseReason::Revoked,
+        Unwelcome::NotMember | Unwelcome::Token(_) => CloseReason::NotMember,
     }
 }
 

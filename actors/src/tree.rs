@@ -22,7 +22,7 @@ use domain::id::NodeId;
 use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::{mpsc, watch};
 
-use crate::clerk::{Clerk, ClerkMessage, Store, node_kind};
+use crate::clerk::{Clerk, ClerkMessage, Store, node_kind, peer_kind};
 use crate::desk::FloorNow;
 use crate::desk::shell::{DeskActor, DeskMessage};
 use crate::gateway::{Gateway, GatewayEvent, GatewaySettings, Group, Lanes, LiveCalls, lanes};
@@ -233,14 +233,10 @@ impl Node {
         let (cluster, cluster_lanes) = lanes();
         let (members, member_events) = mpsc::channel(EVENTS);
         let site = shared.identity.site.0;
-        let fan_out = match shared.identity.kind {
-            NodeKind::Admin => FanOut::ADMIN,
-            NodeKind::Kiosk => FanOut::KIOSK,
-        };
         let peers = PeersSettings {
             endpoint: settings.endpoint.clone(),
             introduction: Introduction::new(site, shared.greeting.subscribe()),
-            fan_out,
+            fan_out: FanOut::of(peer_kind(shared.identity.kind)),
             hints: settings.hints,
             intake,
             meetings,

@@ -4,14 +4,14 @@
 //! addresses are validated by a stateless retry before any state is kept, and both the open
 //! links and the unfinished handshakes (in all, and for one address) have a limit.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
-use quinn::{IdleTimeout, Runtime, VarInt};
+use quinn::{AsyncUdpSocket, IdleTimeout, Runtime, VarInt};
 use quinn_proto::HashedConnectionIdGenerator;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -44,6 +44,9 @@ const STRANGER_WINDOW: u32 = 64 * 1024;
 
 /// What a judged peer may have unread: every stream's window, so that no lane starves another.
 const LINK_WINDOW: u32 = MAX_STREAMS * STREAM_WINDOW;
+
+/// Where a socket listens that could not even say that.
+const UNKNOWN_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 /// A node's UDP port; cheap to clone.
 #[derive(Debug, Clone)]
@@ -87,9 +90,6 @@ pub struct Arrival {
 impl Endpoint {
     /// Opens `listen` for the node of this key. Call within a tokio runtime.
     pub fn bind(key: &SigningKey, listen: SocketAddr) -> Result<Self, LinkError> {
-        let (server, client) = tls::configs(key)?;
-        let (server, client) = (answering(server)?, dialling(client)?);
-
         let socket = std::net::UdpSocket::bind(listen).map_err(|cause| {
             if cause.kind() == std::io::ErrorKind::AddrInUse {
                 LinkError::PortInUse(listen)
@@ -97,7 +97,14 @@ impl Endpoint {
                 LinkError::Listen { address: listen, cause }
             }
         })?;
-        let listen_failed = |cause| LinkError::Listen { address: listen, cause };
+        let socket = quinn::TokioRuntime.wrap_udp_socket(socket);
+        Self::on(key, socket.map_err(|cause| LinkError::Listen { address: listen, cause })?)
+    }
+
+    /// Opens the port of this key's node on a socket of the caller's. Call within a tokio runtime.
+    pub fn on(key: &SigningKey, socket: Arc<dyn AsyncUdpSocket>) -> Result<Self, LinkError> {
+        let (server, client) = tls::configs(key)?;
+        let (server, client) = (answering(server)?, dialling(client)?);
         let reset_key = ResetKey::of(key);
         let id_key = reset_key.connection_ids();
         let mut settings = quinn::EndpointConfig::new(Arc::new(reset_key));
@@ -106,17 +113,15 @@ impl Endpoint {
             .grease_quic_bit(false)
             .min_reset_interval(Duration::from_millis(100))
             .cid_generator(move || Box::new(HashedConnectionIdGenerator::from_key(id_key)));
-        let runtime = Arc::new(quinn::TokioRuntime);
         let strays = Arc::new(AtomicU64::new(0));
-        let socket = runtime.wrap_udp_socket(socket).map_err(listen_failed)?;
-        let socket = CountingSocket::new(socket, id_key, Arc::clone(&strays));
+        let address = socket.local_addr().unwrap_or(UNKNOWN_ADDRESS);
         let mut quinn = quinn::Endpoint::new_with_abstract_socket(
             settings,
             Some(server),
-            Arc::new(socket),
-            runtime,
+            Arc::new(CountingSocket::new(socket, id_key, Arc::clone(&strays))),
+            Arc::new(quinn::TokioRuntime),
         )
-        .map_err(listen_failed)?;
+        .map_err(|cause| LinkError::Listen { address, cause })?;
         quinn.set_default_client_config(client);
         let gate = Gate::new(strays);
         Ok(Self { quinn, node: key.verifying_key().to_bytes(), gate: Arc::new(gate) })
@@ -132,10 +137,9 @@ impl Endpoint {
 
     /// The address that it listens on, with the port that the system chose if 0 was asked for.
     pub fn address(&self) -> Result<SocketAddr, LinkError> {
-        self.quinn.local_addr().map_err(|cause| LinkError::Listen {
-            address: SocketAddr::from(([0, 0, 0, 0], 0)),
-            cause,
-        })
+        self.quinn
+            .local_addr()
+            .map_err(|cause| LinkError::Listen { address: UNKNOWN_ADDRESS, cause })
     }
 
     /// The node whose port this is.

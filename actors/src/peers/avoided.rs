@@ -4,7 +4,9 @@
 //! Every cut has an end that nobody needs to be there for: an order that heals may come, or not.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 /// Longest cut: an hour without whoever ordered it is what a house can bear.
 pub const LONGEST_CUT: Duration = Duration::from_secs(3_600);

@@ -3,9 +3,10 @@
 //! Both ends apply the same rule to the same facts, so they keep the same connection without
 //! another word about it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use quinn::Connection;
+use tokio::time::Instant;
 
 use crate::link::endpoint::HANDSHAKE;
 use crate::link::handshake::{PeerKind, Stranger};

@@ -19,6 +19,14 @@ impl FanOut {
     /// Admin nodes, and at most 8 kiosks.
     pub const KIOSK: Self = Self { admin: false, max_kiosk_links: 8 };
 
+    /// The bound for a node of this kind.
+    pub fn of(kind: PeerKind) -> Self {
+        match kind {
+            PeerKind::Admin => Self::ADMIN,
+            PeerKind::Kiosk | PeerKind::Unknown => Self::KIOSK,
+        }
+    }
+
     /// Whether to dial a node of this kind with so many links to kiosks open.
     ///
     /// A kiosk dials until it has five eighths of what it accepts, so that kiosks that come late

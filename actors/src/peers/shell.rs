@@ -3,13 +3,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ractor::{
     Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent,
 };
 use ractor_cluster::RactorMessage;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::avoided::Avoided;
 use super::book::{Book, Dial, Hint};

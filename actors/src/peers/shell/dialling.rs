@@ -1,8 +1,9 @@
 //! Dialling what the book says, when it says so.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ractor::ActorRef;
+use tokio::time::Instant;
 
 use super::{PeersMessage, State};
 use crate::link::handshake::{Link, PeerKind};
