@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::id::EntryId;
+use domain::id::{EntryId, NodeId};
 
 use super::{LATE_MS, without_effect};
 use crate::checker::{Broken, Held, Invariant, Scene};
@@ -71,6 +71,18 @@ impl Revocation {
     }
 }
 
+/// Nodes whose revocation nobody holds any more: the disk of whoever wrote it was lost before anybody
+/// was told. Whether it may be gone is durable_ack's to say. (World 501019.)
+fn lost(scene: Scene<'_>) -> BTreeSet<NodeId> {
+    let Scene { book, cluster, .. } = scene;
+    let holds = |entry: &EntryId| book.honest(cluster).any(|(_, node)| node.holds(entry));
+    let revoked = book.ledger.revoked().filter_map(|node| {
+        let revocation = book.ledger.revocation(node)?;
+        (!revocation.entries.iter().any(holds)).then_some(*node)
+    });
+    revoked.collect()
+}
+
 impl Invariant for Revocation {
     fn number(&self) -> u8 {
         12
@@ -98,8 +110,9 @@ impl Invariant for Revocation {
 
     fn healed(&mut self, scene: Scene<'_>) -> Held {
         let Scene { book, cluster, .. } = scene;
+        let lost = lost(scene);
         for node in book.ledger.revoked() {
-            if book.ledger.revocation(node).is_none() {
+            if lost.contains(node) || book.ledger.revocation(node).is_none() {
                 continue;
             }
             for (host, other) in book.honest(cluster) {
@@ -116,6 +129,10 @@ impl Invariant for Revocation {
             .entries()
             .filter(|(entry, written)| !book.ledger.is_within(entry) && written.fact.is_some())
             .filter(|(entry, _)| !book.ledger.is_forked(&entry.epoch))
+            .filter(|(entry, _)| {
+                let author = book.hosts.of(&entry.epoch);
+                author.is_none_or(|birth| !lost.contains(&birth.node))
+            })
             .map(|(entry, _)| *entry)
             .collect();
         // Boot certificates tell whose an epoch is, and its registers of use count beyond the cut.
@@ -141,6 +158,7 @@ mod tests {
     use domain::fact::{Cut, NodeRevoked};
 
     use super::*;
+    use crate::event::Stop;
     use crate::invariants::stage::{ADMIN, BY, KIOSK, OTHER_KIOSK, Stage};
 
     /// An admin host revokes a kiosk's node; its entries below that height stay in effect.
@@ -200,6 +218,19 @@ mod tests {
         stage.closed(KIOSK, session, domain::fact::Cause::Left);
         revoke(&mut stage, 2);
         stage.spread();
+        stage.heal();
+        assert_eq!((stage.broken(), stage.words()), (None, ""));
+    }
+
+    #[test]
+    fn a_revocation_that_went_with_the_disk_binds_nobody() {
+        let mut stage = Stage::with(Revocation::default());
+        let session = stage.opened(ADMIN, KIOSK, 600);
+        stage.closed(KIOSK, session, domain::fact::Cause::Left);
+        stage.spread();
+        // Written after the others had heard of everything, and told to nobody.
+        revoke(&mut stage, 2);
+        stage.stop(ADMIN, Stop::DiskLost);
         stage.heal();
         assert_eq!((stage.broken(), stage.words()), (None, ""));
     }

@@ -82,6 +82,7 @@ impl World {
                     kilobytes_s: *kilobytes_s,
                 };
                 self.net.degrade(number, hosts, quality);
+                self.lay_wires();
             }
             Fault::Revoke { .. } => {
                 let on = self.cast.done_on.get(step).copied().flatten();
@@ -123,9 +124,9 @@ impl World {
             Fault::Amnesia { .. } => self.take_down(host, Stop::DiskLost),
             Fault::Restore { .. } => {
                 self.take_down(host, Stop::Restored);
-                let copy = self.upsets.copies.remove(&(step, host)).unwrap_or_default();
+                let copy = self.upsets.copies.remove(&(step, host));
                 if let Some(home) = self.stage.host_mut(host) {
-                    home.disk = copy;
+                    home.disk = copy.unwrap_or_else(|| home.disk.emptied());
                     home.restored = true;
                 }
             }
@@ -197,7 +198,8 @@ impl World {
             return;
         };
         for copy in active.extra {
-            self.take_down(copy, Stop::PowerLost);
+            // Nobody ever switches it on again: what it told nobody is gone. (World 500605.)
+            self.take_down(copy, Stop::DiskLost);
         }
         self.net.mend(number);
         self.lay_paths();
@@ -306,6 +308,7 @@ impl World {
     }
 
     fn refresh_of(&mut self, host: HostId) {
+        self.lay_wires();
         for pair in self.net.pairs_of(host) {
             self.refresh(pair);
         }
