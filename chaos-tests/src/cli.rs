@@ -109,6 +109,9 @@ pub(crate) struct RunArgs {
     /// What everything that is drawn comes of; otherwise a scenario's own, else a new one.
     #[arg(long, value_parser = clap::value_parser!(u64).range(..=i64::MAX.unsigned_abs()))]
     pub(crate) seed: Option<u64>,
+    /// In the simulator: real signatures, links over QUIC and stores instead of stand-ins.
+    #[arg(long)]
+    pub(crate) real: bool,
     /// Fit each into so many seconds: what happens keeps its order.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(10..))]
     pub(crate) within: Option<u64>,

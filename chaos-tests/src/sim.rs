@@ -8,7 +8,8 @@
 //!
 //! What is simplified: a frame is lost or doubled whole, as a harsher network than QUIC's; changed
 //! bits are lost frames, since QUIC finds them; handling a message takes no time; signatures are
-//! stand-ins unless real ones are asked for.
+//! stand-ins. Signatures, links and stores can each be the real ones ([`Sim::real`]): slower, and where
+//! links are, no two runs are quite equal.
 
 mod agenda;
 mod clock;
@@ -28,12 +29,14 @@ mod opening;
 mod pages;
 mod patrons;
 mod people;
+mod quic;
 mod sending;
 pub mod shrink;
 mod starting;
 mod themes;
 mod thieves;
 mod upsets;
+mod wired;
 mod world;
 
 use actors::replica::{ROUND_MS, pace};
@@ -63,6 +66,11 @@ const NODE_SECONDS: &str = "node-seconds";
 pub struct Sim {
     /// Whether signatures are real ones: about ten times slower.
     pub real_signatures: bool,
+    /// Whether links are real ones: the nodes' own, over QUIC, on simulated paths. No two runs are
+    /// quite equal then.
+    pub real_links: bool,
+    /// Whether every disk has a real store beside the simulated one, which must say the same.
+    pub real_stores: bool,
     /// Stops at the first breach of this invariant.
     pub stop_at: Option<u8>,
     onlooker: Option<judge::Onlooker>,
@@ -72,6 +80,12 @@ impl Sim {
     /// One whose every event is told to `onlooker`, with its true time since the scenario began.
     pub fn watched(onlooker: impl FnMut(u64, &Event) + 'static) -> Self {
         Sim { onlooker: Some(Box::new(onlooker)), ..Sim::default() }
+    }
+
+    /// One in which nothing is a stand-in that could be the real thing: signatures, links, stores.
+    #[must_use]
+    pub fn real() -> Self {
+        Sim { real_signatures: true, real_links: true, real_stores: true, ..Sim::default() }
     }
 
     /// Runs a scenario under invariants of the caller's choice.
@@ -127,6 +141,13 @@ impl Sim {
         pace::checkpoint_after_in_this_thread(scenario.site.checkpoint_after);
         let mut world = World::new(scenario.clone(), cast, seed, invariants);
         world.judge.onlooker = self.onlooker.take();
+        if self.real_links {
+            let opened = world.use_real_links(seed);
+            opened.map_err(|error| NotRun::Broken(error.to_string()))?;
+        }
+        if self.real_stores {
+            world.use_real_stores();
+        }
         world.found();
         world.live_through(scenario.site.history_days);
         world.plan();

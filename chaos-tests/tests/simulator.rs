@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use chaos_tests::scenario::Scenario;
+use chaos_tests::scenario::shipped::named;
 use chaos_tests::sim::Sim;
 use chaos_tests::target::{Outcome, Target};
 
@@ -44,4 +45,27 @@ fn real_signatures_hold_where_stand_ins_do() {
     let outcome = run(&scenario, 3, true);
     assert!(outcome.held(), "{:?}", outcome.verdicts);
     assert!(outcome.converged_ms.is_some());
+}
+
+/// A scenario with nothing in it that could be the real thing and is not, fitted into ten minutes.
+fn hold_for_real(name: &str) {
+    let scenario = named(name).unwrap().scenario().unwrap().within(600);
+    let outcome = Sim::real().run(&scenario, 1, &mut |_| {}).unwrap();
+    assert!(outcome.held(), "{name}: {:?}", outcome.verdicts);
+    assert!(outcome.converged_ms.is_some(), "{name}");
+}
+
+#[test]
+fn real_links_and_stores_hold_through_a_cut() {
+    hold_for_real("room-in-two");
+}
+
+#[test]
+fn real_links_and_stores_hold_through_power_cuts() {
+    hold_for_real("power-cut");
+}
+
+#[test]
+fn real_links_and_stores_hold_against_a_hostile_kiosk() {
+    hold_for_real("hostile-kiosk");
 }

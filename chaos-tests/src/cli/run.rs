@@ -44,7 +44,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Said, NotDone> {
                 let (text, end) = summary::summary(&outcome, lang);
                 let mut lines = vec![text];
                 lines.extend(report(&outcome, args.report.as_deref())?);
-                lines.push(texts::again(lang, name, args.target.word(), seed));
+                lines.push(texts::again(lang, name, &how(args), seed));
                 super::say_now(&format!("{}\n", lines.join("\n")));
                 ran += 1;
                 held += usize::from(end == End::Held);
@@ -105,8 +105,15 @@ fn report(outcome: &Outcome, folder: Option<&Path>) -> Result<Option<String>, No
     Ok(Some(texts::report_written(Lang::here(), &page.display().to_string())))
 }
 
+/// How a scenario was carried out, as `run` wants to be told.
+fn how(args: &RunArgs) -> String {
+    let real = if args.real { " --real" } else { "" };
+    format!("--target {}{real}", args.target.word())
+}
+
 fn target(args: &RunArgs) -> Result<Box<dyn Target>, NotDone> {
     Ok(match args.target {
+        TargetWord::Sim if args.real => Box::new(Sim::real()),
         TargetWord::Sim => Box::new(Sim::default()),
         TargetWord::Site => Box::new(Site::new(args.data_dir.clone())),
         TargetWord::Lab => {

@@ -208,9 +208,9 @@ sentences! {
         "{held} scénarios tenus sur {of}",
         "{of} scenarios run: {held} held";
     /// How to see the same again.
-    again(name: &str, target: &str, seed: u64) =>
-        "La même chose : poste-chaos run {name} --target {target} --seed {seed}",
-        "The same again: poste-chaos run {name} --target {target} --seed {seed}";
+    again(name: &str, how: &str, seed: u64) =>
+        "La même chose : poste-chaos run {name} {how} --seed {seed}",
+        "The same again: poste-chaos run {name} {how} --seed {seed}";
     /// Progress of a run.
     progress(percent: u64, at_s: u64, of_s: u64, what: &str) =>
         "{percent:>3} %  {at_s} s sur {of_s}  {what}",

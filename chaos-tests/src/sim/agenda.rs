@@ -23,6 +23,8 @@ pub(super) enum Due {
     Start { host: HostId },
     /// A process ends and starts again because it asked for it.
     StartAgain { host: HostId, process: u64 },
+    /// A host hears of another one, where links are real.
+    HearOf { host: HostId, other: HostId },
     /// A host looks for others to link to.
     Dial { host: HostId, process: u64 },
     /// Greetings have crossed the wire: both ends judge.
@@ -98,6 +100,11 @@ impl Agenda {
     pub(super) fn note(&mut self, at: u64, due: Due) {
         self.noted += 1;
         self.items.push(Item { at, number: self.noted, due });
+    }
+
+    /// When the next thing is due.
+    pub(super) fn next_at(&self) -> Option<u64> {
+        self.items.peek().map(|item| item.at)
     }
 
     /// The next thing that is due until then, and when.

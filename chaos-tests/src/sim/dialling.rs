@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use actors::link::handshake::PeerKind;
+use actors::clerk::peer_kind;
 use actors::peers::FanOut;
 use domain::authority::NodeKind;
 use rand::RngExt;
@@ -19,7 +19,7 @@ const LONGEST_WAIT_MS: u64 = 10_000;
 /// A dial that came to nothing is known to be one after this long.
 pub(super) const HANDSHAKE_MS: u64 = 5_000;
 /// Others are heard of this long after a process started, by mDNS.
-const HEARD_OF_MS: std::ops::RangeInclusive<u64> = 50..=1_100;
+pub(super) const HEARD_OF_MS: std::ops::RangeInclusive<u64> = 50..=1_100;
 
 /// Whom a process dials, and when.
 #[derive(Debug, Default)]
@@ -38,6 +38,9 @@ struct Dial {
 impl World {
     /// A process hears of all other hosts, bit by bit.
     pub(super) fn hear_of_others(&mut self, host: HostId) {
+        if self.quic.is_some() {
+            return self.announce(host);
+        }
         let others: Vec<HostId> =
             self.stage.hosts.iter().map(|other| other.id).filter(|other| *other != host).collect();
         for other in others {
@@ -50,6 +53,9 @@ impl World {
     }
 
     pub(super) fn plan_dial(&mut self, host: HostId, other: HostId, wait: u64, failures: u32) {
+        if self.quic.is_some() {
+            return; // real links dial by themselves
+        }
         let due = self.now() + wait;
         // One that stands still now finds the plan when it goes on.
         let Some(process) = self.stage.host_mut(host).and_then(|home| home.process.as_mut()) else {
@@ -85,13 +91,6 @@ impl World {
         Some(self.stage.host(host)?.identity.kind)
     }
 
-    fn fan_out(kind: NodeKind) -> FanOut {
-        match kind {
-            NodeKind::Admin => FanOut::ADMIN,
-            NodeKind::Kiosk => FanOut::KIOSK,
-        }
-    }
-
     /// Links to kiosks that a host has.
     fn kiosk_links(&self, host: HostId) -> usize {
         let process = self.stage.host(host).and_then(|home| home.process.as_ref());
@@ -108,7 +107,7 @@ impl World {
         let Some(process) = self.stage.host(host).and_then(|home| home.process.as_ref()) else {
             return Vec::new();
         };
-        let (fan_out, kiosk_links) = (Self::fan_out(kind), self.kiosk_links(host));
+        let (fan_out, kiosk_links) = (FanOut::of(peer_kind(kind)), self.kiosk_links(host));
         let linked: Vec<HostId> = process.peers.values().copied().collect();
         let free = process.dials.others.iter().filter(|(_, dial)| !dial.under_way);
         let free = free.map(|(other, _)| *other).filter(|other| !linked.contains(other));
@@ -195,7 +194,7 @@ impl World {
             let (Some(kind), Some(theirs)) = (self.kind_of(here), self.kind_of(there)) else {
                 return false;
             };
-            Self::fan_out(kind).keeps(peer_kind(theirs), self.kiosk_links(here))
+            FanOut::of(peer_kind(kind)).keeps(peer_kind(theirs), self.kiosk_links(here))
         })
     }
 
@@ -212,8 +211,4 @@ impl Dial {
     fn resting() -> Self {
         Dial { due: 0, failures: 0, under_way: false }
     }
-}
-
-fn peer_kind(kind: NodeKind) -> PeerKind {
-    actors::clerk::peer_kind(kind)
 }

@@ -8,6 +8,10 @@ use storage::ledger_store::{LedgerStore, Numbered, Pair, Placed};
 use storage::memory::MemoryStore;
 use storage::operation::{Op, Table, Ticket};
 
+use self::twin::Twin;
+
+mod twin;
+
 /// Entries, tables and a barrier that somebody else calls in time.
 ///
 /// A node sees what it staged at once; what a power cut leaves is decided by
@@ -19,23 +23,37 @@ pub(super) struct Disk(Arc<Inside>);
 #[derive(Debug, Default)]
 struct Inside {
     store: MemoryStore,
+    /// The same in a real store, where worlds have them.
+    twin: Option<Twin>,
     /// Entries that were staged since somebody asked.
     fresh: Mutex<Vec<EntryId>>,
 }
 
 impl Disk {
-    fn holding(store: MemoryStore) -> Self {
-        Disk(Arc::new(Inside { store, fresh: Mutex::default() }))
+    fn holding(store: MemoryStore, twin: Option<Twin>) -> Self {
+        Disk(Arc::new(Inside { store, twin, fresh: Mutex::default() }))
+    }
+
+    /// An empty disk with a real store on it, beside the simulated one.
+    pub(super) fn with_twin() -> Self {
+        Self::holding(MemoryStore::new(), Some(Twin::fresh()))
+    }
+
+    /// A new disk of the same kind.
+    pub(super) fn emptied(&self) -> Self {
+        Self::holding(MemoryStore::new(), self.0.twin.as_ref().map(|_| Twin::fresh()))
     }
 
     /// The disk as a power cut leaves it, `late` of the batches that no barrier covered included.
     pub(super) fn after_power_cut(&self, late: usize) -> Self {
-        Self::holding(self.0.store.crash_late(late))
+        let twin = self.0.twin.as_ref().map(|_| Twin::fresh());
+        Self::holding(self.0.store.crash_late(late), twin)
     }
 
     /// The disk as the end of a process leaves it: the system writes everything in time.
     pub(super) fn after_kill(&self) -> Self {
-        self.after_power_cut(usize::MAX)
+        let twin = self.0.twin.as_ref().map(Twin::opened_again);
+        Self::holding(self.0.store.crash_late(usize::MAX), twin)
     }
 
     /// Batches that no barrier has covered.
@@ -50,7 +68,9 @@ impl Disk {
 
     /// A barrier returns that was called after this batch.
     pub(super) fn barrier_until(&self, ticket: Ticket) -> Result<Ticket, StoreError> {
-        self.0.store.barrier_until(ticket)
+        let durable = self.0.store.barrier_until(ticket)?;
+        self.twin(Twin::barrier);
+        Ok(durable)
     }
 
     /// Fills the disk, or frees it.
@@ -61,6 +81,21 @@ impl Disk {
     /// Makes the next barrier fail, or takes that back.
     pub(super) fn fail_next_barrier(&self, fails: bool) {
         self.0.store.fail_next_barrier(fails);
+    }
+
+    /// Does something with the real store.
+    fn twin<T>(&self, with: impl FnOnce(&Twin, &MemoryStore) -> T) -> Option<T> {
+        self.0.twin.as_ref().map(|twin| with(twin, &self.0.store))
+    }
+
+    /// What the simulated store says, once the real one has said the same.
+    fn agreed<T: PartialEq + std::fmt::Debug>(
+        &self,
+        read: impl Fn(&dyn LedgerStore) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let said = read(&self.0.store)?;
+        self.twin(|twin, store| twin.says(store, &said, read));
+        Ok(said)
     }
 
     /// Whether a barrier has covered an entry.
@@ -106,7 +141,11 @@ impl LedgerStore for Disk {
                 Op::DropEntriesBelow { .. } | Op::Put { .. } | Op::Remove { .. } => None,
             })
             .collect();
+        let again = self.0.twin.as_ref().map(|_| batch.clone());
         let ticket = self.0.store.stage(batch)?;
+        if let Some(batch) = again {
+            self.twin(|twin, store| twin.stage(store, batch));
+        }
         if !entries.is_empty() {
             self.0.fresh.lock().unwrap_or_else(PoisonError::into_inner).extend(entries);
         }
@@ -118,7 +157,7 @@ impl LedgerStore for Disk {
     }
 
     fn entry(&self, epoch: &[u8; 32], seq: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        self.0.store.entry(epoch, seq)
+        self.agreed(|store| store.entry(epoch, seq))
     }
 
     fn entries(
@@ -128,7 +167,7 @@ impl LedgerStore for Disk {
         max_count: usize,
         max_bytes: usize,
     ) -> Result<Vec<Numbered>, StoreError> {
-        self.0.store.entries(epoch, from, max_count, max_bytes)
+        self.agreed(|store| store.entries(epoch, from, max_count, max_bytes))
     }
 
     fn scan_entries(
@@ -136,11 +175,11 @@ impl LedgerStore for Disk {
         after: Option<([u8; 32], u64)>,
         max_count: usize,
     ) -> Result<Vec<Placed>, StoreError> {
-        self.0.store.scan_entries(after, max_count)
+        self.agreed(|store| store.scan_entries(after, max_count))
     }
 
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.0.store.get(table, key)
+        self.agreed(|store| store.get(table, key))
     }
 
     fn scan(
@@ -149,6 +188,6 @@ impl LedgerStore for Disk {
         after: Option<&[u8]>,
         max_count: usize,
     ) -> Result<Vec<Pair>, StoreError> {
-        self.0.store.scan(table, after, max_count)
+        self.agreed(|store| store.scan(table, after, max_count))
     }
 }

@@ -1,5 +1,6 @@
 //! Links come and go: hosts judge each other, notice silence, and say goodbye.
 
+use actors::link::close::CloseReason;
 use actors::link::endpoint::IDLE;
 use actors::replica::Input;
 use domain::authority::NodeKind;
@@ -155,6 +156,9 @@ impl World {
             return;
         };
         self.judge.sometimes("revoked peer dropped");
+        if let Some(quic) = &self.quic {
+            return quic.refuse(host, peer, CloseReason::Revoked);
+        }
         let (pair, _) = pair(host, other);
         self.refuse_link(pair);
     }
@@ -169,6 +173,9 @@ impl World {
 
     /// A process ends in good order: its peers know at once, where a path leads there.
     pub(super) fn say_goodbye(&mut self, host: HostId) {
+        if let Some(quic) = &mut self.quic {
+            return quic.close(host, true);
+        }
         for pair in self.net.pairs_of(host) {
             if self.path_is_open(pair) {
                 self.end_at(pair, 0);
@@ -179,6 +186,9 @@ impl World {
 
     /// A process is gone without a word: its ends of links are.
     pub(super) fn vanish(&mut self, host: HostId) {
+        if let Some(quic) = &mut self.quic {
+            quic.close(host, false);
+        }
         for pair in self.net.pairs_of(host) {
             let end = usize::from(pair.1 == host);
             if let Some(link) = self.net.links.get_mut(&pair) {
@@ -191,6 +201,10 @@ impl World {
 
     /// The links of a host lead nowhere any more: it has another address.
     pub(super) fn sever(&mut self, host: HostId) {
+        if let Some(quic) = &mut self.quic {
+            quic.moved(host);
+            return self.announce(host);
+        }
         for pair in self.net.pairs_of(host) {
             if let Some(link) = self.net.links.get_mut(&pair) {
                 link.severed = true;
@@ -201,6 +215,7 @@ impl World {
 
     /// Looks at all links again: a path was cut or healed, or somebody stands still or goes on.
     pub(super) fn refresh_all(&mut self) {
+        self.lay_wires();
         let pairs: Vec<Pair> = self.net.links.keys().copied().collect();
         pairs.into_iter().for_each(|pair| self.refresh(pair));
     }
@@ -214,6 +229,9 @@ impl World {
         if link.up == [false, false] {
             self.net.links.remove(&pair);
             return;
+        }
+        if self.quic.is_some() {
+            return; // the ends of a real link find out by themselves
         }
         let (number, up, severed) = (link.number, link.up, link.severed);
         let frozen = |end| self.stage.host(host_at(pair, end)).is_some_and(|host| host.frozen > 0);
@@ -263,7 +281,7 @@ impl World {
     }
 
     /// Says when a link stands, and when the first of its ends no longer takes it for one.
-    fn tell_of(&mut self, pair: Pair) {
+    pub(super) fn tell_of(&mut self, pair: Pair) {
         let Some(link) = self.net.links.get_mut(&pair) else {
             return;
         };

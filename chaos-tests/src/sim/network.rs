@@ -120,10 +120,15 @@ pub(super) struct Link {
 impl Link {
     /// A link that has just been opened between two nodes.
     pub(super) fn new(number: u64, nodes: [NodeId; 2]) -> Self {
+        Link { up: [true, true], ..Link::half_open(number, nodes) }
+    }
+
+    /// A link that no end takes for open yet.
+    pub(super) fn half_open(number: u64, nodes: [NodeId; 2]) -> Self {
         Link {
             number,
             nodes,
-            up: [true, true],
+            up: [false, false],
             pipes: <[Pipe; 2]>::default(),
             idle: [None, None],
             severed: false,
@@ -132,36 +137,27 @@ impl Link {
     }
 }
 
-/// See the module.
-#[derive(Debug, Default)]
-pub(super) struct Network {
-    pub(super) links: BTreeMap<Pair, Link>,
+/// Which paths are open, and how good each is.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Paths {
     /// Paths that faults close.
     silences: BTreeSet<Silence>,
     /// What faults make of paths: the hosts that each is about.
     degraded: BTreeMap<u32, (Vec<HostId>, Quality)>,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Network {
+    pub(super) links: BTreeMap<Pair, Link>,
+    pub(super) paths: Paths,
     links_made: u64,
 }
 
-impl Network {
+impl Paths {
     /// Whether packets pass.
     pub(super) fn is_open(&self, from: HostId, to: HostId) -> bool {
         self.silences.is_empty() || !self.silences.contains(&(from, to))
-    }
-
-    /// Replaces the paths that faults close.
-    pub(super) fn silence_only(&mut self, silences: &BTreeSet<Silence>) {
-        self.silences.clone_from(silences);
-    }
-
-    /// The links of these hosts get worse.
-    pub(super) fn degrade(&mut self, number: u32, hosts: Vec<HostId>, quality: Quality) {
-        self.degraded.insert(number, (hosts, quality));
-    }
-
-    /// And better again.
-    pub(super) fn mend(&mut self, number: u32) {
-        self.degraded.remove(&number);
     }
 
     /// How bad the path between two hosts is.
@@ -173,6 +169,33 @@ impl Network {
             }
         }
         quality
+    }
+}
+
+impl Network {
+    /// Whether packets pass.
+    pub(super) fn is_open(&self, from: HostId, to: HostId) -> bool {
+        self.paths.is_open(from, to)
+    }
+
+    /// Replaces the paths that faults close.
+    pub(super) fn silence_only(&mut self, silences: &BTreeSet<Silence>) {
+        self.paths.silences.clone_from(silences);
+    }
+
+    /// The links of these hosts get worse.
+    pub(super) fn degrade(&mut self, number: u32, hosts: Vec<HostId>, quality: Quality) {
+        self.paths.degraded.insert(number, (hosts, quality));
+    }
+
+    /// And better again.
+    pub(super) fn mend(&mut self, number: u32) {
+        self.paths.degraded.remove(&number);
+    }
+
+    /// How bad the path between two hosts is.
+    pub(super) fn quality(&self, one: HostId, other: HostId) -> Quality {
+        self.paths.quality(one, other)
     }
 
     /// A number for a new link.

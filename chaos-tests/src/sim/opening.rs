@@ -68,6 +68,7 @@ impl World {
             rng,
             stage,
             net: Network::default(),
+            quic: None,
             judge: Judge::new(invariants),
             founding,
             people: People::default(),
@@ -79,6 +80,13 @@ impl World {
             asleep_ms: 0,
             processes: 0,
             frames: 0,
+        }
+    }
+
+    /// From now on every disk has a real store beside it.
+    pub(super) fn use_real_stores(&mut self) {
+        for home in &mut self.stage.hosts {
+            home.disk = Disk::with_twin();
         }
     }
 

@@ -1,5 +1,6 @@
 //! Frames on their way: queued, lost, doubled, out of turn, and bounded as a real link's.
 
+use actors::clerk::{decode, lane_of};
 use actors::link::lane::Lane;
 use actors::replica::message::Message;
 use domain::id::NodeId;
@@ -7,7 +8,7 @@ use rand::RngExt;
 
 use super::agenda::Due;
 use super::network::{End, Pair, Quality, host_at, pair};
-use super::world::{World, decode, lane_of};
+use super::world::World;
 use crate::event::HostId;
 
 /// A frame takes this long on the wires of one building.
@@ -44,6 +45,9 @@ impl World {
     ) -> bool {
         if let Some(thief) = self.thieves.get_mut(&from) {
             thief.remember(lane, &frame);
+        }
+        if let Some(room) = self.send_for_real(from, to, lane, &frame) {
+            return room;
         }
         let (pair, end) = pair(from, to);
         let open = self.is_passing(pair, end);

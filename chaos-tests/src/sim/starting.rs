@@ -13,7 +13,6 @@ use rand::RngExt;
 
 use super::agenda::Due;
 use super::dialling::Dials;
-use super::disk::Disk;
 use super::machine::{Asking, Process};
 use super::world::{RESTART_MS, World};
 use crate::event::{Denied, Event, HostId, Stop};
@@ -44,13 +43,13 @@ impl World {
             home.clock.boot();
             home.identity.boot_id = boot_id;
             if home.identity.amnesic {
-                home.disk = Disk::default();
+                home.disk = home.disk.emptied();
                 home.identity = self.founding.kiosk(host, true, &mut self.rng);
             }
         }
         let moved_aside = std::mem::take(&mut home.damaged);
         if moved_aside {
-            home.disk = Disk::default();
+            home.disk = home.disk.emptied();
         }
         // Also one that came from elsewhere, or from another time.
         home.disk.set_full(is_full);
@@ -112,6 +111,7 @@ impl World {
             self.tell(Event::Rebuilt { host });
         }
         self.tell(Event::Started { host, node, kiosk, epoch, new_boot, amnesic });
+        self.open_port(host);
         self.carry_out(host, outputs);
         self.hear_of_others(host);
         if kiosk.is_some() {
@@ -145,7 +145,7 @@ impl World {
             }
             Stop::Killed | Stop::AskedFor | Stop::Rebooted => home.disk.after_kill(),
             Stop::PowerLost => home.disk.after_power_cut(0),
-            Stop::DiskLost => Disk::default(),
+            Stop::DiskLost => home.disk.emptied(),
             Stop::Restored => home.disk.clone(),
         };
         let Some(process) = home.process.take() else {

@@ -10,6 +10,7 @@ mod perjury;
 
 use std::collections::VecDeque;
 
+use actors::clerk::lane_of;
 use actors::entry::{Author, Entry};
 use actors::link::lane::Lane;
 use actors::replica::Identity;
@@ -31,7 +32,7 @@ use rand::seq::IndexedRandom;
 use super::agenda::Due;
 use super::founding::STAFF;
 use super::upsets::Active;
-use super::world::{World, lane_of};
+use super::world::World;
 use crate::event::{Event, HostId};
 use crate::fault::{Fault, Malice};
 

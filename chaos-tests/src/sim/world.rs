@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use actors::replica::message::{LedgerMessage, Message, UseMessage};
+use actors::replica::message::{LedgerMessage, Message};
 use actors::replica::{Input, Notice, Output, Replica};
 use actors::vault::exchange::RowMessage;
 use domain::moment::Moment;
@@ -18,6 +18,7 @@ use super::judge::Judge;
 use super::machine::{BARRIER_MS, Stage};
 use super::network::Network;
 use super::people::People;
+use super::quic::Quic;
 use super::thieves::Thief;
 use super::upsets::Upsets;
 use crate::event::{Event, HostId};
@@ -35,6 +36,8 @@ pub(super) struct World {
     pub(super) rng: StdRng,
     pub(super) stage: Stage,
     pub(super) net: Network,
+    /// The links, where they are real ones.
+    pub(super) quic: Option<Quic>,
     pub(super) judge: Judge,
     pub(super) founding: Founding,
     pub(super) people: People,
@@ -69,6 +72,10 @@ impl World {
     /// Lets time pass until then, or until `enough`.
     pub(super) fn run_until(&mut self, until: u64, enough: impl Fn(&Self) -> bool) {
         while !enough(self) {
+            let next = self.agenda.next_at().map_or(until, |at| at.min(until));
+            if self.listen(next) {
+                continue;
+            }
             let Some((at, due)) = self.agenda.next_until(until) else {
                 self.time.set(until);
                 return;
@@ -87,6 +94,7 @@ impl World {
             Due::Second { host, process } => self.second(host, process),
             Due::Start { host } => self.start(host),
             Due::StartAgain { host, process } => self.start_again(host, process),
+            Due::HearOf { host, other } => self.hear_of(host, other),
             Due::Dial { host, process } => self.dial(host, process),
             Due::Judge { pair, dialler, processes } => self.judge_both(pair, dialler, processes),
             Due::Open { pair, processes } => self.open(pair, processes),
@@ -173,6 +181,7 @@ impl World {
             }
         }
         if changed {
+            self.greet(host);
             self.look(host, false);
         }
     }
@@ -318,26 +327,6 @@ impl World {
             let queued = self.net.queued(host);
             self.tell(Event::Weighs { host, memory: disk, disk, queued });
         }
-    }
-}
-
-/// Reads a frame of a lane as the process at its end does.
-pub(super) fn decode(lane: actors::link::lane::Lane, frame: &[u8]) -> Option<Message> {
-    use actors::link::lane::Lane;
-    match lane {
-        Lane::Ledger => LedgerMessage::decode(frame).map(Message::Ledger).ok(),
-        Lane::Uses => UseMessage::decode(frame).map(Message::Use).ok(),
-        Lane::Rows => RowMessage::decode(frame).map(Message::Row).ok(),
-    }
-}
-
-/// The lane of a message.
-pub(super) fn lane_of(message: &Message) -> actors::link::lane::Lane {
-    use actors::link::lane::Lane;
-    match message {
-        Message::Ledger(_) => Lane::Ledger,
-        Message::Use(_) => Lane::Uses,
-        Message::Row(_) => Lane::Rows,
     }
 }
 
