@@ -136,6 +136,10 @@ chaos-night: chaos-build ## Drawn worlds for a night (HOURS=8 WORKERS=2), into t
 chaos-day: chaos-build ## Two hundred kiosks from opening to closing, in the simulator: hours
 	$(CHAOS) run chaos-tests/days/whole-day.toml --seed 1 --report $(CHAOS_REPORT)
 
+.PHONY: chaos-real
+chaos-real: chaos-build ## Every scenario in the simulator on real links, stores and signatures: a quarter of an hour
+	$(CHAOS) run all --real --seed 1 --report $(CHAOS_REPORT)
+
 .PHONY: chaos-mutants
 chaos-mutants: chaos-build ## Whether planted bugs are caught (SEEDS=300), into docs/mutants.md
 	status=0; $(in_english) $(CHAOS) mutants --workers $(WORKERS) --seeds $(or $(SEEDS),300) \

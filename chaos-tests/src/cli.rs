@@ -147,6 +147,9 @@ pub(crate) struct ReplayArgs {
     /// The seed is that of a short world on one theme, as `mutants` runs them.
     #[arg(long)]
     pub(crate) themes: bool,
+    /// On real signatures, links over QUIC and stores instead of stand-ins.
+    #[arg(long)]
+    pub(crate) real: bool,
     /// Folder that receives the journal and the page.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) report: Option<PathBuf>,
@@ -179,6 +182,9 @@ pub(crate) struct NightArgs {
     /// Worlds that are short, and each on one theme.
     #[arg(long)]
     pub(crate) themes: bool,
+    /// Each world on real signatures, links and stores too; otherwise one in a hundred.
+    #[arg(long)]
+    pub(crate) real: bool,
     /// Folder that receives the figures, and the smallest world of each failure.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) report: Option<PathBuf>,

@@ -77,9 +77,10 @@ pub struct Sim {
 }
 
 impl Sim {
-    /// One whose every event is told to `onlooker`, with its true time since the scenario began.
-    pub fn watched(onlooker: impl FnMut(u64, &Event) + 'static) -> Self {
-        Sim { onlooker: Some(Box::new(onlooker)), ..Sim::default() }
+    /// Tells every event to `onlooker`, with its true time since the scenario began.
+    #[must_use]
+    pub fn watched(self, onlooker: impl FnMut(u64, &Event) + 'static) -> Self {
+        Sim { onlooker: Some(Box::new(onlooker)), ..self }
     }
 
     /// One in which nothing is a stand-in that could be the real thing: signatures, links, stores.
@@ -220,7 +221,8 @@ impl World {
         let branches: Vec<_> = self.judge.branches().collect();
         let nodes = self.stage.hosts.len();
         let mut outcome = self.judge.record.outcome(about, at, &self.stage);
-        outcome.trace = Some(trace);
+        // What TLS draws is in no trace that another run could equal.
+        outcome.trace = self.quic.is_none().then_some(trace);
         outcome.sometimes.extend(branches);
         #[expect(clippy::cast_precision_loss, reason = "figures for people")]
         let figures = [

@@ -65,6 +65,9 @@ fn what_cannot_be_read_is_not_run() {
     let (code, complaint) = complains(["run", "no-such-scenario"]);
     assert_eq!(code, Some(2));
     assert!(complaint.contains("poste-chaos list"), "{complaint}");
+    let (code, complaint) = complains(["run", "power-cut", "--real", "--target", "site"]);
+    assert_eq!(code, Some(2));
+    assert!(complaint.contains("--real is for the simulator"), "{complaint}");
     let (code, complaint) = complains(["replay", "yesterday"]);
     assert_eq!((code, complaint.lines().count()), (Some(2), 1), "{complaint}");
 }
@@ -80,6 +83,8 @@ fn a_run_that_holds_ends_with_0_and_its_page_can_be_made_again() {
     let journal = reports.join("quiet-sim-5.json").display().to_string();
     let page = fs::read_to_string(reports.join("quiet-sim-5.html")).unwrap();
     let again = folder.path().join("again.html").display().to_string();
+    let real = says(["run", &quiet, "--seed", "5", "--real", "--within", "120"]);
+    assert!(real.contains("--target sim --real --seed 5"), "{real}");
     says(["report", &journal, "--to", &again]);
     assert_eq!(fs::read_to_string(&again).unwrap(), page);
     let (code, _) = complains(["report", &quiet]);

@@ -15,7 +15,7 @@ site = { admins = 2, kiosks = 4 }
 ";
 
 fn run(scenario: &Scenario, seed: u64, real_signatures: bool) -> Outcome {
-    let mut sim = Sim::watched(|_, _| {});
+    let mut sim = Sim::default().watched(|_, _| {});
     sim.real_signatures = real_signatures;
     sim.run(scenario, seed, &mut |_| {}).unwrap()
 }

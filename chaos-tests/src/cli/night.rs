@@ -31,24 +31,24 @@ pub(crate) fn night(args: &NightArgs) -> Result<Said, NotDone> {
         workers: usize::from(args.workers),
         from_seed: args.from_seed.unwrap_or_else(|| new_seed() >> 1),
         shrink_runs: args.shrink_runs,
+        real_every: if args.real { 1 } else { NightPlan::default().real_every },
         themes: args.themes,
         ..NightPlan::default()
     };
-    // How `replay` is told which kind of world it is.
-    let how = if args.themes { "--themes " } else { "" };
     let mut line = Line::new();
     let began = std::time::Instant::now();
     let report = run(&plan, &invariants::all, &mut |progress| {
         if let Some(breach) = &progress.breach {
             // At once: nobody wants to wait for a morning to look into it.
-            line.keep(&format!("{} {breach}", texts::seed_broken(lang, progress.last, how)));
+            let how = how(&plan, progress.real);
+            line.keep(&format!("{} {breach}", texts::seed_broken(lang, progress.last, &how)));
         }
         line.say(percent(&plan, progress, began.elapsed()), &so_far(progress, lang));
     });
     drop(line);
     let mut lines = Vec::new();
     for failure in &report.failures {
-        lines.extend(failed(failure, how, lang));
+        lines.extend(failed(failure, &how(&plan, failure.real), lang));
     }
     if let Some(folder) = &args.report {
         lines.extend(keep(&report, folder, lang)?);
@@ -64,6 +64,12 @@ pub(crate) fn night(args: &NightArgs) -> Result<Said, NotDone> {
     // A few worlds need not see everything; a night that did not has a blind spot.
     let blind = report.seeds >= FULL_NIGHT && !never.is_empty();
     Ok((lines.join("\n"), if broken == 0 && !blind { End::Held } else { End::Broken }))
+}
+
+/// How `replay` is told which kind of world it is.
+fn how(plan: &NightPlan, real: bool) -> String {
+    let words = [(plan.themes, "--themes "), (real, "--real ")];
+    words.into_iter().filter(|(said, _)| *said).map(|(_, word)| word).collect()
 }
 
 /// Node-hours of a night at this density.

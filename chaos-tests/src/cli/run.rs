@@ -72,14 +72,14 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<Said, NotDone> {
         }
         Err(_) => return Err(NotDone(texts::no_seed(lang, &args.what))),
     };
-    let mut sim = match args.events.clone() {
-        Some(seconds) => Sim::watched(move |at_ms, event| {
+    let mut sim = if args.real { Sim::real() } else { Sim::default() };
+    if let Some(seconds) = args.events.clone() {
+        sim = sim.watched(move |at_ms, event| {
             if seconds.contains(&(f64::from(u32::try_from(at_ms).unwrap_or(u32::MAX)) / 1_000.0)) {
                 super::say_now(&format!("{at_ms} ms: {event:?}\n"));
             }
-        }),
-        None => Sim::default(),
-    };
+        });
+    }
     let outcome = carry_out(&mut sim, &scenario, seed);
     let outcome = outcome.map_err(|why| NotDone(texts::not_run(lang, &why.to_string())))?;
     let (text, end) = summary::summary(&outcome, lang);
@@ -114,6 +114,7 @@ fn how(args: &RunArgs) -> String {
 fn target(args: &RunArgs) -> Result<Box<dyn Target>, NotDone> {
     Ok(match args.target {
         TargetWord::Sim if args.real => Box::new(Sim::real()),
+        _ if args.real => return Err(NotDone(texts::real_is_simulated(Lang::here()))),
         TargetWord::Sim => Box::new(Sim::default()),
         TargetWord::Site => Box::new(Site::new(args.data_dir.clone())),
         TargetWord::Lab => {

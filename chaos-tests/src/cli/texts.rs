@@ -141,6 +141,10 @@ sentences! {
     no_seed(word: &str) =>
         "« {word} » n'est ni un fichier de scénario ni une graine.",
         "“{word}” is neither a scenario file nor a seed.";
+    /// Real parts were wanted of a target that has no others.
+    real_is_simulated() =>
+        "--real est pour le simulateur : le laboratoire et le site n'ont rien de simulé.",
+        "--real is for the simulator: nothing is simulated in the laboratory and on a site.";
     /// The disk said no.
     file_trouble(file: &str, reason: &str) =>
         "{file} : {reason}",

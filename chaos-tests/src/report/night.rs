@@ -69,9 +69,10 @@ fn failure(failure: &Failure) -> String {
         format!("<p>{}</p><pre>{}</pre>", words.beside(), lines(&toml))
     });
     format!(
-        r#"<h3>{} {}</h3><ul class="breaches">{items}</ul>{smallest}"#,
+        r#"<h3>{} {}{}</h3><ul class="breaches">{items}</ul>{smallest}"#,
         Both("graine", "seed").beside(),
         failure.seed,
+        if failure.real { " --real" } else { "" },
     )
 }
 

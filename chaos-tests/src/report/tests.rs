@@ -112,7 +112,7 @@ fn a_night_says_what_failed_and_how_small_it_is() {
     let breaches = vec![(9, String::from("no common state: <a> | b"))];
     let smallest = Scenario::drawn(3);
     let toml = smallest.to_toml().unwrap();
-    let failures = vec![Failure { seed: 3, breaches, smallest: Some(smallest) }];
+    let failures = vec![Failure { seed: 3, real: false, breaches, smallest: Some(smallest) }];
     let page = night_html(&NightReport { failures, ..quiet });
     assert!(page.contains("Un monde sur 5\u{202f}000 rompt une règle"));
     assert!(page.contains("9: no common state: &lt;a&gt; | b"));

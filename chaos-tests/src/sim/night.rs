@@ -33,6 +33,8 @@ pub struct NightPlan {
     pub from_seed: u64,
     /// One world in so many is run with real signatures; 0: none.
     pub real_signatures_every: u64,
+    /// One world in so many is run on real links and stores, too ([`Sim::real`]); 0: none.
+    pub real_every: u64,
     /// One world in so many is run twice, to see that its trace is the same; 0: none.
     pub twice_every: u64,
     /// Runs for making a failing world smaller.
@@ -50,6 +52,7 @@ impl Default for NightPlan {
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             from_seed: 1,
             real_signatures_every: 20,
+            real_every: 100,
             twice_every: 25,
             shrink_runs: 120,
             themes: false,
@@ -62,6 +65,8 @@ impl Default for NightPlan {
 pub struct Failure {
     /// Its seed.
     pub seed: u64,
+    /// Whether it was broken on real links and stores alone.
+    pub real: bool,
     /// What was broken first of each invariant, with the invariant's number.
     pub breaches: Vec<(u8, String)>,
     /// The smallest world found that breaks the first of them under the same seed.
@@ -98,6 +103,8 @@ pub struct NightProgress {
     pub node_hours: f64,
     /// The world that was just run.
     pub last: u64,
+    /// Whether what it broke was broken on real links and stores alone.
+    pub real: bool,
     /// What it broke first.
     pub breach: Option<String>,
 }
@@ -162,6 +169,7 @@ fn take_in(report: &mut NightReport, ran: Ran, watch: &mut dyn FnMut(&NightProgr
     for (invariant, count) in ran.judged {
         *report.judged.entry(invariant).or_default() += count;
     }
+    let real = ran.failure.as_ref().is_some_and(|failure| failure.real);
     let breach = ran.failure.as_ref().and_then(|failure| failure.breaches.first());
     let breach = breach.map(|(number, what)| format!("{number}: {what}"));
     report.failures.extend(ran.failure);
@@ -170,6 +178,7 @@ fn take_in(report: &mut NightReport, ran: Ran, watch: &mut dyn FnMut(&NightProgr
         failures: u64::try_from(report.failures.len()).unwrap_or(u64::MAX),
         node_hours: report.node_hours,
         last: ran.seed,
+        real,
         breach,
     });
 }
@@ -178,9 +187,11 @@ fn take_in(report: &mut NightReport, ran: Ran, watch: &mut dyn FnMut(&NightProgr
 fn world(plan: &NightPlan, seed: u64, watchers: Watchers<'_>) -> Ran {
     let scenario = if plan.themes { Scenario::on_a_theme(seed) } else { Scenario::drawn(seed) };
     let is_turn = |every: u64| every > 0 && seed.is_multiple_of(every);
-    let real_signatures = is_turn(plan.real_signatures_every);
     let core = core_s();
-    let run = || run_one(&scenario, seed, real_signatures, watchers);
+    let run = || {
+        let real_signatures = is_turn(plan.real_signatures_every);
+        run_one(Sim { real_signatures, ..Sim::default() }, &scenario, seed, watchers)
+    };
     let outcome = run();
     let mut ran = Ran {
         seed,
@@ -193,22 +204,31 @@ fn world(plan: &NightPlan, seed: u64, watchers: Watchers<'_>) -> Ran {
     let outcome = match outcome {
         Ok(outcome) => outcome,
         Err(words) => {
-            ran.failure = Some(Failure { seed, breaches: vec![(0, words)], smallest: None });
+            let breaches = vec![(0, words)];
+            ran.failure = Some(Failure { seed, real: false, breaches, smallest: None });
             return ran;
         }
     };
-    let mut breaches: Vec<(u8, String)> = outcome
-        .verdicts
-        .iter()
-        .filter_map(|verdict| Some((verdict.number, verdict.breaches.first()?.clone())))
-        .collect();
+    let mut breaches = breaches_of(&outcome);
     if is_turn(plan.twice_every) && run().map(|again| again.trace) != Ok(outcome.trace.clone()) {
         breaches.push((0, String::from("run twice, its trace was not the same")));
     }
     if let Some((number, _)) = breaches.first() {
         let smallest = (*number > 0 && plan.shrink_runs > 0)
             .then(|| shrink(&scenario, seed, *number, watchers, plan.shrink_runs));
-        ran.failure = Some(Failure { seed, breaches, smallest });
+        ran.failure = Some(Failure { seed, real: false, breaches, smallest });
+    } else if is_turn(plan.real_every) {
+        let breaches = match run_one(Sim::real(), &scenario, seed, watchers) {
+            Ok(real) => breaches_of(&real),
+            Err(words) => vec![(0, words)],
+        };
+        // Not made smaller: what it broke may hang on what is drawn anew in each run.
+        ran.failure = (!breaches.is_empty()).then_some(Failure {
+            seed,
+            real: true,
+            breaches,
+            smallest: None,
+        });
     }
     ran.judged =
         outcome.verdicts.iter().map(|verdict| (verdict.name.to_string(), verdict.judged)).collect();
@@ -217,16 +237,20 @@ fn world(plan: &NightPlan, seed: u64, watchers: Watchers<'_>) -> Ran {
     ran
 }
 
+/// What was broken first of each invariant.
+fn breaches_of(outcome: &Outcome) -> Vec<(u8, String)> {
+    let verdicts = outcome.verdicts.iter();
+    let first = verdicts.filter_map(|verdict| Some((verdict.number, verdict.breaches.first()?)));
+    first.map(|(number, what)| (number, what.clone())).collect()
+}
+
 fn run_one(
+    mut sim: Sim,
     scenario: &Scenario,
     seed: u64,
-    real_signatures: bool,
     watchers: Watchers<'_>,
 ) -> Result<Outcome, String> {
-    let run = || {
-        let mut sim = Sim { real_signatures, ..Sim::default() };
-        sim.run_under(scenario, seed, watchers(&scenario.hold), &mut |_| {})
-    };
+    let run = || sim.run_under(scenario, seed, watchers(&scenario.hold), &mut |_| {});
     match catch_unwind(AssertUnwindSafe(run)) {
         Ok(outcome) => outcome.map_err(|error| error.to_string()),
         Err(panic) => Err(format!("the simulator panicked: {}", super::world::words_of(&*panic))),
