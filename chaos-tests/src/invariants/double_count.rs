@@ -85,7 +85,8 @@ impl Invariant for DoubleCount {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Shown;
+    use crate::event::{Shown, Stop};
+    use crate::fault::{Fault, Hosts};
     use crate::invariants::stage::{ADMIN, KIOSK, Stage};
 
     #[test]
@@ -111,6 +112,27 @@ mod tests {
         stage.spread();
         stage.heal();
         assert_eq!(stage.broken(), Some(Some(KIOSK)));
+    }
+
+    /// It goes on with what its disk noted last, and cannot know when that ended.
+    #[test]
+    fn an_end_that_a_failing_disk_did_not_note_is_counted_to_the_restart() {
+        for fails in [true, false] {
+            let mut stage = Stage::with(DoubleCount::default());
+            let session = stage.opened(ADMIN, KIOSK, 600);
+            stage.runs(KIOSK, session, 20_000);
+            if fails {
+                stage.begin(Fault::DiskFails { hosts: Hosts(String::from("poste-1")) }, &[KIOSK]);
+            }
+            stage.shows(KIOSK, Shown::Locked);
+            stage.stop(KIOSK, Stop::Killed);
+            stage.pass(30_000);
+            stage.start(KIOSK, false);
+            stage.reads(KIOSK, session, 50_000, 0);
+            stage.spread();
+            stage.heal();
+            assert_eq!(stage.broken(), (!fails).then_some(Some(KIOSK)));
+        }
     }
 
     #[test]

@@ -286,6 +286,27 @@ mod tests {
         assert_eq!(stage.broken(), Some(Some(KIOSK)));
     }
 
+    /// A minute that staff take, before the process dies or while none runs.
+    #[test]
+    fn a_minute_that_staff_take_meanwhile_is_not_the_restarts() {
+        for meanwhile in [true, false] {
+            let mut stage = Stage::with(FairRestart::default());
+            stage.link(ADMIN, KIOSK);
+            let session = stage.opened(ADMIN, KIOSK, 600);
+            if !meanwhile {
+                stage.extend(ADMIN, session, -60);
+            }
+            stage.runs(KIOSK, session, 20_000);
+            stage.stop(KIOSK, Stop::Killed);
+            if meanwhile {
+                stage.extend(ADMIN, session, -60);
+            }
+            stage.start(KIOSK, false);
+            stage.shows(KIOSK, Shown::Running { session, remaining_ms: 520_000 });
+            assert_eq!(stage.broken(), (!meanwhile).then_some(Some(KIOSK)));
+        }
+    }
+
     #[test]
     fn a_new_process_that_takes_a_minute_is_seen() {
         let mut stage = Stage::with(FairRestart::default());

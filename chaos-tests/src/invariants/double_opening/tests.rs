@@ -1,4 +1,6 @@
 use super::*;
+use crate::event::Stop;
+use crate::fault::{Fault, Hosts};
 use crate::invariants::stage::{ADMIN, KIOSK, OTHER_KIOSK, Stage};
 
 /// One code, opened on two kiosks that have not heard of each other.
@@ -84,6 +86,22 @@ fn nobody_gives_up_a_session_that_was_closed_elsewhere_before() {
     assert_eq!(stage.broken(), None);
     stage.closed(OTHER_KIOSK, session, Cause::Displaced);
     assert_eq!(stage.broken(), Some(Some(OTHER_KIOSK)));
+}
+
+/// While its log comes back from others, it may take what it had known to be closed for what contends.
+#[test]
+fn one_whose_disk_was_put_back_may_give_up_a_session_to_nobody() {
+    let mut stage = Stage::with(DoubleOpening::default());
+    let session = stage.opened(ADMIN, KIOSK, 600);
+    stage.closed(KIOSK, session, Cause::Left);
+    stage.spread();
+    stage.open(OTHER_KIOSK, session);
+    let hosts = Hosts(String::from("poste-2"));
+    stage.begin(Fault::Restore { hosts, age_ms: 60_000 }, &[OTHER_KIOSK]);
+    stage.stop(OTHER_KIOSK, Stop::Restored);
+    stage.start(OTHER_KIOSK, true);
+    stage.closed(OTHER_KIOSK, session, Cause::Displaced);
+    assert_eq!((stage.broken(), stage.words()), (None, ""));
 }
 
 #[test]
