@@ -88,6 +88,10 @@ pub struct Shape {
     /// Entries after which the admin nodes agree on a checkpoint, where that is to be sooner than usual.
     #[serde(default)]
     pub checkpoint_after: Option<u64>,
+    /// Minutes after which an admin node proposes one whatever was written, where it is not seven: a real
+    /// one does so each day, and few runs last one.
+    #[serde(default)]
+    pub checkpoint_every_min: Option<u16>,
 }
 
 /// The site's policy for a kiosk that is alone.

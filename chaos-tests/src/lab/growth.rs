@@ -45,6 +45,7 @@ fn room_of(nodes: u16) -> Scenario {
             allowance_min: None,
             history_days: 0,
             checkpoint_after: None,
+            checkpoint_every_min: None,
         },
         lasts_s: LASTS_S,
         seed: None,

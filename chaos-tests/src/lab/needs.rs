@@ -71,7 +71,8 @@ pub(super) fn check(scenario: &Scenario, has_other_release: bool) -> Result<(), 
     if scenario.site.history_days > 0 {
         return cannot("days of history before the run: the simulator has them".to_owned());
     }
-    if scenario.site.checkpoint_after.is_some() {
+    let site = &scenario.site;
+    if site.checkpoint_after.is_some() || site.checkpoint_every_min.is_some() {
         return cannot("another pace of checkpoints: the simulator has it".to_owned());
     }
     let asks_for = |is_it: fn(&Fault) -> bool| scenario.fault.iter().any(|s| is_it(&s.fault));

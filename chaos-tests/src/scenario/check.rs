@@ -20,6 +20,8 @@ const LASTS_MAX_S: u64 = 7 * 24 * 3_600;
 const HISTORY_MAX_DAYS: u16 = 400;
 /// Most entries until a checkpoint that is to come sooner than usual.
 const CHECKPOINT_MAX: u64 = 5_000;
+/// A day.
+const CHECKPOINT_EVERY_MAX_MIN: u16 = 1_440;
 /// Steps of one kind. A shrunken seed has a handful, a drawn world some dozens.
 const STEPS_MAX: usize = 1_000;
 /// Packets lost in a hundred: beyond, QUIC itself gives up, and nothing is learned about us.
@@ -102,7 +104,9 @@ impl Scenario {
         within("kiosks", self.site.kiosks, 1, KIOSKS_MAX)?;
         within("amnesic", self.site.amnesic, 0, self.site.kiosks)?;
         within("history_days", self.site.history_days, 0, HISTORY_MAX_DAYS)?;
-        within("checkpoint_after", self.site.checkpoint_after.unwrap_or(1), 1, CHECKPOINT_MAX)
+        within("checkpoint_after", self.site.checkpoint_after.unwrap_or(1), 1, CHECKPOINT_MAX)?;
+        let every_min = self.site.checkpoint_every_min.unwrap_or(1);
+        within("checkpoint_every_min", every_min, 1, CHECKPOINT_EVERY_MAX_MIN)
     }
 
     fn check_hold(&self) -> Checked {

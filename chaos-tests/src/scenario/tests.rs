@@ -51,6 +51,7 @@ fn site() -> Shape {
         allowance_min: None,
         history_days: 0,
         checkpoint_after: None,
+        checkpoint_every_min: None,
     }
 }
 

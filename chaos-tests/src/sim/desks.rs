@@ -16,8 +16,8 @@ use crate::event::HostId;
 
 /// The keeper looks so often.
 const LOOKS_EVERY_MS: u64 = 60_000;
-/// Looks from one checkpoint to the next.
-const STOCK_EVERY_LOOKS: u64 = 7;
+/// Minutes from one checkpoint to the next, where the scenario does not say.
+const CHECKPOINT_EVERY_MIN: u16 = 7;
 /// Rows that it has erased in one look.
 const MOST_ERASED: usize = 20;
 
@@ -157,11 +157,12 @@ impl World {
     /// Checkpoints are due once a day, or a thousand sessions; an hour must see some, made by several
     /// admin nodes at once too.
     fn take_stock(&mut self, host: HostId) {
+        let every_min = self.scenario.site.checkpoint_every_min.unwrap_or(CHECKPOINT_EVERY_MIN);
         let Some(process) = self.stage.running(host) else {
             return;
         };
-        let looks = process.clock.moment().boot_ms / LOOKS_EVERY_MS;
-        if looks.is_multiple_of(STOCK_EVERY_LOOKS) {
+        let minutes = process.clock.moment().boot_ms / LOOKS_EVERY_MS;
+        if minutes.is_multiple_of(every_min.into()) {
             self.input(host, Input::Checkpoint);
         }
     }

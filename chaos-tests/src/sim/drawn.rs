@@ -40,6 +40,7 @@ fn shape(rng: &mut StdRng) -> Shape {
         allowance_min: None,
         history_days: 0,
         checkpoint_after: None,
+        checkpoint_every_min: None,
     }
 }
 

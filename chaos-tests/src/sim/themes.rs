@@ -132,6 +132,7 @@ impl Theme {
             allowance_min: is_alone.then(|| rng.random_range(1..=2)),
             history_days: 0,
             checkpoint_after: rng.random_bool(0.5).then(|| rng.random_range(40..250)),
+            checkpoint_every_min: None,
         }
     }
 

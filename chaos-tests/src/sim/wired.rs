@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use actors::clerk::{close_reason, decode, node_kind, peer_kind};
-use actors::link::close::CloseReason;
+use actors::link::close::{CloseReason, LinkEnd};
 use actors::link::intake::LinkEvent;
 use actors::link::lane::Lane;
 use actors::link::outbound::Unsent;
@@ -86,8 +86,11 @@ impl World {
                 }
                 self.input(host, Input::LinkUp { peer: node, kind: node_kind(kind) });
             }
-            LinkEvent::Down { peer, reason: _ } => {
+            LinkEvent::Down { peer, reason } => {
                 let node = NodeId(peer);
+                if reason == LinkEnd::Crashed {
+                    return self.fell(host, "what runs one of its links panicked");
+                }
                 if let Some(quic) = &mut self.quic {
                     quic.down(host, node);
                 }
