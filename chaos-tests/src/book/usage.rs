@@ -126,9 +126,12 @@ impl Usage {
         let Some(machine) = hosts.machine(host) else {
             return;
         };
+        let disk = hosts.had_since(host, Trouble::Disk, machine.running_since.unwrap_or(0));
         // Of sessions that are over, too.
         if loses_disk(how, machine.amnesic) {
             self.excuse_untold(host);
+        } else if disk {
+            self.excuse_untold_and_over(host);
         }
         let Some(live) = self.live.get(&host).copied() else {
             return;
@@ -145,7 +148,6 @@ impl Usage {
             return;
         }
         let mut unmeasured = 0;
-        let disk = hosts.had_since(host, Trouble::Disk, machine.running_since.unwrap_or(0));
         if loses_disk(how, machine.amnesic) {
             if hosts.unrest_since(at_ms.saturating_sub(UNTOLD_MS)) {
                 unmeasured += UNTOLD_MS;
@@ -167,6 +169,17 @@ impl Usage {
         for (session, ms) in self.untold.remove(&host).unwrap_or_default() {
             *self.excused.entry(session).or_default() += ms;
         }
+    }
+
+    /// A disk that took nothing kept no word of sessions that are over. (World 503298.)
+    fn excuse_untold_and_over(&mut self, host: HostId) {
+        let live = self.live.get(&host).map(|live| live.session);
+        let untold = self.untold.remove(&host).unwrap_or_default();
+        let (goes_on, over): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            untold.into_iter().partition(|(session, _)| Some(*session) == live);
+        self.untold.insert(host, over);
+        self.excuse_untold(host);
+        self.untold.insert(host, goes_on);
     }
 
     fn forget(&mut self, host: HostId) {

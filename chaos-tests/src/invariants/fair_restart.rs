@@ -211,6 +211,7 @@ impl Invariant for FairRestart {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fault::{Fault, Hosts};
     use crate::invariants::stage::{ADMIN, KIOSK, Stage};
 
     /// A session that a patron reboots so many times after 13 s, of which readings tell 10 s.
@@ -304,6 +305,29 @@ mod tests {
             stage.start(KIOSK, false);
             stage.shows(KIOSK, Shown::Running { session, remaining_ms: 520_000 });
             assert_eq!(stage.broken(), (!meanwhile).then_some(Some(KIOSK)));
+        }
+    }
+
+    /// A kiosk that is alone ends a session; the process that knew of it ends before anybody is told.
+    #[test]
+    fn what_a_full_disk_kept_no_word_of_cannot_be_counted() {
+        for full in [true, false] {
+            let mut stage = Stage::with(FairRestart::default());
+            stage.link(ADMIN, KIOSK);
+            let session = stage.opened(ADMIN, KIOSK, 600);
+            stage.runs(KIOSK, session, 20_000);
+            stage.reads(KIOSK, session, 20_000, 5_000);
+            if full {
+                stage.begin(Fault::DiskFull { hosts: Hosts(String::from("poste-1")) }, &[KIOSK]);
+            }
+            stage.unlink(ADMIN, KIOSK);
+            stage.runs(KIOSK, session, 60_000);
+            stage.shows(KIOSK, Shown::Ended { session, cause: Cause::Isolated });
+            stage.stop(KIOSK, Stop::Killed);
+            stage.start(KIOSK, false);
+            stage.spread();
+            stage.heal();
+            assert_eq!(stage.broken(), (!full).then_some(None));
         }
     }
 
