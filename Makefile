@@ -137,7 +137,7 @@ chaos-day: chaos-build ## Two hundred kiosks from opening to closing, in the sim
 	$(CHAOS) run chaos-tests/days/whole-day.toml --seed 1 --report $(CHAOS_REPORT)
 
 .PHONY: chaos-real
-chaos-real: chaos-build ## Every scenario in the simulator on real links, stores and signatures: a quarter of an hour
+chaos-real: chaos-build ## Every scenario in the simulator on real links, stores and signatures
 	$(CHAOS) run all --real --seed 1 --report $(CHAOS_REPORT)
 
 .PHONY: chaos-mutants
