@@ -11,10 +11,12 @@ use crate::fact::{
     CODES_IN_PART, CUTS_IN_PART, Cause, CloseAsked, CodeIssued, CodesIssued, Cut, Fact,
     KioskDescribed, KioskNamed, LONGEST_NAME, MOST_PARTS, MessageAcknowledged, MessageSent,
     NodeCountersigned, NodePaired, NodeRevoked, Part, PauseAsked, Place, ResumeAsked, RoomNamed,
-    RowErased, Scope, SessionClosed, SessionExtended, SessionOpened, SettingsChanged, TokenIssued,
-    TokenRevoked, Withdrawn, opening_bytes, root_of,
+    RowErased, Scope, SessionClosed, SessionExtended, SessionOpened, SessionPaused, SessionResumed,
+    SettingsChanged, TokenIssued, TokenRevoked, Withdrawn, opening_bytes, root_of,
 };
-use crate::id::{CodeKey, KioskId, NodeId, RequestId, SessionId, Signature, TokenId, verifies};
+use crate::id::{
+    CodeKey, EntryId, KioskId, NodeId, RequestId, SessionId, Signature, TokenId, verifies,
+};
 use crate::moment::Moment;
 use crate::operator::{By, OperatorRole};
 use crate::refusal::Refusal;
@@ -321,9 +323,24 @@ impl Site {
 
     /// The fact that ends a session on a kiosk.
     pub fn closed(&self, kiosk: KioskId, session: SessionId, cause: Cause) -> Fact {
-        let replaces =
-            self.session(&session).map(|found| found.head_ids_on(kiosk)).unwrap_or_default();
+        let replaces = self.steps_on(kiosk, session);
         Fact::SessionClosed(SessionClosed { session, kiosk, cause, replaces })
+    }
+
+    /// The fact that pauses a session on a kiosk.
+    pub fn paused(&self, kiosk: KioskId, session: SessionId) -> Fact {
+        let replaces = self.steps_on(kiosk, session);
+        Fact::SessionPaused(SessionPaused { session, kiosk, replaces })
+    }
+
+    /// The fact by which a paused session goes on.
+    pub fn resumed(&self, kiosk: KioskId, session: SessionId) -> Fact {
+        let replaces = self.steps_on(kiosk, session);
+        Fact::SessionResumed(SessionResumed { session, kiosk, replaces })
+    }
+
+    fn steps_on(&self, kiosk: KioskId, session: SessionId) -> Vec<EntryId> {
+        self.session(&session).map(|found| found.head_ids_on(kiosk)).unwrap_or_default()
     }
 
     /// The countersignature of a node that asks to be admitted by `token`: the one judgement of a

@@ -13,12 +13,13 @@ mod view;
 use std::collections::BTreeMap;
 
 use domain::authority::NodeKind;
-use domain::fact::{Cause, Fact, SessionPaused};
+use domain::fact::Cause;
 use domain::id::{EntryId, KioskId, SessionId};
 use domain::moment::Moment;
 use domain::planted::{self, Bug};
 use domain::session::{OrderKind, READING_MS, State};
 use domain::settings::{ALONE_AFTER_MS, IsolationPolicy};
+use domain::site::Site;
 use storage::ledger_store::LedgerStore;
 use storage::operation::{Op, Table};
 
@@ -200,13 +201,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 {
                     run.base_ms = run.used_ms(now);
                 }
-                self.measure_run(0, now);
-                self.drop_run(now);
-                let session = run.session;
-                let fact = |kiosk, replaces| {
-                    Fact::SessionPaused(SessionPaused { session, kiosk, replaces })
-                };
-                self.write_step(session, fact, now);
+                self.end_run_by(Site::paused, now);
             }
             Verdict::Rest => {
                 self.measure_run(0, now);
@@ -320,22 +315,6 @@ impl<S: LedgerStore + Clone> Replica<S> {
             let grace = u64::from(self.site.settings().grace_s) * 1000;
             let until_boot_ms = now.boot_ms + grace.min(10_000);
             duty.ended = Some(Ended { session, cause: Cause::Left, until_boot_ms });
-        }
-    }
-
-    pub(in crate::replica) fn write_step(
-        &mut self,
-        session: SessionId,
-        fact: impl Fn(KioskId, Vec<domain::id::EntryId>) -> Fact,
-        now: Moment,
-    ) {
-        let Some(kiosk) = self.duty.as_ref().map(|duty| duty.kiosk) else {
-            return;
-        };
-        let replaces =
-            self.site.session(&session).map(|s| s.head_ids_on(kiosk)).unwrap_or_default();
-        if let Err(error) = self.append(vec![fact(kiosk, replaces)], now) {
-            tracing::warn!(%error, %session, "outcome not written");
         }
     }
 

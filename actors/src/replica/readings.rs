@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use domain::authority::NodeKind;
 use domain::codec;
+use domain::fact::Fact;
 use domain::id::{EpochId, NodeId, SessionId, verifies};
 use domain::moment::Moment;
 use domain::planted::{self, Bug};
@@ -199,32 +200,55 @@ impl<S: LedgerStore + Clone> Replica<S> {
         Ok(())
     }
 
-    /// Writes this kiosk's own reading. It is told to others once it is on the disk, so that no
-    /// node ever knows of a reading that the kiosk itself may have forgotten.
+    /// Writes this kiosk's own reading. It is told to others once it is on the disk, so that they
+    /// rarely know of one that the kiosk itself has forgotten. One that ends a run is told at once, as
+    /// the entry that ends it is: a disk that fails with both would have the next process count on.
     pub(super) fn measure(
         &mut self,
         reading: Reading,
-        record: Option<Op>,
+        note: Option<Op>,
         now: Moment,
     ) -> Result<(), StoreError> {
+        let (signed, op) = self.take_own(reading, now);
+        let staged = self.stage([op].into_iter().chain(note).collect(), now);
+        match staged {
+            Ok(ticket) if reading.ahead_ms > 0 => {
+                self.readings.untold.push_back((ticket, signed));
+                if self.readings.untold.len() > MOST_UNTOLD {
+                    self.readings.untold.pop_front();
+                }
+            }
+            // Where the disk takes nothing, others have to know.
+            Ok(_) | Err(_) => self.tell_reading(&signed),
+        }
+        staged.map(|_| ())
+    }
+
+    /// Writes this kiosk's own reading that ends a run, in one batch with the fact that ends it.
+    pub(super) fn measure_end(
+        &mut self,
+        reading: Reading,
+        note: Op,
+        fact: Fact,
+        now: Moment,
+    ) -> Result<(), StoreError> {
+        let (signed, op) = self.take_own(reading, now);
+        let appended = self.append_with(vec![op, note], vec![fact], now);
+        self.tell_reading(&signed);
+        appended.map(|_| ())
+    }
+
+    /// Signs this kiosk's own reading and counts it in memory: a full disk must not stop the countdown.
+    /// What the disk has to take.
+    fn take_own(&mut self, reading: Reading, now: Moment) -> (SignedReading, Op) {
         let bytes = reading_bytes(&reading).unwrap_or_default();
         let signed = SignedReading { reading, signature: self.author.sign(&bytes) };
         let register = (reading.session, reading.epoch);
         let value = codec::encode(&signed).unwrap_or_default();
-        let mut ops = vec![Op::Put { table: Table::Registers, key: key_of(&register), value }];
-        ops.extend(record);
-        let staged = self.stage(ops, now);
-        // A full disk must not stop the countdown: the reading counts in memory, and is told.
         self.site.read(reading, now);
         self.readings.put(signed);
-        // Where the disk took nothing, it is told all the same, with whatever is durable next.
-        let ticket = staged.as_ref().copied().unwrap_or(self.durable);
-        self.readings.untold.push_back((ticket, signed));
-        if self.readings.untold.len() > MOST_UNTOLD {
-            self.readings.untold.pop_front();
-        }
         self.out.push(Output::Changed { by_fact: false });
-        staged.map(|_| ())
+        (signed, Op::Put { table: Table::Registers, key: key_of(&register), value })
     }
 
     pub(super) fn send_durable_readings(&mut self, _now: Moment) {
@@ -234,19 +258,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 break;
             }
             self.readings.untold.pop_front();
-            let mut neighbours = 0;
-            let to: Vec<NodeId> = self
-                .peers
-                .iter()
-                .filter(|(_, peer)| {
-                    neighbours += usize::from(peer.kind == NodeKind::Kiosk);
-                    peer.kind == NodeKind::Admin || neighbours <= NEIGHBOURS
-                })
-                .map(|(peer, _)| *peer)
-                .collect();
-            for peer in to {
-                self.send_readings(peer, &[signed]);
-            }
+            self.tell_reading(&signed);
         }
         while let Some((ticket, peer, (session, epoch), n)) =
             self.readings.to_confirm.front().copied()
@@ -258,6 +270,23 @@ impl<S: LedgerStore + Clone> Replica<S> {
             if !self.me.amnesic && self.peers.contains_key(&peer) {
                 self.send(peer, Message::Use(UseMessage::Held(session, epoch, n)));
             }
+        }
+    }
+
+    /// Tells a reading of this kiosk's to the admin nodes and its nearest neighbours.
+    fn tell_reading(&mut self, signed: &SignedReading) {
+        let mut neighbours = 0;
+        let to: Vec<NodeId> = self
+            .peers
+            .iter()
+            .filter(|(_, peer)| {
+                neighbours += usize::from(peer.kind == NodeKind::Kiosk);
+                peer.kind == NodeKind::Admin || neighbours <= NEIGHBOURS
+            })
+            .map(|(peer, _)| *peer)
+            .collect();
+        for peer in to {
+            self.send_readings(peer, std::slice::from_ref(signed));
         }
     }
 

@@ -141,6 +141,16 @@ impl<S: LedgerStore + Clone> Replica<S> {
         facts: Vec<Fact>,
         now: Moment,
     ) -> Result<Vec<EntryId>, StoreError> {
+        self.append_with(Vec::new(), facts, now)
+    }
+
+    /// As [`append`](Self::append), in one batch with other operations.
+    pub(super) fn append_with(
+        &mut self,
+        beside: Vec<Op>,
+        facts: Vec<Fact>,
+        now: Moment,
+    ) -> Result<Vec<EntryId>, StoreError> {
         if facts.is_empty() {
             return Ok(Vec::new());
         }
@@ -161,7 +171,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
             seq: entry.id.seq,
             bytes: entry.to_bytes(),
         });
-        self.stage(ops.collect(), now)?;
+        self.stage(beside.into_iter().chain(ops).collect(), now)?;
         self.author = author;
         for (entry, fact) in entries.iter().zip(&facts) {
             self.reached(entry);

@@ -14,6 +14,9 @@ use crate::event::{Event, HostId, Shown, Stop};
 /// the network or its neighbours were in trouble.
 const UNTOLD_MS: u64 = 2 * READING_MS;
 
+/// For how long a process that ends a session, and is in touch, has to live on to have told of it.
+const TELLING_MS: u64 = 1_000;
+
 /// What a session used during one boot of one machine.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Stint {
@@ -35,6 +38,16 @@ struct Live {
     process_died: bool,
 }
 
+/// The end of a session of which the kiosk's disk is not known to have taken note.
+#[derive(Debug, Clone, Copy)]
+struct UnnotedEnd {
+    at_ms: u64,
+    /// Whether a host that does not forget could hear of it at once.
+    in_touch: bool,
+    /// Whether one did, for the process that ended it ran on.
+    told: bool,
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Usage {
@@ -45,8 +58,7 @@ pub struct Usage {
     /// What each host's sessions used since it was last in touch with a host that does not forget.
     untold: BTreeMap<HostId, BTreeMap<SessionId, u64>>,
     shown: BTreeMap<HostId, (u64, Shown)>,
-    /// When sessions ended of which the kiosk's disk is not known to have taken note.
-    unnoted_ends: BTreeMap<HostId, BTreeMap<SessionId, u64>>,
+    unnoted_ends: BTreeMap<HostId, BTreeMap<SessionId, UnnotedEnd>>,
 }
 
 impl Usage {
@@ -55,18 +67,26 @@ impl Usage {
         match event {
             Event::Shows { host, shown, .. } => {
                 let boot = hosts.machine(*host).map_or(0, |machine| machine.boot);
-                if hosts.contact_ms(*host, at_ms) == at_ms {
+                let in_touch = hosts.contact_ms(*host, at_ms) == at_ms;
+                if in_touch {
                     self.untold.remove(host);
                 }
                 let before = self.live.get(host).map(|live| live.session);
                 self.shows(at_ms, *host, boot, *shown);
                 self.shown.insert(*host, (at_ms, *shown));
                 if let Some(session) = before.filter(|_| !self.live.contains_key(host)) {
-                    self.unnoted_ends.entry(*host).or_default().insert(session, at_ms);
+                    let end = UnnotedEnd { at_ms, in_touch, told: false };
+                    self.unnoted_ends.entry(*host).or_default().insert(session, end);
                 }
             }
-            Event::Stopped { host, how } => self.stops(at_ms, *host, *how, hosts),
-            Event::Fell { host, .. } => self.stops(at_ms, *host, Stop::Killed, hosts),
+            Event::Stopped { host, how } => {
+                self.note_told_ends(at_ms, *host, hosts);
+                self.stops(at_ms, *host, *how, hosts);
+            }
+            Event::Fell { host, .. } => {
+                self.note_told_ends(at_ms, *host, hosts);
+                self.stops(at_ms, *host, Stop::Killed, hosts);
+            }
             Event::Rebuilt { host } => self.excuse_untold(*host),
             Event::Started { host, new_boot: true, .. } => {
                 self.forget(*host);
@@ -75,16 +95,18 @@ impl Usage {
             }
             Event::Durable { host, staged_ms } => {
                 if let Some(ends) = self.unnoted_ends.get_mut(host) {
-                    ends.retain(|_, ended_ms| *ended_ms > *staged_ms);
+                    ends.retain(|_, end| end.at_ms > *staged_ms);
                 }
             }
-            // It goes on with what its disk noted last; when that ended, nobody can know. (Worlds 10421,
-            // and 200026 on a theme.)
+            // It goes on with what its disk noted last; when that ended, others know if they were told.
+            // (Worlds 10421, and 200026 on a theme.)
             Event::Started { host, .. } => {
                 let boot = hosts.machine(*host).map_or(0, |machine| machine.boot);
-                for (session, ended_ms) in self.unnoted_ends.remove(host).unwrap_or_default() {
-                    if hosts.had_since(*host, Trouble::Disk, ended_ms.saturating_sub(UNTOLD_MS)) {
-                        self.stint(session, *host, boot).most_ms += at_ms.saturating_sub(ended_ms);
+                for (session, end) in self.unnoted_ends.remove(host).unwrap_or_default() {
+                    let since_ms = end.at_ms.saturating_sub(UNTOLD_MS);
+                    if !end.told && hosts.had_since(*host, Trouble::Disk, since_ms) {
+                        let most_ms = &mut self.stint(session, *host, boot).most_ms;
+                        *most_ms += at_ms.saturating_sub(end.at_ms);
                     }
                 }
             }
@@ -119,6 +141,15 @@ impl Usage {
             let live = Live { session, sure_until: at_ms, most_until: at_ms, process_died: false };
             self.live.insert(host, live);
             self.running.entry(session).or_default().insert(host);
+        }
+    }
+
+    fn note_told_ends(&mut self, at_ms: u64, host: HostId, hosts: &Hosts) {
+        let ends = self.unnoted_ends.get_mut(&host).into_iter().flat_map(BTreeMap::values_mut);
+        for end in ends.filter(|end| end.in_touch) {
+            let heard =
+                !hosts.had_since(host, Trouble::Network, end.at_ms.saturating_sub(UNTOLD_MS));
+            end.told |= heard && at_ms.saturating_sub(end.at_ms) >= TELLING_MS;
         }
     }
 

@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use domain::codec;
-use domain::fact::Cause;
-use domain::id::{EpochId, SessionId};
+use domain::fact::{Cause, Fact};
+use domain::id::{EpochId, KioskId, SessionId};
 use domain::moment::Moment;
 use domain::planted::{self, Bug};
 use domain::session::{READING_MS, Reading, State};
+use domain::site::Site;
 use serde::{Deserialize, Serialize};
 use storage::error::StoreError;
 use storage::ledger_store::LedgerStore;
@@ -262,9 +263,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         if let Some(duty) = &mut self.duty {
             duty.over = std::mem::replace(&mut duty.run, running);
         }
-        if nothing_runs {
-            self.forget_run(now);
-        } else {
+        if !nothing_runs {
             self.measure_run(READING_MS, now);
         }
     }
@@ -322,10 +321,39 @@ impl<S: LedgerStore + Clone> Replica<S> {
 
     /// Writes the running session's reading: `ahead_ms` to come, or 0 for an end.
     pub(in crate::replica) fn measure_run(&mut self, ahead_ms: u64, now: Moment) {
-        let epoch = self.author.epoch();
-        let Some(run) = self.duty.as_mut().and_then(|duty| duty.run.as_mut()) else {
+        let Some((reading, note)) = self.read_run(ahead_ms, now) else {
             return;
         };
+        if let Err(error) = self.measure(reading, Some(note), now) {
+            tracing::debug!(%error, "reading not written");
+        }
+    }
+
+    /// Ends the run: the disk takes its last reading and the fact that ends it together, or neither, or
+    /// a process that finds half of it would go on with a session that is over.
+    pub(super) fn end_run_by(
+        &mut self,
+        fact: impl FnOnce(&Site, KioskId, SessionId) -> Fact,
+        now: Moment,
+    ) {
+        let Some(kiosk) = self.duty.as_ref().map(|duty| duty.kiosk) else {
+            return;
+        };
+        let Some((reading, note)) = self.read_run(0, now) else {
+            return;
+        };
+        self.drop_run(now);
+        let session = reading.session;
+        let fact = fact(&self.site, kiosk, session);
+        if let Err(error) = self.measure_end(reading, note, fact, now) {
+            tracing::warn!(%error, %session, "outcome not written");
+        }
+    }
+
+    /// Takes the running session's reading, and says what the disk has to note with it.
+    fn read_run(&mut self, ahead_ms: u64, now: Moment) -> Option<(Reading, Op)> {
+        let epoch = self.author.epoch();
+        let run = self.duty.as_mut()?.run.as_mut()?;
         run.n = run.n.saturating_add(1);
         run.base_ms = run.used_ms(now);
         run.from_boot_ms = now.boot_ms;
@@ -363,12 +391,13 @@ impl<S: LedgerStore + Clone> Replica<S> {
             run.alone_from_ms = Some(run.base_ms);
             self.count_alone(session, used, now);
         }
-        let record = codec::encode(&note).ok();
-        let record =
-            record.map(|value| Op::Put { table: Table::Local, key: RUN_KEY.to_vec(), value });
-        if let Err(error) = self.measure(reading, record, now) {
-            tracing::debug!(%error, "reading not written");
-        }
+        let (table, key) = (Table::Local, RUN_KEY.to_vec());
+        // Nothing that ended is there for a next process to go on with.
+        let op = match codec::encode(&note) {
+            Ok(value) if ahead_ms > 0 => Op::Put { table, key, value },
+            Ok(_) | Err(_) => Op::Remove { table, key },
+        };
+        Some((reading, op))
     }
 
     pub(in crate::replica) fn count_alone(
@@ -411,8 +440,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 run.base_ms = run.base_ms.saturating_sub(late.min(run.base_ms));
             }
         }
-        self.measure_run(0, now);
-        self.drop_run(now);
+        self.end_run_by(|site, kiosk, session| site.closed(kiosk, session, cause), now);
         if let Some(duty) = &mut self.duty {
             let grace = u64::from(self.site.settings().grace_s) * 1000;
             duty.ended = Some(Ended { session, cause, until_boot_ms: now.boot_ms + grace });
@@ -420,7 +448,6 @@ impl<S: LedgerStore + Clone> Replica<S> {
         if matches!(cause, Cause::Displaced | Cause::Isolated) {
             self.notice(Notice::Ended { session, cause });
         }
-        self.write_closed(session, cause, now);
     }
 
     pub(in crate::replica) fn drop_run(&mut self, now: Moment) {
@@ -432,15 +459,6 @@ impl<S: LedgerStore + Clone> Replica<S> {
         }
         if let Some(duty) = &mut self.duty {
             duty.over = duty.run.take();
-        }
-        self.forget_run(now);
-    }
-
-    /// Nothing runs that a next process could go on with.
-    fn forget_run(&mut self, now: Moment) {
-        let op = Op::Remove { table: Table::Local, key: RUN_KEY.to_vec() };
-        if let Err(error) = self.stage(vec![op], now) {
-            tracing::debug!(%error, "end of session not noted");
         }
     }
 }

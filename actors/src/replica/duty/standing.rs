@@ -3,7 +3,7 @@
 //! A disk can be copied, or moved to another machine: then this node's key says nothing of who left a
 //! session open. The boot certificates do, for each names the machine that its epoch ran on.
 
-use domain::fact::{Cause, Fact, SessionResumed};
+use domain::fact::Cause;
 use domain::id::{EntryId, EpochId, KioskId, SessionId};
 use domain::moment::Moment;
 use domain::planted::{self, Bug};
@@ -73,9 +73,12 @@ impl<S: LedgerStore + Clone> Replica<S> {
     }
 
     fn resume_here(&mut self, session: SessionId, now: Moment) {
-        let fact =
-            |kiosk, replaces| Fact::SessionResumed(SessionResumed { session, kiosk, replaces });
-        self.write_step(session, fact, now);
+        let Some(kiosk) = self.duty.as_ref().map(|duty| duty.kiosk) else {
+            return;
+        };
+        if let Err(error) = self.append(vec![self.site.resumed(kiosk, session)], now) {
+            tracing::warn!(%error, %session, "session not resumed");
+        }
         let opening = self.site.session(&session).map_or(1, |s| s.next_opening().saturating_sub(1));
         self.begin_run(session, opening, self.is_alone(now), now);
     }

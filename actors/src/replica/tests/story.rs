@@ -1,5 +1,8 @@
+use std::sync::Arc;
+
 use domain::command::Command;
 use domain::fact::Cause;
+use domain::id::{NodeId, SessionId};
 use domain::refusal::Refusal;
 use domain::screen::Face;
 use domain::session::State;
@@ -7,7 +10,7 @@ use domain::session::State;
 use super::super::{Failure, Notice};
 use super::world::{World, kiosk_id};
 
-fn state(world: &World, node: domain::id::NodeId, session: domain::id::SessionId) -> State {
+fn state(world: &World, node: NodeId, session: SessionId) -> State {
     world.replica(node).site().session(&session).unwrap().state().unwrap()
 }
 
@@ -245,6 +248,52 @@ fn an_end_that_only_the_disk_has_lost_is_the_end_that_it_was() {
     assert_eq!(state(&world, admins[0], session), State::Closed { kiosk, cause: Cause::Freed });
     let displaced = world.notices.iter().any(|(_, notice)| matches!(notice, Notice::Ended { .. }));
     assert!(!displaced, "nobody had displaced it: {:?}", world.notices);
+}
+
+/// A kiosk whose session was paused or closed after 20 s by an order that came while its disk was
+/// failing, and which staged so many batches before the process died.
+fn ended_on_a_failing_disk(pauses: bool) -> (World, [NodeId; 2], SessionId, usize) {
+    let (mut world, admins, kiosks) = World::new(1, 1);
+    let session = world.issue(admins[0], 1, 600);
+    world.run_for(1_000);
+    world.type_code(kiosks[0], 1).unwrap();
+    world.run_for(20_000);
+    world.machines.get_mut(&kiosks[0]).unwrap().disk_answers = false;
+    let order = match pauses {
+        true => Command::Pause { session },
+        false => Command::Close { session, keep_rest: true, note: None },
+    };
+    world.must(admins[0], order);
+    world.run_for(200);
+    assert!(world.replica(kiosks[0]).running().is_none());
+    let pending = world.machines[&kiosks[0]].disk.pending();
+    (world, [admins[0], kiosks[0]], session, pending)
+}
+
+#[test]
+fn a_run_that_ends_as_the_disk_fails_is_charged_no_further() {
+    for pauses in [true, false] {
+        let pending = ended_on_a_failing_disk(pauses).3;
+        for came_through in 0..=pending {
+            let (mut world, nodes, session, _) = ended_on_a_failing_disk(pauses);
+            let disk = Arc::new(world.machines[&nodes[1]].disk.crash_late(came_through));
+            world.kill(nodes[1]);
+            world.run_for(30_000);
+            world.machines.get_mut(&nodes[1]).unwrap().disk_answers = true;
+            world.restart_on(nodes[1], disk);
+            world.run_for(10_000);
+            for node in nodes {
+                let left = world.remaining_s(node, session);
+                let case = format!("pauses: {pauses}, batches that came through: {came_through}");
+                assert!((578..=580).contains(&left), "{left} s left of 600, over after 20; {case}");
+                let now = state(&world, node, session);
+                match pauses {
+                    true => assert!(matches!(now, State::Paused { .. }), "{now:?}; {case}"),
+                    false => assert!(matches!(now, State::Closed { .. }), "{now:?}; {case}"),
+                }
+            }
+        }
+    }
 }
 
 #[test]
