@@ -11,6 +11,7 @@
 //! stand-ins. Signatures, links and stores can each be the real ones ([`Sim::real`]): slower, and where
 //! links are, no two runs are quite equal.
 
+mod aftermath;
 mod agenda;
 mod clock;
 mod desks;
@@ -218,7 +219,8 @@ impl World {
         let versions = vec![(String::from("poste-chaos"), version)];
         let about = About { title, target: "sim", seed, versions };
         let trace = self.judge.trace();
-        let branches: Vec<_> = self.judge.branches().collect();
+        let aftermath = self.aftermath().into_iter().map(|(name, times)| (name.to_owned(), times));
+        let branches: Vec<_> = self.judge.branches().chain(aftermath).collect();
         let nodes = self.stage.hosts.len();
         let mut outcome = self.judge.record.outcome(about, at, &self.stage);
         // What TLS draws is in no trace that another run could equal.

@@ -564,22 +564,7 @@ impl Session {
     /// `node_of` tells an epoch's node.
     pub fn measured_ms(&self, node_of: impl Fn(&EpochId) -> Option<NodeId>) -> u64 {
         let counted = self.counted(&node_of);
-        let continued: BTreeSet<_> = counted
-            .iter()
-            .filter_map(|cell| {
-                let (earlier, n) = cell.reading.continues?;
-                (node_of(&earlier) == node_of(&cell.reading.epoch)).then_some((earlier, n))
-            })
-            .collect();
-        let mut unended: Vec<&Reading> = counted
-            .iter()
-            .map(|cell| &cell.reading)
-            .filter(|r| {
-                let gone_on = continued.range((r.epoch, r.n)..=(r.epoch, u32::MAX)).next();
-                r.ahead_ms > 0 && gone_on.is_none()
-            })
-            .collect();
-        unended.sort_by_key(|r| (r.opening, r.epoch));
+        let unended = unended(&counted, node_of);
         let exact: u64 = counted.iter().map(|c| c.reading.used_ms).fold(0, u64::saturating_add);
         let forgiven = match unended.len() {
             0 => 0,
@@ -590,6 +575,12 @@ impl Session {
         };
         let charged = unended.iter().skip(forgiven).map(|r| u64::from(r.ahead_ms));
         charged.fold(exact, u64::saturating_add)
+    }
+
+    /// Epochs that recorded no end and that nothing continues: the first [`FORGIVEN_EPOCHS`] of
+    /// them are forgiven what they charged ahead.
+    pub fn unended(&self, node_of: impl Fn(&EpochId) -> Option<NodeId>) -> usize {
+        unended(&self.counted(&node_of), node_of).len()
     }
 
     /// Whether `node` proved that it was given this session's code.
@@ -636,6 +627,30 @@ impl Session {
         let excess_ms = self.measured_ms(node_of).saturating_sub(self.granted_ms());
         if excess_ms > 0 && planted::is(Bug::ExcessHidden) { 0 } else { excess_ms }
     }
+}
+
+/// Readings of epochs that recorded no end and that nothing continues, as they were opened.
+fn unended<'a>(
+    counted: &[&'a Cell],
+    node_of: impl Fn(&EpochId) -> Option<NodeId>,
+) -> Vec<&'a Reading> {
+    let continued: BTreeSet<_> = counted
+        .iter()
+        .filter_map(|cell| {
+            let (earlier, n) = cell.reading.continues?;
+            (node_of(&earlier) == node_of(&cell.reading.epoch)).then_some((earlier, n))
+        })
+        .collect();
+    let mut unended: Vec<&Reading> = counted
+        .iter()
+        .map(|cell| &cell.reading)
+        .filter(|r| {
+            let gone_on = continued.range((r.epoch, r.n)..=(r.epoch, u32::MAX)).next();
+            r.ahead_ms > 0 && gone_on.is_none()
+        })
+        .collect();
+    unended.sort_by_key(|r| (r.opening, r.epoch));
+    unended
 }
 
 impl Issue {

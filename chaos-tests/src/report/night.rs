@@ -4,6 +4,8 @@
 use super::page::{Found, Head, cards, escape, page, section};
 use super::run::listed;
 use super::words::{Both, below, count, figure, lasting};
+use crate::invariants;
+use crate::scenario::Hold;
 use crate::sim::night::{Failure, NightReport};
 
 /// Failures that are printed whole; the others keep their files.
@@ -82,10 +84,20 @@ fn lines(text: &str) -> String {
 }
 
 fn judged(night: &NightReport) -> String {
-    let rows = night.judged.iter().map(|(name, times)| (name.clone(), count(*times)));
+    let rules = invariants::all(&Hold::default());
+    let rows = rules.iter().map(|rule| {
+        let (french, english) = rule.protects();
+        let times = night.judged.get(rule.name()).copied().unwrap_or_default();
+        format!(
+            r#"<tr><td class="n">{}</td><td>{}</td><td class="figure">{}</td></tr>"#,
+            rule.number(),
+            below(french, english),
+            count(times),
+        )
+    });
     section(
         Both("Combien de fois chaque règle fut jugée", "How often each rule was judged"),
-        &listed(rows),
+        &format!("<table><tbody>{}</tbody></table>", rows.collect::<String>()),
     )
 }
 

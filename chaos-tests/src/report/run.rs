@@ -2,7 +2,7 @@
 
 use super::page::{Found, Head, cards, escape, page, section};
 use super::timeline;
-use super::words::{Both, below, count, figure, lasting};
+use super::words::{Both, below, count, figure, lasting, named};
 use crate::target::{Outcome, Verdict};
 
 /// Breaches of one invariant that are printed; the journal has more.
@@ -158,7 +158,7 @@ fn breaches(verdict: &Verdict) -> String {
 /// A table of names and figures, in two columns.
 pub(super) fn listed(rows: impl Iterator<Item = (String, String)>) -> String {
     let row = |(name, value): (String, String)| {
-        format!(r#"<tr><td>{}</td><td class="figure">{value}</td></tr>"#, escape(&name))
+        format!(r#"<tr><td>{}</td><td class="figure">{value}</td></tr>"#, named(&name))
     };
     let rows: String = rows.map(row).collect();
     format!(r#"<div class="two"><table><tbody>{rows}</tbody></table></div>"#)

@@ -94,6 +94,85 @@ pub(super) const KINDS: [Kind; 8] = [
     },
 ];
 
+/// French for what is counted under an English name.
+const NAMES: &[(&str, &str)] = &[
+    // Faults, as scenarios name them.
+    ("amnesia", "disque perdu"),
+    ("bit-flip", "bit retourné sur le disque"),
+    ("clock-drift", "horloge qui dérive"),
+    ("clock-jump", "horloge qui saute"),
+    ("clock-lost", "horloge perdue"),
+    ("clock-strobe", "horloge affolée"),
+    ("clone", "disque copié"),
+    ("cut", "coupure du réseau"),
+    ("degrade", "réseau dégradé"),
+    ("disk-fails", "disque en panne"),
+    ("disk-full", "disque plein"),
+    ("disk-slow", "disque lent"),
+    ("flap", "réseau qui clignote"),
+    ("hostile", "clé volée"),
+    ("kill", "programme tué"),
+    ("new-address", "adresse changée"),
+    ("other-release", "autre version du programme"),
+    ("pause", "programme figé"),
+    ("power-cut", "coupure de courant"),
+    ("reboot", "machine redémarrée"),
+    ("restore", "sauvegarde remise"),
+    ("revoke", "machine révoquée"),
+    ("suspend", "machine en veille"),
+    ("torn-tail", "écriture déchirée"),
+    // Rare branches.
+    ("checkpoint adopted", "point de reprise adopté"),
+    ("checkpoint damaged", "point de reprise abîmé"),
+    ("checkpoint not proposed", "point de reprise non proposé"),
+    ("checkpoint not signed", "point de reprise non signé"),
+    ("clock not believed", "horloge que l’on ne croit pas"),
+    ("code open on two kiosks resolved", "code ouvert sur deux postes, départagé"),
+    ("disk failed", "panne de disque signalée"),
+    ("entries refused", "écritures refusées"),
+    ("epoch refused beyond the horizon", "journal trop ancien, refusé"),
+    ("equivocation proven", "double récit prouvé"),
+    ("fact of a later release written", "fait d’une version suivante"),
+    ("fourth charge not forgiven", "quatrième avance facturée"),
+    ("frame beyond its lane's bound", "trame trop grande"),
+    ("frame lost", "trame perdue"),
+    ("link refused", "liaison refusée"),
+    ("malformed frame closed its link", "trame malformée, liaison fermée"),
+    ("message read", "message lu"),
+    ("no start on a full disk", "démarrage refusé, disque plein"),
+    (
+        "patron left a session running and sat down elsewhere",
+        "usager parti sans fermer, assis ailleurs",
+    ),
+    ("patron pressed the power button", "usager qui éteint et rallume"),
+    ("process began a new log", "programme qui ouvre un nouveau journal"),
+    ("queue overflowed", "file d’attente débordée"),
+    ("request repeated", "demande répétée"),
+    ("restored vault opened", "coffre restauré rouvert"),
+    ("revoked peer dropped", "nœud révoqué écarté"),
+    ("session ended by isolation or conflict", "session close par isolement ou conflit"),
+    ("third charge forgiven", "troisième avance remise"),
+    ("use beyond what was granted listed", "dépassement porté à la liste"),
+    // Figures.
+    ("frames", "trames"),
+    ("harness late by at most", "retard du banc, au plus"),
+    ("mean memory of a node", "mémoire moyenne d’un nœud"),
+    ("most memory of a node", "mémoire d’un nœud, au plus"),
+    ("node-seconds", "secondes de nœud"),
+    ("nodes", "nœuds"),
+    ("processes", "programmes lancés"),
+    ("processor of a node", "processeur d’un nœud"),
+    ("sent by a node", "envoyé par un nœud"),
+];
+
+/// What is counted, French first; as it is where no French is known, as of a program.
+pub(super) fn named(name: &str) -> String {
+    match NAMES.iter().find(|(english, _)| *english == name) {
+        Some((english, french)) => below(french, english),
+        None => escape(name),
+    }
+}
+
 /// A unit in French letters: figures carry a comma, and a space before what they count.
 pub(super) fn figure(value: f64, unit: &str) -> String {
     let text = match value {
@@ -142,5 +221,26 @@ pub(super) fn lasting(ms: u64) -> String {
         (0, minutes, seconds) => format!("{minutes}\u{a0}min\u{a0}{seconds:02}\u{a0}s"),
         (hours, 0, _) => format!("{hours}\u{a0}h"),
         (hours, minutes, _) => format!("{hours}\u{a0}h\u{a0}{minutes:02}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::night::NightReport;
+
+    #[test]
+    fn whatever_is_counted_has_a_french_name() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/sim");
+        let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let sources = files.filter(|path| path.is_file());
+        let sources: Vec<_> = sources.map(|path| std::fs::read_to_string(path).unwrap()).collect();
+        let counted = sources.iter().flat_map(|text| text.split(r#"sometimes(""#).skip(1));
+        let counted = counted.map(|rest| rest.split('"').next().unwrap());
+        let names: Vec<&str> = counted.chain(NightReport::default().never()).collect();
+        assert!(names.len() > 30, "{names:?}");
+        for name in names {
+            assert_ne!(named(name), escape(name), "{name} is not in French");
+        }
     }
 }

@@ -38,10 +38,12 @@ const FAULTS: &[&str] = &[
 const BRANCHES: &[&str] = &[
     "checkpoint adopted",
     "clock not believed",
+    "code open on two kiosks resolved",
     "disk failed",
     "entries refused",
     "equivocation proven",
     "fact of a later release written",
+    "fourth charge not forgiven",
     "frame lost",
     "link refused",
     "message read",
@@ -50,6 +52,8 @@ const BRANCHES: &[&str] = &[
     "request repeated",
     "revoked peer dropped",
     "session ended by isolation or conflict",
+    "third charge forgiven",
+    "use beyond what was granted listed",
 ];
 
 impl NightReport {
