@@ -15,6 +15,7 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 
+use crate::book::ledger::Ledger;
 use crate::cluster::NodeState;
 
 /// Folds in a row: authority that comes to light in one has effect in the next.
@@ -63,6 +64,20 @@ impl Replay {
         items.extend(forks.map(|(epoch, seq)| Item::Forked(*epoch, *seq)));
         items.extend(readings(&site).map(Item::Read));
         Some(Replay { site: site.id(), items })
+    }
+
+    /// What a node ever took in, what a checkpoint has folded away included; `None` if some of it was
+    /// written before the run began, and nobody kept it for comparison.
+    pub fn ever(node: &dyn NodeState, ledger: &Ledger) -> Option<Self> {
+        for epoch in node.epochs() {
+            let height = node.reach(&epoch).map_or(0, |(_, height)| height);
+            let last = height.checked_sub(1).map(|seq| EntryId { epoch, seq });
+            if last.is_some_and(|last| ledger.written(&last).is_none()) {
+                return None;
+            }
+        }
+        let held = ledger.facts().filter(|(entry, _)| node.holds(entry));
+        Some(Self::with(held, &node.site()))
     }
 
     /// What a node holds still, and those of these entries that it held once.

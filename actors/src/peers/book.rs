@@ -62,6 +62,9 @@ impl Dial {
     }
 }
 
+/// A link that stood for so long was given up for a reason of that moment.
+const STOOD: Duration = Duration::from_secs(60);
+
 #[derive(Debug)]
 pub(super) struct Book {
     us: [u8; 32],
@@ -74,6 +77,9 @@ struct Entry {
     /// The best first: failures move an address to the end.
     addresses: Vec<SocketAddr>,
     failures: u32,
+    /// Links in a row that the node gave up for another one, of another machine with this node's key.
+    displaced: u32,
+    reached: Option<Instant>,
     due: Instant,
     dialling: Option<Instant>,
 }
@@ -100,6 +106,8 @@ impl Book {
             kind: hint.kind,
             addresses: Vec::new(),
             failures: 0,
+            displaced: 0,
+            reached: None,
             due: now + courtesy,
             dialling: None,
         });
@@ -173,6 +181,7 @@ impl Book {
         self.hint(Hint { node: Some(node), address, kind }, now);
         if let Some(entry) = self.entries.get_mut(&Whom::Node(node)) {
             entry.failures = 0;
+            entry.reached = Some(now);
             entry.dialling = None;
             entry.addresses.retain(|known| *known != address);
             entry.addresses.insert(0, address);
@@ -201,11 +210,19 @@ impl Book {
         entry.due = now + wait(entry.failures, end, chance);
     }
 
-    /// The link to `node` is gone; dial it again soon, unless it was refused.
+    /// The link to `node` is gone; dial it again soon, unless it was refused. A node that keeps taking
+    /// another machine's link instead is left to that one for longer each time: two machines with one
+    /// key, of which staff know, would else take each other's links away without end.
     pub(super) fn lost(&mut self, node: [u8; 32], end: LinkEnd, now: Instant, chance: u32) {
         if let Some(entry) = self.entries.get_mut(&Whom::Node(node)) {
+            let stood = entry.reached.map_or(Duration::ZERO, |since| now - since);
+            let displaced = end == LinkEnd::Theirs(CloseReason::Duplicate);
+            entry.displaced = match displaced {
+                true if stood < STOOD => entry.displaced.saturating_add(1),
+                true | false => u32::from(displaced),
+            };
             entry.dialling = None;
-            entry.due = now + wait(1, end, chance);
+            entry.due = now + wait(1 + entry.displaced, end, chance);
         }
     }
 
@@ -278,6 +295,25 @@ mod tests {
         assert_eq!(dials, [Dial { whom: Whom::Node(THEM), address: address(9) }]);
         assert_eq!(book.take_due(now + Duration::from_secs(5), 9, all), []);
         assert_eq!(book.take_due(now + DIAL_LOST, 9, all).len(), 1);
+    }
+
+    #[test]
+    fn whoever_is_displaced_again_and_again_waits_longer_each_time() {
+        let now = Instant::now();
+        let mut book = Book::new(US);
+        let mut waits = |end, stood: u64| {
+            book.reached(None, THEM, address(1), PeerKind::Admin, now);
+            let then = now + Duration::from_secs(stood);
+            book.lost(THEM, end, then, u32::MAX);
+            (book.next_due(|_, _| true).unwrap() - then).as_millis()
+        };
+        let displaced = LinkEnd::Theirs(CloseReason::Duplicate);
+        let longer: Vec<_> = (0..7).map(|_| waits(displaced, 1)).collect();
+        assert_eq!(longer, [400, 800, 1_600, 3_200, 6_400, 10_000, 10_000]);
+        assert_eq!(waits(displaced, 61), 400, "it had its link for a minute");
+        assert_eq!(waits(displaced, 1), 800);
+        assert_eq!(waits(LinkEnd::Lost, 1), 200);
+        assert_eq!(waits(displaced, 1), 400);
     }
 
     #[test]

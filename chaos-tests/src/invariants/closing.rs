@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use domain::command::Command;
-use domain::id::SessionId;
+use domain::id::{RequestId, SessionId};
 use domain::settings::ALONE_AFTER_MS;
 
 use super::LATE_MS;
@@ -32,6 +32,8 @@ struct Order {
 #[derive(Debug, Default)]
 pub(super) struct Closing {
     orders: Vec<Order>,
+    /// Those that were not accepted yet: a kiosk may obey before the desk's disk has answered.
+    asked: BTreeMap<RequestId, Order>,
     /// Since when each kiosk shows what it shows.
     shows: BTreeMap<HostId, (SessionId, u64)>,
     /// Since when each kiosk says that it is linked though nobody sees a link of its.
@@ -41,22 +43,22 @@ pub(super) struct Closing {
 }
 
 impl Closing {
+    /// What an order that is given now asks of a kiosk with a good link.
     #[allow(clippy::wildcard_enum_match_arm, reason = "the other commands end nothing")]
-    fn accepted(&mut self, from: HostId, command: &Command, scene: Scene<'_>) {
+    fn order(&self, from: HostId, command: &Command, scene: Scene<'_>) -> Option<Order> {
         let session = match command {
             Command::Close { session, .. } | Command::Withdraw { session } => *session,
-            _ => return,
+            _ => return None,
         };
         let given_ms = scene.at_ms;
         let calm = given_ms.saturating_sub(CALM_MS);
         let on = self.shows.iter().filter(|(_, (shown, _))| *shown == session);
         // Open in two places, it is a conflict first, and then an end.
-        if let [(to, (_, since))] = on.collect::<Vec<_>>()[..]
-            && since.saturating_add(OBEYS_MS) <= given_ms
-            && connected(from, *to, calm, scene)
-        {
-            self.orders.push(Order { session, from, to: *to, given_ms });
-        }
+        let [(to, (_, since))] = on.collect::<Vec<_>>()[..] else {
+            return None;
+        };
+        let good = since.saturating_add(OBEYS_MS) <= given_ms && connected(from, *to, calm, scene);
+        good.then_some(Order { session, from, to: *to, given_ms })
     }
 
     fn shows(&mut self, host: HostId, shown: Shown, scene: Scene<'_>) {
@@ -72,10 +74,9 @@ impl Closing {
             Some(session) => self.shows.insert(host, (session, scene.at_ms)),
             None => self.shows.remove(&host),
         };
-        let (obeyed, waiting) = self.orders.iter().partition(|order: &&Order| order.to == host);
-        self.orders = waiting;
-        let obeyed: Vec<Order> = obeyed;
-        for order in obeyed {
+        let asked = self.asked.extract_if(.., |_, order| order.to == host).count();
+        self.judged += u64::try_from(asked).unwrap_or(u64::MAX);
+        for order in self.orders.extract_if(.., |order| order.to == host) {
             self.judged += 1;
             self.worst_ms = self.worst_ms.max(scene.at_ms.saturating_sub(order.given_ms));
         }
@@ -193,10 +194,18 @@ impl Invariant for Closing {
     #[allow(clippy::wildcard_enum_match_arm, reason = "the other events end nothing")]
     fn see(&mut self, event: &Event, scene: Scene<'_>) -> Held {
         match event {
-            Event::Accepted { host, request, entries, .. } if !entries.is_empty() => {
-                if let Some(question) = scene.book.ledger.question(request) {
-                    self.accepted(*host, &question.command, scene);
-                }
+            Event::Asked { host, request, command, .. } => {
+                let order = self.order(*host, command, scene);
+                self.asked.extend(order.map(|order| (*request, order)));
+            }
+            Event::Denied { request, .. } => {
+                self.asked.remove(request);
+            }
+            Event::Accepted { host, request, entries, .. } => {
+                self.asked.remove(request);
+                let question = scene.book.ledger.question(request).filter(|_| !entries.is_empty());
+                let order = question.and_then(|q| self.order(*host, &q.command, scene));
+                self.orders.extend(order);
             }
             Event::Shows { host, shown, alone } => {
                 self.shows(*host, *shown, scene);
@@ -205,6 +214,7 @@ impl Invariant for Closing {
             Event::Stopped { host, .. } | Event::Fell { host, .. } => {
                 self.shows.remove(host);
                 self.orders.retain(|order| order.to != *host);
+                self.asked.retain(|_, order| order.to != *host);
             }
             _ => {}
         }
@@ -271,6 +281,22 @@ mod tests {
         stage.pass(5_000);
         stage.shows(KIOSK, Shown::Locked);
         assert_eq!((stage.broken(), stage.worst()), (None, Some(2.0)));
+    }
+
+    #[test]
+    fn a_kiosk_that_obeys_before_the_desk_has_its_answer_counts() {
+        let mut stage = Stage::with(Closing::default());
+        stage.link(ADMIN, KIOSK);
+        let session = stage.opened(ADMIN, KIOSK, 600);
+        stage.runs(KIOSK, session, 20_000);
+        let request = stage.ask(ADMIN, Command::Withdraw { session }, OperatorRole::Host);
+        let entry = stage.withdraw(ADMIN, session);
+        let judged = stage.judged();
+        stage.shows(KIOSK, Shown::Ended { session, cause: Cause::Staff });
+        stage.accept(ADMIN, request, &[entry]);
+        stage.pass(5_000);
+        stage.shows(KIOSK, Shown::Locked);
+        assert_eq!((stage.broken(), stage.judged() - judged), (None, 1));
     }
 
     #[test]

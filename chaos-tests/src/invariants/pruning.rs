@@ -34,23 +34,15 @@ fn may_go(site: &Site, session: &SessionId, now_ms: i64) -> bool {
 impl Pruning {
     /// A node that pruned, against one that holds all that this one ever took in.
     fn compare(&mut self, node: &dyn NodeState, scene: Scene<'_>) -> Result<(), String> {
-        let (ledger, site) = (&scene.book.ledger, node.site());
-        for epoch in node.epochs() {
-            let Some((_, height)) = node.reach(&epoch) else {
-                continue;
-            };
-            let last = height.checked_sub(1).map(|seq| EntryId { epoch, seq });
-            if last.is_some_and(|last| ledger.written(&last).is_none()) {
-                // Written before the run began: nobody kept it for comparison.
-                return Ok(());
-            }
-        }
+        let site = node.site();
         if site.ground().as_of_ms.is_none() {
             return Ok(());
         }
+        let Some(replay) = Replay::ever(node, &scene.book.ledger) else {
+            return Ok(());
+        };
         self.judged += 1;
-        let held = ledger.facts().filter(|(entry, _)| node.holds(entry));
-        let whole = Replay::with(held, &site).fold(scene.at_ms);
+        let whole = replay.fold(scene.at_ms);
         let (here, never) = (Picture::of(&site), Picture::of(&whole));
         let kept: BTreeSet<SessionId> = here.sessions().copied().collect();
         let now_ms = node.moment().wall_ms;

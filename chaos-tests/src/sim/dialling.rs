@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use actors::clerk::peer_kind;
 use actors::peers::FanOut;
 use domain::authority::NodeKind;
+use domain::id::NodeId;
 use rand::RngExt;
 
 use super::agenda::Due;
@@ -32,6 +33,9 @@ pub(super) struct Dials {
 struct Dial {
     due: u64,
     failures: u32,
+    /// Links in a row that the node at the other end gave up for one to another machine with this
+    /// node's key.
+    displaced: u32,
     under_way: bool,
 }
 
@@ -61,10 +65,9 @@ impl World {
         let Some(process) = self.stage.host_mut(host).and_then(|home| home.process.as_mut()) else {
             return;
         };
-        let dial =
-            process.dials.others.entry(other).or_insert(Dial { due, failures, under_way: false });
+        let dial = process.dials.others.entry(other).or_insert_with(Dial::resting);
         if !dial.under_way || failures > 0 {
-            *dial = Dial { due, failures, under_way: false };
+            *dial = Dial { due, failures, displaced: 0, under_way: false };
         }
         self.note_dial(host);
     }
@@ -87,7 +90,11 @@ impl World {
         }
     }
 
-    fn kind_of(&self, host: HostId) -> Option<NodeKind> {
+    pub(super) fn node_at(&self, host: HostId) -> Option<NodeId> {
+        Some(self.stage.host(host)?.identity.node())
+    }
+
+    pub(super) fn kind_of(&self, host: HostId) -> Option<NodeKind> {
         Some(self.stage.host(host)?.identity.kind)
     }
 
@@ -108,9 +115,12 @@ impl World {
             return Vec::new();
         };
         let (fan_out, kiosk_links) = (FanOut::of(peer_kind(kind)), self.kiosk_links(host));
-        let linked: Vec<HostId> = process.peers.values().copied().collect();
+        // Who has a link to a node does not look for another machine with that node's key.
+        let linked = |home: &HostId| {
+            self.node_at(*home).is_some_and(|node| process.peers.contains_key(&node))
+        };
         let free = process.dials.others.iter().filter(|(_, dial)| !dial.under_way);
-        let free = free.map(|(other, _)| *other).filter(|other| !linked.contains(other));
+        let free = free.map(|(other, _)| *other).filter(|other| !linked(other));
         let within = |other: &HostId| {
             self.kind_of(*other).is_some_and(|kind| fan_out.dials(peer_kind(kind), kiosk_links))
         };
@@ -187,6 +197,25 @@ impl World {
         self.plan_dial(host, other, wait, 1);
     }
 
+    /// How often in a row a host has lost its link to another to a machine with its own key.
+    pub(super) fn times_displaced(&self, host: HostId, other: HostId) -> u32 {
+        let process = self.stage.host(host).and_then(|home| home.process.as_ref());
+        let dial = process.and_then(|process| process.dials.others.get(&other));
+        dial.map_or(0, |dial| dial.displaced)
+    }
+
+    /// A host has lost its link to another to a machine with its own key: each time it waits longer.
+    pub(super) fn was_displaced(&mut self, host: HostId, other: HostId, times: u32) {
+        let whole = (FIRST_WAIT_MS << times.min(10)).min(LONGEST_WAIT_MS);
+        let wait = self.rng.random_range(whole / 2..=whole);
+        self.plan_dial(host, other, wait, 1);
+        if let Some(process) = self.stage.running(host)
+            && let Some(dial) = process.dials.others.get_mut(&other)
+        {
+            dial.displaced = times;
+        }
+    }
+
     /// Whether each end keeps one more link to a node of the other's kind.
     pub(super) fn have_room(&self, pair: Pair) -> bool {
         (0..2).all(|end| {
@@ -201,7 +230,8 @@ impl World {
     /// Two hosts are linked: each dials the other again when the link is lost, and not before.
     pub(super) fn rest_from_dialling(&mut self, host: HostId, other: HostId) {
         if let Some(process) = self.stage.running(host) {
-            process.dials.others.insert(other, Dial::resting());
+            let displaced = process.dials.others.get(&other).map_or(0, |dial| dial.displaced);
+            process.dials.others.insert(other, Dial { displaced, ..Dial::resting() });
         }
     }
 }
@@ -209,6 +239,6 @@ impl World {
 impl Dial {
     /// For a host that is linked: dialled again when the link is lost.
     fn resting() -> Self {
-        Dial { due: 0, failures: 0, under_way: false }
+        Dial { due: 0, failures: 0, displaced: 0, under_way: false }
     }
 }

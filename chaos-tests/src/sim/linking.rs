@@ -3,7 +3,6 @@
 use actors::link::close::CloseReason;
 use actors::link::endpoint::IDLE;
 use actors::replica::Input;
-use domain::authority::NodeKind;
 use domain::id::NodeId;
 use rand::RngExt;
 
@@ -87,15 +86,17 @@ impl World {
         let mut nodes = Vec::new();
         for end in 0..2 {
             let (host, other) = (host_at(pair, end), host_at(pair, 1 - end));
-            let Some((node, kind)) = self.node_at(other) else {
+            let Some((node, kind)) = self.node_at(other).zip(self.kind_of(other)) else {
                 return;
             };
             nodes.push((host, other, node, kind));
             let elsewhere = self.stage.running(host).and_then(|p| p.peers.get(&node).copied());
             if let Some(elsewhere) = elsewhere.filter(|elsewhere| *elsewhere != other) {
                 let (former, _) = super::network::pair(host, elsewhere);
+                let times = self.times_displaced(elsewhere, host);
                 self.end_at(former, 0);
                 self.end_at(former, 1);
+                self.was_displaced(elsewhere, host, times + 1);
             }
         }
         let number = self.net.next_number();
@@ -116,11 +117,6 @@ impl World {
             self.note_dial(host);
         }
         self.refresh(pair);
-    }
-
-    fn node_at(&self, host: HostId) -> Option<(NodeId, NodeKind)> {
-        let me = self.stage.host(host)?.process.as_ref()?.replica.me();
-        Some((me.node(), me.kind))
     }
 
     /// One end of a link is gone, and its process knows. One that stands still learns it later.
