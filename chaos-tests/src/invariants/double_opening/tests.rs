@@ -125,3 +125,27 @@ fn an_overdraft_beyond_that_is_seen() {
     stage.heal();
     assert!(stage.broken().is_some());
 }
+
+#[test]
+fn a_session_that_a_checkpoint_has_folded_away_stands_nowhere() {
+    let folded = |prunes: bool| {
+        let (mut stage, _) = twice();
+        let empty = domain::site::Site::new(stage.nodes.at(ADMIN).site.id());
+        stage.spread();
+        stage.prune(ADMIN, ADMIN);
+        let site = &mut stage.nodes.at_mut(ADMIN).site;
+        *site = match prunes {
+            true => {
+                let ground = site.ground().clone();
+                let mut folded = empty;
+                folded.rebase(ground, std::iter::empty());
+                folded
+            }
+            false => empty,
+        };
+        stage.heal();
+        stage.broken()
+    };
+    assert_eq!(folded(true), None);
+    assert_eq!(folded(false), Some(Some(ADMIN)));
+}
