@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use domain::fact::Cause;
-use domain::id::SessionId;
+use domain::fact::{Cause, Fact};
+use domain::id::{EntryId, SessionId};
+use domain::settings::ALONE_AFTER_MS;
 
 use super::LATE_MS;
 use crate::book::hosts::{Trouble, ends_boot};
@@ -19,6 +20,9 @@ const EDGE_MS: u64 = 100;
 
 /// All that a session is ever forgiven, in milliseconds.
 const FORGIVEN_MS: u64 = CHARGE_MS * FORGIVEN as u64;
+
+/// For how long a machine is linked before it takes one of which it hears nothing for gone, and a while.
+const LISTENS_MS: u64 = 2 * ALONE_AFTER_MS + 10_000;
 
 /// A session that a process left running when it died, on a machine that did not.
 #[derive(Debug, Clone, Copy)]
@@ -118,6 +122,39 @@ impl FairRestart {
     }
 }
 
+impl FairRestart {
+    /// Only the machine that lets a session run can say that a boot has ended it. Another one with its disk
+    /// leaves it alone, but for one that has been linked for long and has heard nothing of the first.
+    fn ended_by_a_boot(&mut self, writer: HostId, entry: &EntryId, scene: Scene<'_>) -> Held {
+        let Scene { book, cluster, at_ms } = scene;
+        let fact = book.ledger.written(entry).and_then(|written| written.fact.as_ref());
+        let Some(Fact::SessionClosed(closed)) = fact.filter(|_| !book.is_hostile(writer, cluster))
+        else {
+            return Ok(());
+        };
+        let since_ms = at_ms.saturating_sub(LISTENS_MS);
+        let listened = book.hosts.machine(writer).is_some_and(|machine| {
+            let alone = machine.alone_since.is_some() || !machine.linked_once;
+            !alone && machine.running_since.is_some_and(|since| since <= since_ms)
+        });
+        let deaf = listened && book.hosts.unrest_since(since_ms);
+        let ended = closed.replaces.iter().filter_map(|step| book.hosts.of(&step.epoch));
+        let ended = ended.filter(|birth| birth.host != writer && closed.cause == Cause::Reboot);
+        for birth in ended {
+            let runs = book.usage.running_on(&closed.session).any(|host| host == birth.host);
+            if !runs || deaf || book.is_hostile(birth.host, cluster) {
+                continue;
+            }
+            self.judged += 1;
+            let (session, runner) = (closed.session, cluster.name(birth.host));
+            let what =
+                format!("{session} runs on {runner}, and another machine ended it as after a boot");
+            return Err(Broken::on(writer, what));
+        }
+        Ok(())
+    }
+}
+
 fn count<T>(of: impl Iterator<Item = T>) -> u64 {
     of.fold(0, |count, _| count + 1)
 }
@@ -151,6 +188,11 @@ impl Invariant for FairRestart {
             }
             Event::Typed { host, .. } => {
                 self.went_down.remove(host);
+            }
+            Event::Wrote { host, entries } => {
+                for entry in entries {
+                    self.ended_by_a_boot(*host, entry, scene)?;
+                }
             }
             Event::Shows { host, shown, .. } => {
                 self.comes_up(*host, *shown, scene)?;
@@ -210,9 +252,11 @@ impl Invariant for FairRestart {
 
 #[cfg(test)]
 mod tests {
+    use domain::fact::SessionClosed;
+
     use super::*;
     use crate::fault::{Fault, Hosts};
-    use crate::invariants::stage::{ADMIN, KIOSK, Stage};
+    use crate::invariants::stage::{ADMIN, KIOSK, OTHER_KIOSK, Stage, kiosk_of};
 
     /// A session that a patron reboots so many times after 13 s, of which readings tell 10 s.
     fn rebooted(times: u64, ahead_ms: u32) -> Stage<FairRestart> {
@@ -243,6 +287,24 @@ mod tests {
     fn reboots_that_are_forgiven_for_ever_do() {
         let stage = rebooted(20, 0);
         assert_eq!(stage.broken(), Some(None));
+    }
+
+    #[test]
+    fn a_copy_that_ends_what_runs_on_the_first_machine_is_seen() {
+        for still_runs in [true, false] {
+            let mut stage = Stage::with(FairRestart::default());
+            stage.link(ADMIN, KIOSK);
+            let session = stage.opened(ADMIN, KIOSK, 600);
+            stage.runs(KIOSK, session, 20_000);
+            if !still_runs {
+                stage.shows(KIOSK, Shown::Locked);
+            }
+            let kiosk = kiosk_of(KIOSK).unwrap();
+            let replaces = vec![stage.last_of(KIOSK)];
+            let cause = Cause::Reboot;
+            stage.write(OTHER_KIOSK, SessionClosed { session, kiosk, cause, replaces });
+            assert_eq!(stage.broken(), still_runs.then_some(Some(OTHER_KIOSK)));
+        }
     }
 
     #[test]

@@ -51,9 +51,11 @@ enum Theme {
     Erased,
     /// Many kiosks, all switched on at once.
     Crowd,
+    /// Disks of kiosks that start a second machine.
+    Copies,
 }
 
-const THEMES: [Theme; 15] = [
+const THEMES: [Theme; 16] = [
     Theme::Desks,
     Theme::Disks,
     Theme::Restarts,
@@ -69,6 +71,7 @@ const THEMES: [Theme; 15] = [
     Theme::Late,
     Theme::Erased,
     Theme::Crowd,
+    Theme::Copies,
 ];
 
 impl Scenario {
@@ -105,6 +108,7 @@ impl Theme {
             Theme::Late => ("Des retours tardifs.", "Late returns."),
             Theme::Erased => ("Des effacements.", "Erasures."),
             Theme::Crowd => ("Une grande salle.", "A large room."),
+            Theme::Copies => ("Des disques copiés.", "Copied disks."),
         }
     }
 
@@ -143,6 +147,8 @@ impl Theme {
             // Operators end and pause what should go on for long here.
             Theme::Alone | Theme::Amnesic | Theme::Restarts => 20,
             Theme::Disks => 1_500,
+            // Often enough nobody ends what two kiosks have opened before they meet.
+            Theme::Halves if draw.chance(50) => 40,
             Theme::Desks | Theme::Halves | Theme::Clocks | Theme::Erased | Theme::Late => 600,
             _ => 200,
         };
@@ -220,6 +226,7 @@ impl Theme {
             }
             Theme::Erased => draw.admins_away(steps),
             Theme::Crowd => load.push(Load::OpeningRush { at_s: 30, within_s: 60 }),
+            Theme::Copies => draw.copies(steps),
         }
     }
 }

@@ -99,9 +99,23 @@ impl Draw {
             let hosts = Hosts(String::from("poste-1+poste-2"));
             let (at, minutes) = (u64::from(at_s + lasts_s / 3), self.rng.random_range(3..=20));
             load.push(Load::SameCode { at_s: at, hosts, minutes });
-            at_s += lasts_s + self.rng.random_range(20..90);
+            // Long enough, at times, for whoever keeps what another has to be seen with it.
+            at_s += lasts_s + self.rng.random_range(20..160);
         }
         load.push(Load::ExtendAgainstClose { at_s: self.at_s(), times: 6 });
+    }
+
+    /// Copies of kiosks' disks that run on other machines, while some of the first ones restart.
+    pub(super) fn copies(&mut self, steps: &mut Vec<Step>) {
+        let host = self.kiosk();
+        let hosts = if self.chance(30) { self.with_another(host) } else { self.named(&[host]) };
+        self.add(steps, 100..600, Fault::Clone { hosts });
+        if self.chance(50) {
+            self.crashes(steps);
+        }
+        if self.chance(30) {
+            self.cuts(steps);
+        }
     }
 
     pub(super) fn wires(&mut self, steps: &mut Vec<Step>) {
