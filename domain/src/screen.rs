@@ -55,26 +55,9 @@ impl Site {
     /// What `kiosk` must show at `moment`.
     pub fn screen(&self, kiosk: KioskId, moment: Moment) -> Screen {
         let known = self.kiosks().get(&kiosk);
-        let face = match self.session_on(kiosk) {
-            Some((id, session)) => {
-                let (remaining_ms, _) = self.remaining_ms(session, moment);
-                match session.state() {
-                    Some(State::Paused { kiosk: at, .. }) if at == kiosk => {
-                        Face::Paused { session: id, remaining_ms }
-                    }
-                    _ => Face::Running {
-                        session: id,
-                        remaining_ms,
-                        warning_min: self
-                            .settings()
-                            .warnings_min
-                            .iter()
-                            .rev()
-                            .copied()
-                            .find(|minutes| remaining_ms <= u64::from(*minutes) * 60_000),
-                    },
-                }
-            }
+        let on = self.session_on(kiosk).and_then(|(id, _)| self.face_of(kiosk, id, moment));
+        let face = match on {
+            Some(face) => face,
             None if known.is_some_and(|known| !known.in_service()) => Face::OutOfService,
             None => Face::Locked,
         };
@@ -84,5 +67,21 @@ impl Site {
             face,
             messages: known.map(|known| known.unread().copied().collect()).unwrap_or_default(),
         }
+    }
+    /// What `kiosk` shows of a session that stands on it; `None` of one that is not known.
+    pub fn face_of(&self, kiosk: KioskId, session: SessionId, moment: Moment) -> Option<Face> {
+        let found = self.session(&session)?;
+        let (remaining_ms, _) = self.remaining_ms(found, moment);
+        let reached = |minutes: &u8| remaining_ms <= u64::from(*minutes) * 60_000;
+        Some(match found.state() {
+            Some(State::Paused { kiosk: at, .. }) if at == kiosk => {
+                Face::Paused { session, remaining_ms }
+            }
+            _ => Face::Running {
+                session,
+                remaining_ms,
+                warning_min: self.settings().warnings_min.iter().rev().copied().find(reached),
+            },
+        })
     }
 }

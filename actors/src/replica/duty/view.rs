@@ -1,7 +1,7 @@
 //! What a kiosk's page shows, the machine's own part included.
 
 use domain::fact::Cause;
-use domain::id::RowId;
+use domain::id::{RowId, SessionId};
 use domain::moment::Moment;
 use domain::screen::{Face, Screen};
 use storage::ledger_store::LedgerStore;
@@ -35,10 +35,19 @@ impl<S: LedgerStore + Clone> Replica<S> {
         if member.is_some_and(|member| member.revoked) {
             screen.face = Face::OutOfService;
         }
-        // What stands on this kiosk and does not run in this process is counted by nobody here: another
-        // machine runs it from a copy of this disk, or this one's disk takes no closing any more.
-        if matches!(screen.face, Face::Running { .. }) && duty.run.is_none() {
-            screen.face = Face::Locked;
+        // Two machines may answer for one kiosk: each shows what runs on itself. What stands there and does
+        // not run in this process is counted by nobody here: the other machine runs it, or this one's disk
+        // takes no closing any more.
+        let run = duty.run.as_ref().map(|run| run.session);
+        let stands =
+            |id: &SessionId| self.site.session(id).is_some_and(|s| s.stands_on(duty.kiosk));
+        let own = run.filter(stands).and_then(|id| self.site.face_of(duty.kiosk, id, now));
+        match own {
+            Some(face) if screen.face != Face::OutOfService => screen.face = face,
+            None if run.is_none() && matches!(screen.face, Face::Running { .. }) => {
+                screen.face = Face::Locked;
+            }
+            Some(_) | None => {}
         }
         let displaced = duty.run.as_ref().and_then(|run| run.displaced_until);
         let texts = screen

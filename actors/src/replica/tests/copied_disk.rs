@@ -11,7 +11,7 @@ use domain::session::State;
 
 use super::super::message::{LedgerMessage, Message};
 use super::super::{Failure, Identity, Input, Replica};
-use super::world::{World, kiosk_id};
+use super::world::{World, kiosk_id, session_id};
 
 #[test]
 fn a_copy_neither_ends_nor_resumes_what_runs_on_the_first_machine() {
@@ -31,6 +31,33 @@ fn a_copy_neither_ends_nor_resumes_what_runs_on_the_first_machine() {
         assert_eq!(replica.view(now).unwrap().screen.face, Face::Locked);
         now.boot_ms += 10_000;
         replica.handle(Input::Wake, now);
+    }
+}
+
+#[test]
+fn each_of_two_machines_for_one_kiosk_shows_what_runs_on_itself() {
+    let (mut world, admins, kiosks) = World::new(1, 1);
+    let other = world.add_kiosk_as(77, 1, false);
+    world.move_disk(other);
+    for number in [1, 2] {
+        world.issue(admins[0], number, 600);
+    }
+    world.run_for(6_000);
+    world.cut_off(other, &[admins[0], kiosks[0]]);
+    world.run_for(31_000);
+    // Both ways round: whichever session the kiosk's place would show alone.
+    let codes = [(kiosks[0], 1), (other, 2)];
+    for (node, number) in codes {
+        world.type_code(node, number).unwrap();
+    }
+    world.run_for(5_000);
+    world.heal();
+    world.run_for(20_000);
+    for (node, number) in codes {
+        assert_eq!(world.replica(node).running(), Some(session_id(number)));
+        let face = world.replica(node).view(world.moment(node)).unwrap().screen.face;
+        let shows = matches!(face, Face::Running { session, .. } if session == session_id(number));
+        assert!(shows, "{face:?} where {number} runs");
     }
 }
 
