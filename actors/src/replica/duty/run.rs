@@ -189,8 +189,11 @@ impl<S: LedgerStore + Clone> Replica<S> {
             base_ms += now.since(cell.seen_boot_ms);
         }
         let continues = before.and_then(|cell| cell.reading.continues);
+        let amnesic = self.me.amnesic;
         if let Some(duty) = &mut self.duty {
             duty.ended = None;
+            // What it used here before, and told nobody since, would be lost with this machine, too.
+            let told_nobody = duty.alone_used.get(&session).copied().filter(|_| amnesic);
             let over = duty.over.take_if(|over| over.session == session);
             duty.run = Some(Run {
                 unseen_ms: over.as_ref().map_or(0, |over| over.unseen_ms),
@@ -205,7 +208,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 alone_from_ms: alone.then_some(base_ms),
                 displaced_until: None,
                 safe_ms: base_ms,
-                unsafe_before_ms: 0,
+                unsafe_before_ms: told_nobody.unwrap_or(0),
                 unsafe_readings: VecDeque::new(),
             });
         }
@@ -455,7 +458,8 @@ impl<S: LedgerStore + Clone> Replica<S> {
         let run = run.filter(|run| self.me.amnesic && run.alone_from_ms.is_none());
         if let Some((session, unsafe_ms)) = run.map(|run| (run.session, run.unsafe_ms(now))) {
             // Whoever types the code again while nobody is linked gets what is left of the allowance.
-            self.count_alone(session, unsafe_ms, now);
+            let counted = self.duty.as_ref().and_then(|duty| duty.alone_used.get(&session));
+            self.count_alone(session, unsafe_ms.saturating_sub(*counted.unwrap_or(&0)), now);
         }
         if let Some(duty) = &mut self.duty {
             duty.over = duty.run.take();

@@ -415,6 +415,32 @@ fn nor_does_typing_the_code_again() {
 }
 
 #[test]
+fn nor_does_leaving_and_coming_back_before_the_kiosk_knows_that_it_is_alone() {
+    let (mut world, admins, _) = World::new(1, 0);
+    let kiosk = world.add_kiosk_as(77, 1, true);
+    world.run_for(12_000);
+    let settings = domain::settings::Settings { allowance_s: 60, ..Default::default() };
+    world.must(admins[0], Command::ChangeSettings { settings });
+    let session = world.issue(admins[0], 1, 600);
+    world.type_code(kiosk, 1).unwrap();
+    world.run_for(12_000);
+    world.cut_off(kiosk, &admins);
+    for _ in 0..2 {
+        world.run_for(10_000);
+        let request = world.request();
+        let by = domain::decide::Author::Kiosk { kiosk: kiosk_id(1), node: kiosk };
+        let leaves = domain::command::Asked { request, command: Command::Leave { session } };
+        world.ask(kiosk, by, leaves);
+        assert_eq!(world.replica(kiosk).running(), None);
+        world.type_code(kiosk, 1).unwrap();
+    }
+    world.run_for(35_000);
+    assert_eq!(world.replica(kiosk).running(), Some(session), "55 s of 60 are used alone");
+    world.run_for(8_000);
+    assert_eq!(world.replica(kiosk).running(), None, "63 s would be lost with this machine");
+}
+
+#[test]
 fn nothing_is_acknowledged_before_the_disk_has_it() {
     let (mut world, admins, _) = World::new(1, 0);
     let session = world.issue(admins[0], 1, 600);
