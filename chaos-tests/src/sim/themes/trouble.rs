@@ -107,9 +107,11 @@ impl Draw {
 
     /// Copies of kiosks' disks that run on other machines, while some of the first ones restart.
     pub(super) fn copies(&mut self, steps: &mut Vec<Step>) {
-        let host = self.kiosk();
-        let hosts = if self.chance(30) { self.with_another(host) } else { self.named(&[host]) };
-        self.add(steps, 100..600, Fault::Clone { hosts });
+        for _ in 0..if self.chance(30) { 2 } else { 1 } {
+            let host = self.kiosk();
+            let hosts = self.named(&[host]);
+            self.add(steps, 100..600, Fault::Clone { hosts });
+        }
         if self.chance(50) {
             self.crashes(steps);
         }
