@@ -30,6 +30,7 @@ mod library;
 mod machine;
 mod needs;
 mod network;
+mod news;
 mod page;
 mod people;
 mod plan;

@@ -3,6 +3,7 @@
 //! The page is one file without scripts, fonts or pictures from elsewhere. French comes first, English
 //! beside it. Its colours are those of the console; nothing is told by colour alone.
 
+mod escape;
 mod host_rows;
 mod night;
 mod page;

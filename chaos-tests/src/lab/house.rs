@@ -23,9 +23,9 @@ use super::library::Library;
 use super::machine::{CONSOLE, Machine, PAGE, Part};
 use super::needs::{is_of_barrier, is_of_clock, is_of_disk};
 use super::network::{Room, Traffic};
+use super::news::News;
 use super::page::Page;
 use super::people::People;
-use super::run::News;
 use super::sight::{Care, Observer};
 
 /// A ledger is read at most this often for each host that there is: reading is work, and the machine

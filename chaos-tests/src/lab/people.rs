@@ -23,9 +23,9 @@ use rand::{Rng, RngExt, SeedableRng};
 use crate::event::{Denied, Event, HostId};
 
 use super::console::{Console, Done};
+use super::news::News;
 use super::page::Page;
 use super::plan::Deed;
-use super::run::News;
 use super::sight::{Care, Observer};
 
 /// A patron types a code again that is still on its way to the kiosk.

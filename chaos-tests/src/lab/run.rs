@@ -13,7 +13,7 @@ use domain::session::READING_MS;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-use crate::event::{Event, HostId};
+use crate::event::{Event, HostId, Shown};
 use crate::invariants;
 use crate::record::{About, Record, drawn};
 use crate::scenario::{Cast, Scenario};
@@ -25,11 +25,11 @@ use super::house::House;
 use super::machine::Machine;
 use super::needs::NAME;
 use super::network::Traffic;
+use super::news::{BACKLOG, News};
 use super::page::Screen;
 use super::people::{People, fork};
 use super::plan::{Deed, deeds};
-use super::seen::Picture;
-use super::sight::{Care, Sight, Sights};
+use super::sight::{Care, Sights};
 
 /// The tick: what counts down is told, and what changes by itself is looked at.
 const TICK_MS: u64 = 1_000;
@@ -47,24 +47,10 @@ const HOME_MS: u64 = 3_000;
 const MOST_LAG_MS: u64 = 700;
 /// Invariants that are about seconds: overrun, closing, restarts, double counting, what remains.
 const TIMED: [u8; 5] = [3, 4, 5, 6, 7];
-/// News that may wait to be heard; who has more waits.
-const NEWS: usize = 256;
 /// Interval between two looks at a node.
 const LOOK: Duration = Duration::from_millis(500);
 /// With so many hosts more the interval is as long again.
 const AT_EACH_LOOK: u32 = 12;
-
-/// What threads tell the run.
-pub(super) enum News {
-    /// Something happened.
-    Event(Event),
-    /// A node was looked at; nobody answered.
-    Sight(HostId, Option<Arc<Sight>>),
-    /// A page was told something, or went away.
-    Page(HostId, Instant, Option<Screen>),
-    /// Somebody will do something so many milliseconds later.
-    Later(u64, Deed),
-}
 
 /// What the run has to do at some moment.
 #[derive(Debug, Clone)]
@@ -84,6 +70,9 @@ pub(super) enum Due {
     /// See [`TICK_MS`].
     Tick,
 }
+
+/// A picture with its time, and whether its kiosk takes itself for alone.
+pub(super) type Picture = (u64, Shown, bool);
 
 /// What is known of a host.
 #[derive(Debug, Default)]
@@ -152,7 +141,7 @@ impl<'a> Run<'a> {
         seed: u64,
         house: House<'a>,
     ) -> Result<Self, NotRun> {
-        let (told, news) = sync_channel(NEWS);
+        let (told, news) = sync_channel(BACKLOG);
         let people = Arc::new(house.people(scenario, told.clone())?);
         let names = scenario.site.hosts().map(|host| scenario.site.name(host)).collect();
         let known = scenario.site.hosts().map(|host| (host, Known::default())).collect();

@@ -11,7 +11,7 @@ use crate::event::{Event, HostId, Shown, Stop};
 
 use super::page::{OFF_MS, Screen};
 use super::plan::Deed;
-use super::run::Run;
+use super::run::{Picture, Run};
 use super::sight::{Care, Observer, Sight};
 
 /// A page that was told nothing for so long knows that its node is gone.
@@ -19,9 +19,6 @@ const SILENT: Duration = Duration::from_secs(12);
 
 /// A node that could not be looked at for so long is not judged by what it was.
 const BLIND_MS: u64 = 10_000;
-
-/// A picture with its time, and whether its kiosk takes itself for alone.
-pub(super) type Picture = (u64, Shown, bool);
 
 impl Run<'_> {
     /// Looks at every node that runs, exactly, at all of them at one time.

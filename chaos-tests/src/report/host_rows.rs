@@ -1,6 +1,6 @@
 //! One host's row on the picture: how many links it held, its session, and what was wrong with it.
 
-use super::page::escape;
+use super::escape::escape;
 use super::scale::Scale;
 use super::words::{KINDS, Kind};
 use crate::target::{Outcome, Stretch};

@@ -1,7 +1,8 @@
 //! The page of a whole night: how many worlds, what failed and how small it could be made, and which
 //! rare branches were taken.
 
-use super::page::{Found, Head, cards, escape, page, section};
+use super::escape::escape;
+use super::page::{Found, Head, cards, page, section};
 use super::run::listed;
 use super::words::{Both, below, count, figure, lasting};
 use crate::invariants;

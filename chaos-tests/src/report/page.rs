@@ -1,24 +1,7 @@
 //! The sheet that all reports are printed on.
 
-/// Text as it stands in a page, whatever is in it.
-pub(super) fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            '\n' | '\t' => out.push(' '),
-            // Nothing else that steers a terminal or turns the writing round belongs on paper.
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {}
-            other if other.is_control() => {}
-            other => out.push(other),
-        }
-    }
-    out
-}
+use super::escape::escape;
+use super::words::Both;
 
 /// How a report ends: what it found, in a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +70,7 @@ pub(super) fn cards(cards: &[(String, String)]) -> String {
 }
 
 /// A part of the page under a heading.
-pub(super) fn section(heading: super::words::Both, body: &str) -> String {
+pub(super) fn section(heading: Both, body: &str) -> String {
     format!("<section><h2>{}</h2>\n{body}\n</section>\n", heading.beside())
 }
 

@@ -1,6 +1,7 @@
 //! The page of one run.
 
-use super::page::{Found, Head, cards, escape, page, section};
+use super::escape::escape;
+use super::page::{Found, Head, cards, page, section};
 use super::timeline;
 use super::words::{Both, below, count, figure, lasting, named};
 use crate::target::{Outcome, Verdict};

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::escape::escape;
 use super::host_rows::Rows;
-use super::page::escape;
 use super::scale::Scale;
 use super::words::KINDS;
 use crate::target::Outcome;

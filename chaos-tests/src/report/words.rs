@@ -1,6 +1,6 @@
 //! What the page says, French and English side by side.
 
-use super::page::escape;
+use super::escape::escape;
 
 /// A text in both languages.
 #[derive(Debug, Clone, Copy)]
