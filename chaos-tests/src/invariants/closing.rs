@@ -255,20 +255,24 @@ impl Invariant for Closing {
 #[cfg(test)]
 mod tests {
     use domain::fact::Cause;
+    use domain::id::EntryId;
     use domain::operator::OperatorRole;
 
     use super::*;
     use crate::fault::{Fault, Hosts};
     use crate::invariants::stage::{ADMIN, KIOSK, Stage};
 
-    /// A session that runs on a kiosk with a good link, and its withdrawal, accepted.
-    fn withdrawn() -> (Stage<Closing>, SessionId) {
-        let mut stage = Stage::with(Closing::default());
-        stage.link(ADMIN, KIOSK);
-        let session = stage.opened(ADMIN, KIOSK, 600);
-        stage.runs(KIOSK, session, 20_000);
+    /// A session that runs on a kiosk with a good link, and its withdrawal, not yet accepted.
+    fn withdrawing() -> (Stage<Closing>, SessionId, RequestId, EntryId) {
+        let (mut stage, session) = Stage::running(Closing::default());
         let request = stage.ask(ADMIN, Command::Withdraw { session }, OperatorRole::Host);
         let entry = stage.withdraw(ADMIN, session);
+        (stage, session, request, entry)
+    }
+
+    /// The same, accepted.
+    fn withdrawn() -> (Stage<Closing>, SessionId) {
+        let (mut stage, session, request, entry) = withdrawing();
         stage.accept(ADMIN, request, &[entry]);
         (stage, session)
     }
@@ -285,12 +289,7 @@ mod tests {
 
     #[test]
     fn a_kiosk_that_obeys_before_the_desk_has_its_answer_counts() {
-        let mut stage = Stage::with(Closing::default());
-        stage.link(ADMIN, KIOSK);
-        let session = stage.opened(ADMIN, KIOSK, 600);
-        stage.runs(KIOSK, session, 20_000);
-        let request = stage.ask(ADMIN, Command::Withdraw { session }, OperatorRole::Host);
-        let entry = stage.withdraw(ADMIN, session);
+        let (mut stage, session, request, entry) = withdrawing();
         let judged = stage.judged();
         stage.shows(KIOSK, Shown::Ended { session, cause: Cause::Staff });
         stage.accept(ADMIN, request, &[entry]);

@@ -302,10 +302,7 @@ mod tests {
     #[test]
     fn a_copy_that_ends_what_runs_on_the_first_machine_is_seen() {
         for still_runs in [true, false] {
-            let mut stage = Stage::with(FairRestart::default());
-            stage.link(ADMIN, KIOSK);
-            let session = stage.opened(ADMIN, KIOSK, 600);
-            stage.runs(KIOSK, session, 20_000);
+            let (mut stage, session) = Stage::running(FairRestart::default());
             if !still_runs {
                 stage.shows(KIOSK, Shown::Locked);
             }
@@ -320,10 +317,7 @@ mod tests {
     #[test]
     fn a_session_that_goes_on_after_a_reboot_is_seen() {
         for typed in [false, true] {
-            let mut stage = Stage::with(FairRestart::default());
-            stage.link(ADMIN, KIOSK);
-            let session = stage.opened(ADMIN, KIOSK, 600);
-            stage.runs(KIOSK, session, 20_000);
+            let (mut stage, session) = Stage::running(FairRestart::default());
             stage.stop(KIOSK, Stop::PowerLost);
             stage.start(KIOSK, true);
             if typed {
@@ -336,10 +330,7 @@ mod tests {
 
     #[test]
     fn a_session_goes_on_in_a_new_process() {
-        let mut stage = Stage::with(FairRestart::default());
-        stage.link(ADMIN, KIOSK);
-        let session = stage.opened(ADMIN, KIOSK, 600);
-        stage.runs(KIOSK, session, 20_000);
+        let (mut stage, session) = Stage::running(FairRestart::default());
         stage.stop(KIOSK, Stop::Killed);
         stage.pass(3_000);
         stage.start(KIOSK, false);
@@ -349,10 +340,7 @@ mod tests {
 
     #[test]
     fn a_new_process_that_locks_the_patron_out_is_seen() {
-        let mut stage = Stage::with(FairRestart::default());
-        stage.link(ADMIN, KIOSK);
-        let session = stage.opened(ADMIN, KIOSK, 600);
-        stage.runs(KIOSK, session, 20_000);
+        let (mut stage, _) = Stage::running(FairRestart::default());
         stage.stop(KIOSK, Stop::Killed);
         stage.start(KIOSK, false);
         stage.shows(KIOSK, Shown::Locked);
@@ -384,10 +372,7 @@ mod tests {
     #[test]
     fn what_a_full_disk_kept_no_word_of_cannot_be_counted() {
         for full in [true, false] {
-            let mut stage = Stage::with(FairRestart::default());
-            stage.link(ADMIN, KIOSK);
-            let session = stage.opened(ADMIN, KIOSK, 600);
-            stage.runs(KIOSK, session, 20_000);
+            let (mut stage, session) = Stage::running(FairRestart::default());
             stage.reads(KIOSK, session, 20_000, 5_000);
             if full {
                 stage.begin(Fault::DiskFull { hosts: Hosts(String::from("poste-1")) }, &[KIOSK]);
@@ -406,10 +391,7 @@ mod tests {
     #[test]
     fn a_new_process_that_takes_a_minute_is_seen_unless_it_was_used_elsewhere() {
         for elsewhere in [false, true] {
-            let mut stage = Stage::with(FairRestart::default());
-            stage.link(ADMIN, KIOSK);
-            let session = stage.opened(ADMIN, KIOSK, 600);
-            stage.runs(KIOSK, session, 20_000);
+            let (mut stage, session) = Stage::running(FairRestart::default());
             if elsewhere {
                 stage.shows(OTHER_KIOSK, Shown::Running { session, remaining_ms: 580_000 });
                 stage.shows(OTHER_KIOSK, Shown::Locked);

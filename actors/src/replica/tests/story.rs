@@ -375,8 +375,9 @@ fn a_pause_that_outlived_its_node_ends_in_the_code_typed_again_and_not_in_free_t
     assert!((555..=560).contains(&left), "{left}");
 }
 
-#[test]
-fn a_restart_gives_a_kiosk_that_forgets_no_second_allowance() {
+/// A kiosk that forgets, and that may let one session run alone for a minute; the session has run
+/// there for 12 s when its links go.
+fn forgetful_and_cut_off() -> (World, NodeId, SessionId) {
     let (mut world, admins, _) = World::new(1, 0);
     let kiosk = world.add_kiosk_as(77, 1, true);
     world.run_for(12_000);
@@ -386,6 +387,12 @@ fn a_restart_gives_a_kiosk_that_forgets_no_second_allowance() {
     world.type_code(kiosk, 1).unwrap();
     world.run_for(12_000);
     world.cut_off(kiosk, &admins);
+    (world, kiosk, session)
+}
+
+#[test]
+fn a_restart_gives_a_kiosk_that_forgets_no_second_allowance() {
+    let (mut world, kiosk, session) = forgetful_and_cut_off();
     world.run_for(40_000);
     world.kill(kiosk);
     world.start(kiosk);
@@ -397,15 +404,7 @@ fn a_restart_gives_a_kiosk_that_forgets_no_second_allowance() {
 
 #[test]
 fn nor_does_typing_the_code_again() {
-    let (mut world, admins, _) = World::new(1, 0);
-    let kiosk = world.add_kiosk_as(77, 1, true);
-    world.run_for(12_000);
-    let settings = domain::settings::Settings { allowance_s: 60, ..Default::default() };
-    world.must(admins[0], Command::ChangeSettings { settings });
-    world.issue(admins[0], 1, 600);
-    world.type_code(kiosk, 1).unwrap();
-    world.run_for(12_000);
-    world.cut_off(kiosk, &admins);
+    let (mut world, kiosk, _) = forgetful_and_cut_off();
     world.run_for(70_000);
     assert_eq!(world.replica(kiosk).running(), None);
     assert_eq!(world.type_code(kiosk, 1), Err(Failure::Refused(Refusal::Isolated)));
@@ -416,15 +415,7 @@ fn nor_does_typing_the_code_again() {
 
 #[test]
 fn nor_does_leaving_and_coming_back_before_the_kiosk_knows_that_it_is_alone() {
-    let (mut world, admins, _) = World::new(1, 0);
-    let kiosk = world.add_kiosk_as(77, 1, true);
-    world.run_for(12_000);
-    let settings = domain::settings::Settings { allowance_s: 60, ..Default::default() };
-    world.must(admins[0], Command::ChangeSettings { settings });
-    let session = world.issue(admins[0], 1, 600);
-    world.type_code(kiosk, 1).unwrap();
-    world.run_for(12_000);
-    world.cut_off(kiosk, &admins);
+    let (mut world, kiosk, session) = forgetful_and_cut_off();
     for _ in 0..2 {
         world.run_for(10_000);
         let request = world.request();

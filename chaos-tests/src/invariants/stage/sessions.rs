@@ -8,12 +8,21 @@ use domain::id::{CodeKey, EntryId, KioskId, RequestId, SessionId};
 use domain::session::Reading;
 use domain::settings::ALONE_AFTER_MS;
 
-use super::{ADMIN, BY, Issued, Stage, key, kiosk_of, signed};
+use super::{ADMIN, BY, Issued, KIOSK, Stage, key, kiosk_of, signed};
 use crate::book::knowledge::Knowledge;
 use crate::checker::Invariant;
 use crate::event::{Event, HostId, Shown};
 
 impl<I: Invariant> Stage<I> {
+    /// The stage with ten minutes bought, which run for 20 s on a kiosk with a good link.
+    pub(in crate::invariants) fn running(invariant: I) -> (Self, SessionId) {
+        let mut stage = Self::with(invariant);
+        stage.link(ADMIN, KIOSK);
+        let session = stage.opened(ADMIN, KIOSK, 600);
+        stage.runs(KIOSK, session, 20_000);
+        (stage, session)
+    }
+
     /// An admin host issues a code.
     pub(in crate::invariants) fn issue(
         &mut self,
