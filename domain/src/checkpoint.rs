@@ -220,8 +220,10 @@ impl Ballots {
         facts.collect()
     }
 
-    /// Whether more than half of the admin nodes that stand have signed. `absent` is one that cannot
-    /// have an opinion: it lacks what it would judge by, and its signature is not waited for.
+    /// Whether more than half of the admin nodes have signed, at least one of which stands. Who was
+    /// revoked counts if it signed: nodes that had not heard of the revocation have followed it, and
+    /// cannot go back; a revoked node decides nothing alone. `absent` is one that cannot have an
+    /// opinion: it lacks what it would judge by, and its signature is not waited for.
     pub fn is_agreed(
         &self,
         hash: &CheckpointHash,
@@ -229,13 +231,17 @@ impl Ballots {
         absent: Option<NodeId>,
     ) -> bool {
         let signers = self.signers(hash);
-        let stands = |node: &&NodeId| Some(**node) != absent || signers.contains(*node);
-        let admins = standing.nodes(NodeKind::Admin).filter(stands);
-        let (mut voices, mut votes) = (0_usize, 0_usize);
-        for admin in admins {
-            voices += 1;
-            votes += usize::from(signers.contains(admin));
+        let (mut voices, mut votes, mut standing_votes) = (0_usize, 0_usize, 0_usize);
+        for (node, member) in &standing.members {
+            let signed = signers.contains(node);
+            let has_voice = signed || !member.revoked && Some(*node) != absent;
+            if member.kind == NodeKind::Admin && has_voice {
+                voices += 1;
+                votes += usize::from(signed);
+                standing_votes += usize::from(signed && !member.revoked);
+            }
         }
-        2 * votes > voices || votes > 0 && planted::is(Bug::MinorityAgrees)
+        let most = 2 * votes > voices || planted::is(Bug::MinorityAgrees);
+        most && standing_votes > 0
     }
 }

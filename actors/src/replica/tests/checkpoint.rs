@@ -1,12 +1,14 @@
+use std::collections::BTreeSet;
+
 use domain::checkpoint::Checkpoint;
 use domain::command::Command;
-use domain::fact::{AdminAdmitted, CheckpointSigned};
+use domain::fact::{AdminAdmitted, CheckpointSigned, Cut};
 use domain::id::{NodeId, Signature};
 use domain::session::State;
 use storage::ledger_store::LedgerStore;
 use storage::operation::Table;
 
-use super::super::message::{LedgerMessage, Message};
+use super::super::message::{LedgerMessage, Message, Reach};
 use super::super::{Input, Notice};
 use super::world::{START_MS, World, session_id};
 use crate::snapshot::{Snapshot, piece_hash};
@@ -89,6 +91,39 @@ fn one_of_two_admin_nodes_alone_drops_nothing() {
     checkpoint(&mut world, admins[0]);
     assert!(base_of(&world, kiosks[0]).is_some());
     assert_eq!(world.fingerprints().len(), 1);
+}
+
+/// Nodes that had not heard of it followed the revoked node's signature, and have dropped what lies
+/// beneath: whoever had heard follows them.
+#[test]
+fn what_was_agreed_with_a_node_that_others_had_revoked_meanwhile_is_adopted_by_all() {
+    let (mut world, admins, kiosks) = World::new(3, 2);
+    let everyone: Vec<_> = admins.iter().chain(&kiosks).copied().collect();
+    world.cut_off(admins[2], &everyone);
+    let there = world.replica(admins[2]);
+    let of_it = |reach: &&Reach| there.site().node_of(&reach.epoch) == Some(admins[0]);
+    let cut = there.frontier().filter(of_it);
+    let cut = cut.map(|r| Cut { epoch: r.epoch, height: r.height, head: r.head }).collect();
+    world.revoke_admin(admins[2], admins[0], cut);
+    live(&mut world, admins[0], kiosks[0], 1);
+    checkpoint(&mut world, admins[1]);
+    assert!(base_of(&world, kiosks[1]).is_some() && base_of(&world, admins[2]).is_none());
+    world.heal();
+    world.run_for(20_000);
+    let left = [admins[1], admins[2], kiosks[0], kiosks[1]];
+    for node in left {
+        assert_eq!(base_of(&world, node), base_of(&world, kiosks[1]));
+        assert!(!world.replica(node).site().standing().is_member(&admins[0]));
+    }
+    let states: BTreeSet<_> =
+        left.map(|node| world.replica(node).site().fingerprint().unwrap()).into();
+    assert_eq!(states.len(), 1);
+
+    // And the two that are left agree on the next one.
+    live(&mut world, admins[1], kiosks[0], 20);
+    let before = base_of(&world, admins[1]);
+    checkpoint(&mut world, admins[1]);
+    assert!(base_of(&world, admins[2]) > before);
 }
 
 #[test]
