@@ -376,10 +376,13 @@ mod tests {
         for number in 0..100 {
             send(&here, THERE, &[number; 60]);
         }
-        // Sixty bytes take sixty milliseconds: so many in the first second, the rest later or never.
-        let (first, later) = (receive(&there).await, receive(&there).await);
-        assert!((15..=18).contains(&first.len()), "{}", first.len());
-        assert!(first.len() + later.len() < 40, "{}", later.len());
+        // Sixty bytes take sixty milliseconds; what would wait for more than two seconds is lost.
+        let mut came = Vec::new();
+        for _ in 0..4 {
+            came.push(receive(&there).await.len());
+        }
+        assert!((15..=18).contains(&came[0]), "{came:?}");
+        assert!((33..=36).contains(&came.iter().sum::<usize>()), "{came:?}");
     }
 
     #[tokio::test(start_paused = true)]
