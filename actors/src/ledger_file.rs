@@ -287,7 +287,7 @@ pub fn fold(file: impl Read) -> Result<Folded, LedgerFileError> {
     for (id, fact) in &facts {
         site.apply(*id, fact);
     }
-    beneath.check_agreed(site.standing())?;
+    beneath.check_agreed(&site)?;
     Ok(Folded { site, entries, unknown })
 }
 

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 
 use serde::Serialize;
 
-use crate::checkpoint::Ground;
+use crate::checkpoint::{Ground, Voice};
 use crate::fact::{AdminAdmitted, Cut, Derivation, Fact, MOST_PARTS, Part, Scope, root_of};
 use crate::id::{EntryId, EpochId, KioskId, NodeId, Signature, SiteId, TokenId};
 use crate::operator::OperatorRole;
@@ -325,6 +325,11 @@ impl Chain {
         self.boots.get(epoch).map(|boot| boot.machine)
     }
 
+    /// The time of the last checkpoint that an epoch's node knew when the epoch began.
+    pub fn knew_ms(&self, epoch: &EpochId) -> Option<i64> {
+        self.boots.get(epoch).and_then(|boot| boot.knew_ms)
+    }
+
     /// A chain of which nothing is known but forks, on a base.
     pub(crate) fn on(&self, ground: Ground) -> Self {
         Chain { forks: self.forks.clone(), ground, ..Chain::default() }
@@ -431,6 +436,19 @@ impl Chain {
     pub fn within(&self, standing: &Standing) -> Self {
         let mut chain = self.clone();
         let counts = |id: &EntryId| standing.author(id).is_some();
+        // Words of the site key hold whoever carries them, so that some carry what others carry, too.
+        let carried = chain.founded.keys().any(counts);
+        chain.founded.retain(|id, _| counts(id) || !carried);
+        for said in chain.admins.values_mut() {
+            let carried = said.keys().any(counts);
+            said.retain(|id, _| counts(id) || !carried);
+        }
+        for revocation in chain.admin_revocations.values_mut() {
+            let pieces = revocation.pieces.keys();
+            let carried: BTreeSet<Part> =
+                pieces.filter(|(_, id)| counts(id)).map(|(part, _)| *part).collect();
+            revocation.pieces.retain(|(part, id), _| counts(id) || !carried.contains(part));
+        }
         keep(&mut chain.tokens, counts);
         keep(&mut chain.paired, counts);
         chain.token_revocations.retain(|(_, id)| counts(id));
@@ -447,6 +465,27 @@ impl Chain {
         let (_, signature) = self.admins.get(node)?.first_key_value()?;
         let (node, signature) = (*node, *signature);
         Some(AdminAdmitted { node, signature })
+    }
+
+    /// What each admin node's opinion of checkpoints is worth to who stands on this base.
+    ///
+    /// A revoked node's signature counts until the base says that it was revoked: nodes that had not
+    /// heard of it have followed such a signature, and cannot go back; what is agreed later takes no
+    /// key of the past. A node's silence counts once the base says that it was admitted: what was
+    /// agreed by nodes that had not heard of it stays agreed.
+    pub fn voices(&self, standing: &Standing) -> BTreeMap<NodeId, Voice> {
+        let admins = standing.members.iter().filter(|(_, m)| m.kind == NodeKind::Admin);
+        let voices = admins.map(|(node, member)| {
+            let stands = !member.revoked;
+            let admitted = self.admins.get(node).into_iter().flat_map(|said| said.keys());
+            let revoked = self.admin_revocations.get(node);
+            let revoked = revoked.into_iter().flat_map(|revocation| revocation.pieces.keys());
+            let is_old_news = self.ground.as_of_ms.is_none()
+                || admitted.into_iter().any(|id| self.ground.covers(id));
+            let counts = stands || !revoked.into_iter().any(|(_, id)| self.ground.covers(id));
+            (*node, Voice { stands, counts, awaited: stands && is_old_news })
+        });
+        voices.collect()
     }
 
     /// The entries that carry the site key's words about admin nodes: one for each admission, every

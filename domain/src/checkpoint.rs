@@ -13,7 +13,6 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use crate::authority::{NodeKind, Standing};
 use crate::codec::{self, CodecError};
 use crate::fact::CheckpointSigned;
 use crate::id::{EntryId, EpochId, NodeId, Signature, SiteId};
@@ -147,10 +146,33 @@ impl Ground {
     }
 }
 
+/// What an admin node's opinion of a checkpoint is worth to whoever counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Voice {
+    /// Whether it belongs to the site now.
+    pub stands: bool,
+    /// Whether its signature counts.
+    pub counts: bool,
+    /// Whether its silence counts.
+    pub awaited: bool,
+}
+
+/// The signatures known under one checkpoint.
+#[derive(Debug, Clone)]
+struct Ballot {
+    checkpoint: Checkpoint,
+    signatures: BTreeMap<NodeId, Signature>,
+    /// How many were known before it.
+    number: u64,
+}
+
 /// The signatures known under checkpoints.
 #[derive(Debug, Clone, Default)]
 pub struct Ballots {
-    ballots: BTreeMap<CheckpointHash, (Checkpoint, BTreeMap<NodeId, Signature>)>,
+    ballots: BTreeMap<CheckpointHash, Ballot>,
+    /// Those of the base: they are never forgotten.
+    kept: BTreeSet<CheckpointHash>,
+    taken: u64,
 }
 
 impl Ballots {
@@ -162,86 +184,84 @@ impl Ballots {
         if !signed.checkpoint.is_sound() {
             return false;
         }
-        let (_, signatures) = self
-            .ballots
-            .entry(hash)
-            .or_insert_with(|| (signed.checkpoint.clone(), BTreeMap::new()));
-        let news = signatures.insert(signed.node, signed.signature).is_none();
+        self.taken += 1;
+        let number = self.taken;
+        let ballot = self.ballots.entry(hash).or_insert_with(|| {
+            let checkpoint = signed.checkpoint.clone();
+            Ballot { checkpoint, signatures: BTreeMap::new(), number }
+        });
+        let news = ballot.signatures.insert(signed.node, signed.signature).is_none();
         if news {
             self.forget_oldest_of(&signed.node);
         }
         news
     }
 
-    /// Nobody can fill this node with checkpoints: of those that one node alone signed the latest stay.
+    /// Nobody can fill this node with checkpoints: of those that one node alone signed the last that
+    /// came stay. Their own times say nothing of that: a clock may have been wrong.
     fn forget_oldest_of(&mut self, node: &NodeId) {
-        let alone = self
-            .ballots
-            .iter()
-            .filter(|(_, (_, signatures))| signatures.len() == 1 && signatures.contains_key(node));
-        let mut alone: Vec<_> =
-            alone.map(|(hash, (checkpoint, _))| (checkpoint.as_of_ms, *hash)).collect();
+        let alone = self.ballots.iter().filter(|(hash, ballot)| {
+            let alone = ballot.signatures.len() == 1 && ballot.signatures.contains_key(node);
+            alone && !self.kept.contains(*hash)
+        });
+        let mut alone: Vec<_> = alone.map(|(hash, ballot)| (ballot.number, *hash)).collect();
         alone.sort_unstable();
         for (_, hash) in alone.iter().rev().skip(MOST_PROPOSED) {
             self.ballots.remove(hash);
         }
     }
 
-    /// Forgets what was signed, but for checkpoints that are `wanted`.
-    pub fn retain(&mut self, wanted: impl Fn(&CheckpointHash, &Checkpoint) -> bool) {
-        self.ballots.retain(|hash, (checkpoint, _)| wanted(hash, checkpoint));
+    /// From now on these make up the base.
+    pub fn keep(&mut self, heads: impl IntoIterator<Item = CheckpointHash>) {
+        self.kept = heads.into_iter().collect();
+    }
+
+    /// Forgets what was signed, but for the base and checkpoints that are `wanted`.
+    pub fn retain(&mut self, wanted: impl Fn(&Checkpoint) -> bool) {
+        let kept = &self.kept;
+        self.ballots.retain(|hash, ballot| kept.contains(hash) || wanted(&ballot.checkpoint));
     }
 
     /// A checkpoint that somebody signed.
     pub fn checkpoint(&self, hash: &CheckpointHash) -> Option<&Checkpoint> {
-        self.ballots.get(hash).map(|(checkpoint, _)| checkpoint)
+        self.ballots.get(hash).map(|ballot| &ballot.checkpoint)
     }
 
     /// Every checkpoint that somebody signed.
     pub fn checkpoints(&self) -> impl Iterator<Item = (&CheckpointHash, &Checkpoint)> {
-        self.ballots.iter().map(|(hash, (checkpoint, _))| (hash, checkpoint))
+        self.ballots.iter().map(|(hash, ballot)| (hash, &ballot.checkpoint))
     }
 
     /// Who signed a checkpoint.
     pub fn signers(&self, hash: &CheckpointHash) -> BTreeSet<NodeId> {
         let ballot = self.ballots.get(hash);
-        ballot.map(|(_, signatures)| signatures.keys().copied().collect()).unwrap_or_default()
+        ballot.map(|ballot| ballot.signatures.keys().copied().collect()).unwrap_or_default()
     }
 
     /// The signatures under a checkpoint, as facts.
     pub fn signed(&self, hash: &CheckpointHash) -> Vec<CheckpointSigned> {
-        let Some((checkpoint, signatures)) = self.ballots.get(hash) else {
+        let Some(ballot) = self.ballots.get(hash) else {
             return Vec::new();
         };
-        let facts = signatures.iter().map(|(node, signature)| {
-            let (checkpoint, node, signature) = (checkpoint.clone(), *node, *signature);
+        let facts = ballot.signatures.iter().map(|(node, signature)| {
+            let (checkpoint, node, signature) = (ballot.checkpoint.clone(), *node, *signature);
             CheckpointSigned { checkpoint, node, signature }
         });
         facts.collect()
     }
 
-    /// Whether more than half of the admin nodes have signed, at least one of which stands. Who was
-    /// revoked counts if it signed: nodes that had not heard of the revocation have followed it, and
-    /// cannot go back; a revoked node decides nothing alone. `absent` is one that cannot have an
-    /// opinion: it lacks what it would judge by, and its signature is not waited for.
-    pub fn is_agreed(
-        &self,
-        hash: &CheckpointHash,
-        standing: &Standing,
-        absent: Option<NodeId>,
-    ) -> bool {
+    /// Whether more than half of the admin nodes that have a voice have signed, at least one of which
+    /// stands.
+    pub fn is_agreed(&self, hash: &CheckpointHash, voices: &BTreeMap<NodeId, Voice>) -> bool {
         let signers = self.signers(hash);
-        let (mut voices, mut votes, mut standing_votes) = (0_usize, 0_usize, 0_usize);
-        for (node, member) in &standing.members {
-            let signed = signers.contains(node);
-            let has_voice = signed || !member.revoked && Some(*node) != absent;
-            if member.kind == NodeKind::Admin && has_voice {
-                voices += 1;
-                votes += usize::from(signed);
-                standing_votes += usize::from(signed && !member.revoked);
-            }
+        let (mut all, mut votes, mut standing_votes) = (0_usize, 0_usize, 0_usize);
+        for (node, voice) in voices {
+            let signed = signers.contains(node) && voice.counts;
+            all += usize::from(signed || voice.awaited);
+            votes += usize::from(signed);
+            standing_votes += usize::from(signed && voice.stands);
         }
-        let most = 2 * votes > voices || planted::is(Bug::MinorityAgrees);
+        let most = 2 * votes > all || planted::is(Bug::MinorityAgrees);
         most && standing_votes > 0
     }
 }

@@ -583,6 +583,11 @@ impl Fact {
         )
     }
 
+    /// Whether only the site key can say it.
+    pub fn is_of_site_key(&self) -> bool {
+        matches!(self, Fact::SiteFounded(_) | Fact::AdminAdmitted(_) | Fact::AdminRevoked(_))
+    }
+
     /// Whether the certificate inside, if there is one, was made by the key that it names. Facts
     /// without a certificate draw their authority from their author and pass.
     pub fn certificate_holds(&self, site: &SiteId) -> bool {

@@ -2,11 +2,11 @@
 
 use std::io::{Read, Write};
 
-use domain::authority::Standing;
 use domain::checkpoint::{Ballots, Checkpoint, CheckpointHash, Ground, MOST_PIECE, pieces_hash};
 use domain::codec;
 use domain::fact::{CheckpointSigned, Fact};
 use domain::id::{NodeId, Signature, SiteId};
+use domain::site::Site;
 use storage::ledger_store::LedgerStore;
 use storage::operation::Op;
 
@@ -136,10 +136,11 @@ fn read_pieces<R: Read>(
 }
 
 impl Beneath {
-    /// Whether a majority of the admin nodes that stand has signed each checkpoint.
-    pub(super) fn check_agreed(&self, standing: &Standing) -> Result<(), LedgerFileError> {
+    /// Whether a majority of the admin nodes has signed each checkpoint.
+    pub(super) fn check_agreed(&self, site: &Site) -> Result<(), LedgerFileError> {
+        let voices = site.chain().voices(site.standing());
         let mut heads = self.heads.iter();
-        match heads.find(|(hash, _, _)| !self.ballots.is_agreed(hash, standing, None)) {
+        match heads.find(|(hash, _, _)| !self.ballots.is_agreed(hash, &voices)) {
             Some((_, checkpoint, _)) => {
                 Err(LedgerFileError::NotAgreed { as_of_ms: checkpoint.as_of_ms })
             }

@@ -57,8 +57,8 @@ pub(super) struct Base {
     pub(super) stirred: bool,
     /// What must be durable before anything beneath the base is dropped.
     pub(super) ticket: Ticket,
-    /// When the base was adopted, or loaded (boot time).
-    pub(super) since_boot_ms: u64,
+    /// Since when there has been something to prune: site time of the checkpoint that speaks for it.
+    pub(super) to_prune_since_ms: i64,
     /// Rounds for which a checkpoint has been due.
     pub(super) due_rounds: u64,
     /// Epochs that came too late, and were spoken of.
@@ -88,7 +88,6 @@ impl Base {
 impl<S: LedgerStore + Clone> Replica<S> {
     /// Reads which checkpoints make up the base, and what they say; removes what a crash left.
     pub(super) fn load_base(&mut self, now: Moment) -> Result<Snapshot, StoreError> {
-        self.base.since_boot_ms = now.boot_ms;
         let mut signed = shelf::base(&self.store)?;
         if !signed.is_empty() && planted::is(Bug::BaseForgotten) {
             signed.clear();
@@ -110,6 +109,9 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 None => self.notice(Notice::BaseDamaged),
             }
         }
+        self.base.ballots.keep(self.base.parents());
+        let times = self.base.heads.values().map(|(checkpoint, _)| checkpoint.as_of_ms);
+        self.base.to_prune_since_ms = times.min().unwrap_or_default();
         self.drop_unnamed_pieces(now)?;
         Ok(whole)
     }
@@ -160,6 +162,15 @@ impl<S: LedgerStore + Clone> Replica<S> {
             }
         }
         Ok(())
+    }
+
+    /// Removes what belongs to no checkpoint of which anything is remembered.
+    pub(super) fn drop_forgotten_pieces(&mut self, now: Moment) -> Result<(), StoreError> {
+        let ballots = &self.base.ballots;
+        let held = self.base.held.iter();
+        let forgotten: Vec<_> =
+            held.filter(|hash| ballots.checkpoint(hash).is_none()).copied().collect();
+        forgotten.iter().try_for_each(|hash| self.drop_pieces(hash, now))
     }
 
     /// Notes which checkpoints make up the base.
@@ -216,15 +227,18 @@ impl<S: LedgerStore + Clone> Replica<S> {
         }
         let as_of_ms = checkpoint.as_of_ms;
         self.base.heads.insert(hash, (checkpoint, ground));
+        self.base.ballots.keep(self.base.parents());
         self.write_base(now)?;
         let base = if self.base.heads.len() == 1 { snapshot } else { self.read_base()? };
         self.time.hear_signed(as_of_ms);
         let before = self.frontier.clone();
+        if self.base.to_prune.is_empty() {
+            self.base.to_prune_since_ms = as_of_ms;
+        }
         self.load_ledger(&base)?;
         self.owe_receipts(&before);
         self.settle_readings(base.readings.into_values(), now)?;
         self.forget_lost_registers(now)?;
-        self.base.since_boot_ms = now.boot_ms;
         if self.base.surpassed.len() > MOST_SURPASSED {
             self.base.surpassed.clear(); // what is offered again is found to be surpassed again
         }
@@ -233,7 +247,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         self.base.unsigned.clear(); // they were proposed upon another base
         self.base.due_rounds = 0;
         let kept: BTreeSet<_> = self.base.heads.keys().copied().collect();
-        self.base.ballots.retain(|hash, other| kept.contains(hash) || other.as_of_ms > as_of_ms);
+        self.base.ballots.retain(|other| other.as_of_ms > as_of_ms);
         let unnamed: Vec<_> =
             self.base.held.iter().filter(|hash| !kept.contains(*hash)).copied().collect();
         for hash in unnamed {
@@ -336,7 +350,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         refused.filter(|epoch| self.says_more_than_certificates(epoch)).copied().collect()
     }
 
-    fn says_more_than_certificates(&self, epoch: &EpochId) -> bool {
+    pub(super) fn says_more_than_certificates(&self, epoch: &EpochId) -> bool {
         let beginning = self.store.entries(&epoch.0, 0, 16, usize::MAX).unwrap_or_default();
         beginning.iter().any(|(_, bytes)| {
             let entry = crate::entry::Entry::parse(bytes).ok();

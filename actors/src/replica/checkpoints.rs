@@ -6,12 +6,12 @@
 //! its pieces known by its hash before it is asked for; a peer that falls silent is replaced by
 //! another where it stopped.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::authority::{NodeKind, Standing};
-use domain::checkpoint::{Checkpoint, CheckpointHash, pieces_hash};
+use domain::checkpoint::{Checkpoint, CheckpointHash, Voice, pieces_hash};
 use domain::fact::{CheckpointSigned, Fact};
-use domain::id::{EpochId, NodeId};
+use domain::id::NodeId;
 use domain::moment::Moment;
 use storage::ledger_store::LedgerStore;
 
@@ -126,21 +126,34 @@ impl<S: LedgerStore + Clone> Replica<S> {
             && self.base.ballots.take(signed)
     }
 
-    /// This admin node itself, where it is new or has lost its disk, and lacks what the others have
-    /// dropped: it cannot judge a checkpoint by entries, and its voice is not waited for. One that has
-    /// been here before is never talked into that.
-    fn absent(&self) -> Option<NodeId> {
-        let me = self.me.node();
-        let new = self.base.heads.is_empty() && self.site.chain().epochs_of(me).count() <= 1;
-        if !new {
-            return None;
+    /// What the admin nodes' opinions are worth here. An admin node that is new, or has lost its disk,
+    /// lacks what it would judge by: its silence does not count for itself, nor that of others that say
+    /// that they have no base either.
+    fn voices(&self, standing: &Standing) -> BTreeMap<NodeId, Voice> {
+        let mut voices = self.site.chain().voices(standing);
+        if self.is_new() {
+            for (node, voice) in &mut voices {
+                let baseless =
+                    self.peers.get(node).is_some_and(|peer| peer.has_base == Some(false));
+                voice.awaited &= *node != self.me.node() && !baseless;
+            }
         }
-        let height = |epoch: &EpochId| self.frontier.get(epoch).map_or(0, |reach| reach.height);
-        let behind = self
-            .peers
-            .values()
-            .any(|peer| peer.pruned.iter().any(|(epoch, pruned)| *pruned > height(epoch)));
-        behind.then_some(me)
+        voices
+    }
+
+    /// Whether this is an admin node that was never here before, however often it was started: it has
+    /// said nothing but who it is, and holds no log of another that began before there was a
+    /// checkpoint. One that was here is never talked into being new.
+    fn is_new(&self) -> bool {
+        let (me, chain) = (self.me.node(), self.site.chain());
+        if self.me.kind != NodeKind::Admin || !self.base.heads.is_empty() {
+            return false;
+        }
+        let has_spoken = chain.epochs_of(me).any(|epoch| self.says_more_than_certificates(epoch));
+        let members = self.site.standing().members.iter();
+        let others = members.filter(|(node, m)| m.kind == NodeKind::Admin && **node != me);
+        let mut early = others.flat_map(|(node, _)| chain.epochs_of(*node));
+        !has_spoken && !early.any(|epoch| chain.knew_ms(epoch).is_none())
     }
 
     /// Adopts what is agreed by what is known here, or asks for it.
@@ -152,13 +165,13 @@ impl<S: LedgerStore + Clone> Replica<S> {
     /// What peers have adopted comes first, and the latest of it: others may have dropped the pieces
     /// of what was agreed before that, and it would be asked for in vain while they wait.
     fn follow_the_agreed_by(&mut self, standing: &Standing, now: Moment) {
-        let absent = self.absent();
+        let voices = self.voices(standing);
         let ballots = &self.base.ballots;
         let agreed = ballots.checkpoints().filter(|(hash, _)| {
             !self.base.heads.contains_key(*hash)
                 && !self.base.surpassed.contains(*hash)
                 && (self.is_adopted(hash) || !self.base.in_vain.contains(*hash))
-                && ballots.is_agreed(hash, standing, absent)
+                && ballots.is_agreed(hash, &voices)
         });
         let mut agreed: Vec<_> = agreed
             .map(|(hash, checkpoint)| (self.is_adopted(hash), checkpoint.as_of_ms, *hash))

@@ -67,7 +67,9 @@ pub(super) struct Peer {
     /// Readings were dropped on their way: a digest will tell which.
     pub(super) uses_behind: bool,
     /// Whether the peer stands on a checkpoint, as its last round says.
-    pub(super) has_base: bool,
+    pub(super) has_base: Option<bool>,
+    /// Whether a part of its frontier is still to come.
+    pub(super) is_telling: bool,
 }
 
 impl Peer {
@@ -146,7 +148,8 @@ impl<S: LedgerStore + Clone> Replica<S> {
             uses_news: false,
             rows_behind: false,
             uses_behind: false,
-            has_base: false,
+            has_base: None,
+            is_telling: false,
         };
         self.peers.insert(peer, fresh);
         self.base.in_vain.clear(); // this one may have what nobody else had
@@ -189,7 +192,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 }
                 let (level, on_one_base) = (root == self.root(), base == self.base.name());
                 if let Some(told) = self.peers.get_mut(&peer) {
-                    told.has_base = base != NO_BASE;
+                    told.has_base = Some(base != NO_BASE);
                 }
                 if !level {
                     self.send_frontier(peer);
@@ -282,13 +285,24 @@ impl<S: LedgerStore + Clone> Replica<S> {
             }
         }
         if let Some(peer) = self.peers.get_mut(&from) {
-            if peer.theirs.len() + reaches.len() > 4 * MOST_STRANGERS {
+            // Of a log that this node has nothing of so much is remembered, and no more: the rest comes up
+            // once these are held. What was told is never forgotten in the middle of a frontier.
+            let most = self.frontier.len() + 4 * MOST_STRANGERS;
+            if !peer.is_telling && peer.theirs.len() + reaches.len() > most {
                 peer.theirs.clear();
                 peer.pruned.clear();
             }
-            peer.theirs.extend(reaches.iter().map(|reach| (reach.epoch, reach.height)));
-            let pruned = reaches.iter().filter(|reach| reach.pruned_below > 0);
-            peer.pruned.extend(pruned.map(|reach| (reach.epoch, reach.pruned_below)));
+            peer.is_telling = more;
+            for reach in &reaches {
+                let known = self.frontier.contains_key(&reach.epoch);
+                if !(known || peer.theirs.contains_key(&reach.epoch)) && peer.theirs.len() >= most {
+                    continue;
+                }
+                peer.theirs.insert(reach.epoch, reach.height);
+                if reach.pruned_below > 0 {
+                    peer.pruned.insert(reach.epoch, reach.pruned_below);
+                }
+            }
             peer.suspected.extend(suspected);
             if !more {
                 if peer.suspected.is_empty() {
@@ -314,7 +328,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
     /// and would be fetched, verified and dropped.
     fn waits_for_a_base(&self, peer: &Peer) -> bool {
         self.base.heads.is_empty()
-            && peer.has_base
+            && peer.has_base == Some(true)
             && (peer.heads_told.is_none() || self.is_fetching_agreed())
     }
 

@@ -69,10 +69,13 @@ impl<S: LedgerStore + Clone> Replica<S> {
             return;
         };
         let parents = self.base.parents();
+        let stands = |node: &NodeId| self.site.standing().is_member(node);
         let recent = self.base.ballots.checkpoints().any(|(hash, checkpoint)| {
+            let age_ms = wall_ms.saturating_sub(checkpoint.as_of_ms).saturating_abs();
             checkpoint.parents == parents
                 && !self.base.unsigned.contains(hash)
-                && wall_ms.saturating_sub(checkpoint.as_of_ms) < PROPOSAL_STANDS_MS
+                && age_ms < PROPOSAL_STANDS_MS
+                && self.base.ballots.signers(hash).iter().any(stands)
         });
         let admins = self.site.standing().nodes(NodeKind::Admin).count();
         let enough = 2 * (self.linked_admins().count() + 1) > admins;
@@ -107,9 +110,11 @@ impl<S: LedgerStore + Clone> Replica<S> {
             return Ok(());
         };
         let checkpoint = Checkpoint { parents, as_of_ms, since_ms, pieces: pieces_hash, count };
-        let Ok(hash) = checkpoint.hash() else {
+        let Some(hash) = checkpoint.hash().ok().filter(|_| checkpoint.is_sound()) else {
+            self.notice(Notice::NotProposed(String::from("nobody would take it")));
             return Ok(());
         };
+        self.drop_forgotten_pieces(now)?;
         self.write_pieces(hash, &list, pieces, now)?;
         self.sign_checkpoint(checkpoint, now)?;
         Ok(())
@@ -198,6 +203,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 && !self.base.heads.contains_key(*hash)
                 && !self.base.surpassed.contains(*hash)
                 && !self.base.unsigned.contains(*hash)
+                && !self.base.in_vain.contains(*hash)
                 && !self.base.ballots.signers(hash).contains(&me)
         });
         let open: Vec<_> = open.map(|(hash, checkpoint)| (*hash, checkpoint.clone())).collect();
@@ -211,6 +217,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
                     if let Err(error) = self.sign(hash, now) {
                         self.notice(Notice::Disk(error.to_string()));
                     }
+                    return; // one at a time: the next may be surpassed by it
                 }
                 Err(Unsigned::NotYet) => {}
                 Err(Unsigned::Never(why)) => {
@@ -231,7 +238,10 @@ impl<S: LedgerStore + Clone> Replica<S> {
         let Some(wall_ms) = self.time.own_word(self.own_wall_ms) else {
             return Err(Unsigned::NotYet);
         };
-        if wall_ms.saturating_sub(checkpoint.as_of_ms).saturating_abs() > CLOCKS_APART_MS {
+        // The time of the base again moves no horizon, whatever clock it once came from.
+        let apart_ms = wall_ms.saturating_sub(checkpoint.as_of_ms).saturating_abs();
+        let is_of_base = self.site.ground().as_of_ms == Some(checkpoint.as_of_ms);
+        if apart_ms > CLOCKS_APART_MS && !is_of_base {
             return Err(never("its time is not this node's"));
         }
         let base = self.read_base().map_err(|_| Unsigned::NotYet)?;

@@ -12,8 +12,9 @@ use super::{Notice, Replica};
 /// Entries dropped in one round.
 const MOST_DROPPED: u64 = 4_096;
 /// How long entries are kept for an admin node that has not signed what replaces them, in
-/// milliseconds: a day. Until then it can still find out by itself that the checkpoint is right.
-const KEPT_FOR_ADMINS_MS: u64 = 24 * 3_600_000;
+/// milliseconds of site time: a day. Until then it can still find out by itself that the checkpoint is
+/// right. Neither a restart nor the next checkpoint begins it anew.
+const KEPT_FOR_ADMINS_MS: i64 = 24 * 3_600_000;
 
 impl<S: LedgerStore + Clone> Replica<S> {
     /// Does what checkpoints ask for from time to time.
@@ -73,7 +74,9 @@ impl<S: LedgerStore + Clone> Replica<S> {
             admins.iter().all(|admin| signers.contains(admin))
         });
         let durable = self.base.ticket <= self.durable;
-        durable && (signed || now.since(self.base.since_boot_ms) >= KEPT_FOR_ADMINS_MS)
+        let site_now = self.time.moment(now);
+        let kept_ms = site_now.wall_ms.saturating_sub(self.base.to_prune_since_ms);
+        durable && (signed || site_now.trusted && kept_ms >= KEPT_FOR_ADMINS_MS)
     }
 
     /// Epochs that came too late are spoken of once.

@@ -8,14 +8,17 @@ use crate::id::{EntryId, EpochId, KioskId, SessionId};
 use super::Site;
 
 impl Site {
-    /// Begins anew on a base, with what it says of membership. The caller then settles the base's
-    /// other facts and applies every entry above it; readings stay.
+    /// Begins anew on a base, with what it says of membership: without what it gives as the site key's
+    /// words and is not, since no majority of admin nodes makes others. The caller then settles the
+    /// base's other facts and applies every entry above it; readings stay.
     pub fn rebase(&mut self, ground: Ground, members: impl IntoIterator<Item = (EntryId, Fact)>) {
         self.unfold();
         self.held.clear();
         self.chain = self.chain.on(ground);
         for (id, fact) in members {
-            self.chain.settle(&id, &fact);
+            if !fact.is_of_site_key() || fact.certificate_holds(&self.id) {
+                self.chain.settle(&id, &fact);
+            }
         }
         self.standing = self.chain.standing();
     }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use domain::authority::Chain;
-use domain::checkpoint::{Floor, Ground, HORIZON_MS};
-use domain::fact::Fact;
-use domain::id::{EntryId, EpochId};
+use domain::checkpoint::{Ballots, Checkpoint, Floor, Ground, HORIZON_MS};
+use domain::fact::{AdminAdmitted, BootCertificate, CheckpointSigned, Fact};
+use domain::id::{EntryId, EpochId, NodeId, Signature};
 use domain::session::State;
 use domain::site::{Retention, Site};
 use proptest::prelude::*;
@@ -269,4 +269,53 @@ fn nothing_takes_back_authority_below_a_floor() {
     assert!(!site.site.erased().contains(&row), "above the floor the cut holds");
     let role = ADMIN;
     assert!(world.command(&first, role, domain::command::Command::EraseRow { row }).is_ok());
+}
+
+#[test]
+fn a_base_makes_no_words_of_the_site_key() {
+    let world = World::unfounded();
+    let mut site = Site::new(world.site().id());
+    let node = NodeId([7; 32]);
+    let id = EntryId { epoch: EpochId([8; 32]), seq: 1 };
+    let boot = BootCertificate {
+        node,
+        epoch: id.epoch,
+        amnesic: false,
+        machine: [0; 32],
+        knew_ms: None,
+        signature: Signature([7; 64]),
+    };
+    let forged = AdminAdmitted { node, signature: Signature([7; 64]) };
+    for (admitted, stands) in [(forged, false), (world.admission_of_admin(node), true)] {
+        let boot = (EntryId { seq: 0, ..id }, boot.clone().into());
+        let ground = Ground { as_of_ms: Some(NOW_MS), since_ms: NOW_MS, ..Ground::default() };
+        site.rebase(ground, [boot, (id, admitted.into())]);
+        assert_eq!(site.standing().is_member(&node), stands);
+    }
+}
+
+/// One admin node after the other proposes what nobody signs.
+#[test]
+fn checkpoints_that_nobody_agrees_to_are_forgotten_and_the_base_is_not() {
+    let mut ballots = Ballots::default();
+    let mut take = |number: i64| {
+        // Each says that it is older than the one before: clocks may have been wrong.
+        let (as_of_ms, since_ms) = (NOW_MS - number, NOW_MS - number);
+        let checkpoint =
+            Checkpoint { parents: Vec::new(), as_of_ms, since_ms, pieces: [0; 32], count: 1 };
+        let hash = checkpoint.hash().unwrap();
+        let (node, signature) = (NodeId([1; 32]), Signature([2; 64]));
+        assert!(ballots.take(&CheckpointSigned { checkpoint, node, signature }));
+        if number == 0 {
+            ballots.keep([hash]);
+        }
+        let known = ballots.checkpoints().count();
+        (hash, known, ballots.checkpoint(&hash).is_some())
+    };
+    let (base, ..) = take(0);
+    for number in 1..40 {
+        let (_, known, is_new_one_known) = take(number);
+        assert!(known <= 9 && is_new_one_known, "{number}: {known}");
+    }
+    assert!(ballots.checkpoint(&base).is_some());
 }

@@ -1,9 +1,9 @@
 use std::collections::BTreeSet;
 
-use domain::checkpoint::Checkpoint;
+use domain::checkpoint::{Checkpoint, checkpoint_bytes};
 use domain::command::Command;
 use domain::fact::{AdminAdmitted, CheckpointSigned, Cut};
-use domain::id::{NodeId, Signature};
+use domain::id::{EpochId, NodeId, Signature};
 use domain::session::State;
 use storage::ledger_store::LedgerStore;
 use storage::operation::Table;
@@ -100,10 +100,7 @@ fn what_was_agreed_with_a_node_that_others_had_revoked_meanwhile_is_adopted_by_a
     let (mut world, admins, kiosks) = World::new(3, 2);
     let everyone: Vec<_> = admins.iter().chain(&kiosks).copied().collect();
     world.cut_off(admins[2], &everyone);
-    let there = world.replica(admins[2]);
-    let of_it = |reach: &&Reach| there.site().node_of(&reach.epoch) == Some(admins[0]);
-    let cut = there.frontier().filter(of_it);
-    let cut = cut.map(|r| Cut { epoch: r.epoch, height: r.height, head: r.head }).collect();
+    let cut = cut_of(&world, admins[2], admins[0]);
     world.revoke_admin(admins[2], admins[0], cut);
     live(&mut world, admins[0], kiosks[0], 1);
     checkpoint(&mut world, admins[1]);
@@ -124,6 +121,174 @@ fn what_was_agreed_with_a_node_that_others_had_revoked_meanwhile_is_adopted_by_a
     let before = base_of(&world, admins[1]);
     checkpoint(&mut world, admins[1]);
     assert!(base_of(&world, admins[2]) > before);
+}
+
+/// The same, where the half that revoked it has its replacement already.
+#[test]
+fn a_replacement_for_a_revoked_node_has_no_say_about_what_was_agreed_before_it_was_known() {
+    let (mut world, admins, kiosks) = World::new(3, 2);
+    live(&mut world, admins[0], kiosks[0], 1);
+    checkpoint(&mut world, admins[0]);
+    let everyone: Vec<_> = admins.iter().chain(&kiosks).copied().collect();
+    world.cut_off(admins[2], &everyone);
+    let cut = cut_of(&world, admins[2], admins[0]);
+    world.revoke_admin(admins[2], admins[0], cut);
+    let there: Vec<_> = everyone.iter().copied().filter(|node| *node != admins[2]).collect();
+    let new = world.add_admin(9);
+    world.cut_off(new, &there);
+    live(&mut world, admins[0], kiosks[0], 20);
+    checkpoint(&mut world, admins[1]);
+    world.heal();
+    world.run_for(20_000);
+    for node in [admins[2], new, kiosks[0]] {
+        assert_eq!(base_of(&world, node), base_of(&world, admins[1]));
+        let states = [node, admins[1]].map(|node| world.replica(node).site().fingerprint());
+        assert_eq!(states[0].as_ref().unwrap(), states[1].as_ref().unwrap());
+    }
+}
+
+/// Its first start met nobody: a wrong address, say.
+#[test]
+fn an_admin_node_that_was_started_twice_before_it_met_anybody_joins_all_the_same() {
+    let (mut world, admins, kiosks) = World::new(1, 1);
+    live(&mut world, admins[0], kiosks[0], 1);
+    checkpoint(&mut world, admins[0]);
+    let new = world.add_admin(9);
+    world.cut_off(new, &[admins[0], kiosks[0]]);
+    world.run_for(6_000);
+    world.kill(new);
+    world.start(new);
+    world.heal();
+    world.run_for(20_000);
+    assert_eq!(base_of(&world, new), base_of(&world, admins[0]));
+    assert_eq!(world.fingerprints().len(), 1);
+    live(&mut world, new, kiosks[0], 20);
+    let before = base_of(&world, new);
+    checkpoint(&mut world, new);
+    assert!(base_of(&world, admins[0]) > before);
+    let kiosk = world.add_kiosk_as(77, 7, true);
+    world.run_for(20_000);
+    assert_eq!(base_of(&world, kiosk), base_of(&world, new));
+}
+
+#[test]
+fn two_new_admin_nodes_at_once_join_a_site_that_had_one() {
+    let (mut world, admins, kiosks) = World::new(1, 1);
+    live(&mut world, admins[0], kiosks[0], 1);
+    checkpoint(&mut world, admins[0]);
+    let new = [world.add_admin(8), world.add_admin(9)];
+    world.run_for(30_000);
+    for node in new {
+        assert_eq!(base_of(&world, node), base_of(&world, admins[0]));
+    }
+    assert_eq!(world.fingerprints().len(), 1);
+}
+
+/// A key that the base says was revoked stands in for nobody who stands.
+#[test]
+fn a_key_of_the_past_agrees_to_nothing() {
+    let (mut world, admins, kiosks) = World::new(3, 1);
+    live(&mut world, admins[0], kiosks[0], 1);
+    let cut = cut_of(&world, admins[1], admins[0]);
+    world.revoke_admin(admins[1], admins[0], cut);
+    live(&mut world, admins[1], kiosks[0], 20);
+    checkpoint(&mut world, admins[1]);
+    let before = base_of(&world, kiosks[0]);
+    live(&mut world, admins[1], kiosks[0], 40);
+    let signed = lie(&mut world, admins[1]);
+    let old_key = &world.machines[&admins[0]].identity.node_key;
+    let bytes = checkpoint_bytes(&world.site(), &signed.checkpoint).unwrap();
+    let signature = crate::signing::sign(old_key, &bytes);
+    let by_it = CheckpointSigned { node: admins[0], signature, ..signed.clone() };
+    for node in [admins[2], kiosks[0]] {
+        let signed = vec![signed.clone(), by_it.clone()];
+        let message = LedgerMessage::Checkpoints { signed, certificates: Vec::new() };
+        let message = Message::Ledger(message);
+        world.input(node, Input::Heard { peer: admins[1], message });
+    }
+    world.run_for(12_000);
+    assert_eq!([kiosks[0], admins[2]].map(|node| base_of(&world, node)), [before; 2]);
+}
+
+/// A clock was wrong for a while, and both machines have been switched off since: nobody gives the
+/// proposals of that time any more, nor remembers why they were not signed.
+#[test]
+fn proposals_of_another_time_are_in_nobodys_way_after_a_restart() {
+    let (mut world, admins, kiosks) = World::new(2, 1);
+    live(&mut world, admins[0], kiosks[0], 1);
+    checkpoint(&mut world, admins[0]);
+    live(&mut world, admins[0], kiosks[0], 20);
+    for minutes in 0..10 {
+        let shift = 400 * DAY_MS + minutes * 11 * 60_000;
+        world.machines.get_mut(&admins[0]).unwrap().wall_shift_ms = shift;
+        checkpoint(&mut world, admins[0]);
+    }
+    world.machines.get_mut(&admins[0]).unwrap().wall_shift_ms = 0;
+    for admin in &admins {
+        world.kill(*admin);
+    }
+    for admin in &admins {
+        world.start(*admin);
+    }
+    world.run_for(12_000);
+    let before = base_of(&world, kiosks[0]);
+    checkpoint(&mut world, admins[1]);
+    assert!(base_of(&world, kiosks[0]) > before);
+    live(&mut world, admins[0], kiosks[0], 40);
+    let before = base_of(&world, kiosks[0]);
+    checkpoint(&mut world, admins[0]);
+    assert!(base_of(&world, kiosks[0]) > before);
+}
+
+#[test]
+fn a_day_later_entries_are_dropped_though_an_admin_node_is_away() {
+    let (mut world, admins, kiosks) = World::new(3, 1);
+    world.kill(admins[2]);
+    live(&mut world, admins[0], kiosks[0], 1);
+    checkpoint(&mut world, admins[0]);
+    let before = entries_on(&world, kiosks[0]);
+    let hours_pass = |world: &mut World, hours: i64| {
+        for machine in world.machines.values_mut() {
+            machine.wall_shift_ms += hours * 3_600_000;
+        }
+        world.run_for(12_000);
+    };
+    hours_pass(&mut world, 13);
+    live(&mut world, admins[0], kiosks[0], 20);
+    checkpoint(&mut world, admins[0]);
+    assert!(entries_on(&world, kiosks[0]) > before, "the third may still judge for itself");
+    hours_pass(&mut world, 12);
+    assert!(entries_on(&world, kiosks[0]) < before, "{before}");
+}
+
+/// Many machines, many years.
+#[test]
+fn a_frontier_of_more_logs_than_fit_is_remembered_from_its_beginning() {
+    let (mut world, admins, _) = World::new(2, 0);
+    let reach = |number: u16| {
+        let mut epoch = [0; 32];
+        epoch[..2].copy_from_slice(&number.to_be_bytes());
+        Reach { epoch: EpochId(epoch), pruned_below: 0, height: 1, head: [1; 32] }
+    };
+    let reaches: Vec<_> = (0..20_000).map(reach).collect();
+    let parts: Vec<_> = reaches.chunks(2_000).map(<[Reach]>::to_vec).collect();
+    let last = parts.len() - 1;
+    for (place, reaches) in parts.into_iter().enumerate() {
+        let message = LedgerMessage::Frontier { more: place < last, reaches };
+        let message = Message::Ledger(message);
+        world.input(admins[0], Input::Heard { peer: admins[1], message });
+    }
+    let theirs = &world.replica(admins[0]).peers[&admins[1]].theirs;
+    assert!(theirs.contains_key(&reach(0).epoch));
+    assert!(theirs.len() < 17_000, "and no more than fit: {}", theirs.len());
+}
+
+/// What a node holds of another's logs.
+fn cut_of(world: &World, here: NodeId, of: NodeId) -> Vec<Cut> {
+    let here = world.replica(here);
+    let of_it = |reach: &&Reach| here.site().node_of(&reach.epoch) == Some(of);
+    let cut = here.frontier().filter(of_it);
+    cut.map(|r| Cut { epoch: r.epoch, height: r.height, head: r.head }).collect()
 }
 
 #[test]
