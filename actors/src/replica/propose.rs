@@ -26,6 +26,8 @@ const DUE_ENTRIES: u64 = 5_000;
 const DUE_MS: i64 = 24 * 3_600_000;
 /// Rounds that an admin node leaves to each linked one of a lower name to propose.
 const PATIENCE_ROUNDS: u64 = 6;
+/// Rounds that one leaves itself to meet somebody: its disk may be a copy of an older one.
+const ALONE_ROUNDS: u64 = 12;
 /// How long a proposal is waited for before another is made, in milliseconds of site time.
 const PROPOSAL_STANDS_MS: i64 = 10 * 60_000;
 /// How far a proposal's time may be from a co-signer's: nobody signs a time that he knows is wrong.
@@ -54,7 +56,11 @@ impl<S: LedgerStore + Clone> Replica<S> {
         self.base.due_rounds += 1;
         let me = self.me.node();
         let before = self.linked_admins().filter(|node| **node < me).count();
-        let turn = u64::try_from(before).unwrap_or(u64::MAX).saturating_mul(PATIENCE_ROUNDS);
+        let turn = if self.peers.is_empty() {
+            ALONE_ROUNDS
+        } else {
+            u64::try_from(before).unwrap_or(u64::MAX).saturating_mul(PATIENCE_ROUNDS)
+        };
         if self.base.due_rounds > turn {
             self.propose(now);
         }

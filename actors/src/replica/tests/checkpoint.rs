@@ -230,7 +230,9 @@ fn proposals_of_another_time_are_in_nobodys_way_after_a_restart() {
     for admin in &admins {
         world.start(*admin);
     }
-    world.run_for(12_000);
+    world.run_for(200_000);
+    let fetching = |admin| world.replica(admin).base.fetch.is_some();
+    assert_eq!([fetching(admins[0]), fetching(admins[1])], [false; 2], "nobody has them");
     let before = base_of(&world, kiosks[0]);
     checkpoint(&mut world, admins[1]);
     assert!(base_of(&world, kiosks[0]) > before);
@@ -259,6 +261,27 @@ fn a_day_later_entries_are_dropped_though_an_admin_node_is_away() {
     assert!(entries_on(&world, kiosks[0]) > before, "the third may still judge for itself");
     hours_pass(&mut world, 12);
     assert!(entries_on(&world, kiosks[0]) < before, "{before}");
+}
+
+/// Its copy is older than what the others stand on: first it hears them.
+#[test]
+fn an_admin_node_restored_from_a_copy_makes_no_checkpoint_before_it_has_met_anybody() {
+    let (mut world, admins, kiosks) = World::new(1, 1);
+    live(&mut world, admins[0], kiosks[0], 1);
+    checkpoint(&mut world, admins[0]);
+    live(&mut world, admins[0], kiosks[0], 20);
+    let (copy, _) = world.copy_disk(admins[0]);
+    let old = base_of(&world, admins[0]);
+    days_pass(&mut world, 2);
+    world.run_for(30_000);
+    let newer = base_of(&world, kiosks[0]);
+    assert!(newer > old);
+    days_pass(&mut world, 2);
+    world.restart_on(admins[0], copy);
+    assert_eq!(base_of(&world, admins[0]), old);
+    world.run_for(30_000);
+    assert_eq!(world.replica(kiosks[0]).base.heads.len(), 1);
+    assert_eq!(world.fingerprints().len(), 1);
 }
 
 /// Many machines, many years.
@@ -609,8 +632,18 @@ fn an_admin_node_takes_the_place_of_another_where_all_is_pruned() {
 
 #[test]
 fn an_admin_node_that_was_here_before_is_not_talked_into_the_word_of_one() {
-    let (mut world, admins, kiosks) = World::new(2, 1);
-    live(&mut world, admins[0], kiosks[0], 1);
+    let (world, admins, kiosks) = World::new(2, 1);
+    is_not_talked_into_a_lie(world, (admins[0], admins[1]), kiosks[0]);
+    // Nor one that has never said a word.
+    let (mut world, admins, kiosks) = World::new(1, 1);
+    let silent = world.add_admin(9);
+    world.run_for(12_000);
+    is_not_talked_into_a_lie(world, (admins[0], silent), kiosks[0]);
+}
+
+fn is_not_talked_into_a_lie(mut world: World, admins: (NodeId, NodeId), kiosk: NodeId) {
+    let admins = [admins.0, admins.1];
+    live(&mut world, admins[0], kiosk, 1);
     let signed = lie(&mut world, admins[0]);
     // It says that it has dropped what the other does not hold.
     let mut reach = *world.replica(admins[0]).frontier().next().unwrap();
