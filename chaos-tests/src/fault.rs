@@ -113,6 +113,12 @@ pub enum Fault {
         /// Which machines.
         hosts: Hosts,
     },
+    /// Another machine takes the place: a new node with an empty store, admitted by the site key or by
+    /// the kiosks' token. The node that was there is not revoked by that.
+    Replace {
+        /// Which machines.
+        hosts: Hosts,
+    },
     /// The store as it was so long ago comes back.
     Restore {
         /// Which machines.
@@ -235,6 +241,7 @@ impl Fault {
             | Fault::PowerCut { hosts }
             | Fault::Reboot { hosts }
             | Fault::Amnesia { hosts }
+            | Fault::Replace { hosts }
             | Fault::Restore { hosts, .. }
             | Fault::Clone { hosts }
             | Fault::OtherRelease { hosts }

@@ -296,6 +296,7 @@ pub(crate) fn drawn(fault: &Fault) -> (&'static str, &'static str) {
         Fault::Pause { .. } => ("paused", "pause"),
         Fault::Suspend { .. } => ("paused", "suspend"),
         Fault::Amnesia { .. } => ("disk", "amnesia"),
+        Fault::Replace { .. } => ("disk", "replace"),
         Fault::Restore { .. } => ("disk", "restore"),
         Fault::Clone { .. } => ("disk", "clone"),
         Fault::DiskFull { .. } => ("disk", "disk-full"),

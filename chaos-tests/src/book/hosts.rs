@@ -71,9 +71,16 @@ pub struct Hosts {
     ongoing: BTreeMap<u32, (Trouble, Option<Vec<HostId>>)>,
     /// When each trouble of a host was last over.
     over_ms: BTreeMap<(HostId, Trouble), u64>,
+    /// Nodes that belong to the site and run nowhere any more: other machines took their places.
+    replaced: BTreeSet<NodeId>,
 }
 
 impl Hosts {
+    /// How many nodes run nowhere any more, though nobody has revoked them by that.
+    pub fn replaced(&self) -> usize {
+        self.replaced.len()
+    }
+
     #[allow(clippy::wildcard_enum_match_arm, reason = "the other events are not about machines")]
     pub(super) fn see(&mut self, at_ms: u64, event: &Event) {
         match event {
@@ -82,6 +89,9 @@ impl Hosts {
                 let boot = before.map_or(0, |machine| machine.boot + u32::from(*new_boot));
                 let contact_ms = before.map_or(at_ms, |machine| machine.contact_ms);
                 let birth = Birth { host: *host, node: *node, kiosk: *kiosk, boot, at_ms };
+                let last = before.and_then(|machine| machine.epochs.last());
+                let last = last.and_then(|epoch| self.births.get(epoch)).map(|birth| birth.node);
+                self.replaced.extend(last.filter(|last| !amnesic && last != node));
                 if self.births.insert(*epoch, birth).is_some() {
                     self.reborn.push((*epoch, *host));
                 }
@@ -314,6 +324,7 @@ fn trouble_of(fault: &Fault) -> Option<Trouble> {
         | Fault::TornTail { .. }
         | Fault::OtherRelease { .. } => Some(Trouble::Process),
         Fault::Amnesia { .. }
+        | Fault::Replace { .. }
         | Fault::Restore { .. }
         | Fault::Clone { .. }
         | Fault::DiskFull { .. }

@@ -49,6 +49,7 @@ impl Fault {
             Fault::PowerCut { .. } => plain(at, "coupure de courant", "power cut"),
             Fault::Reboot { .. } => plain(at, "redémarrage", "reboot"),
             Fault::Amnesia { .. } => plain(at, "disque perdu", "disk lost"),
+            Fault::Replace { .. } => plain(at, "machine remplacée", "machine replaced"),
             Fault::Restore { age_ms, .. } => (
                 format!("{at} : disque revenu {} s en arrière", age_ms / 1_000),
                 format!("{at}: disk set back by {} s", age_ms / 1_000),

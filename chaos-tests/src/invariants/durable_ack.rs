@@ -32,7 +32,7 @@ impl DurableAck {
                 let has = cluster.node(*host).is_none_or(|node| node.holds(&entry));
                 !machine.amnesic && (has || self.lost_disk.contains(host))
             };
-            let holders = book.hosts.machines().filter(may_hold).count();
+            let holders = book.hosts.machines().filter(may_hold).count() + book.hosts.replaced();
             if node.holds(&entry) && usize::try_from(held).is_ok_and(|held| held > holders) {
                 let what = format!("its operator reads that {held} hold {entry}: {holders} can");
                 return Err(Broken::on(host, what));
@@ -115,8 +115,10 @@ impl Invariant for DurableAck {
         if cluster.hosts().iter().any(|host| book.is_hostile(*host, cluster)) {
             return Ok(());
         }
+        // Nor does a node that runs nowhere any more give one.
+        let gone = u32::try_from(book.hosts.replaced()).unwrap_or(u32::MAX);
         for Telling { host, entry, held, of, .. } in tellings(scene) {
-            if held < of {
+            if held.saturating_add(gone) < of {
                 let what = format!("{entry} is everywhere, and its operator reads {held} of {of}");
                 return Err(Broken::on(host, what));
             }
@@ -131,6 +133,8 @@ impl Invariant for DurableAck {
 
 #[cfg(test)]
 mod tests {
+    use domain::id::{EpochId, NodeId};
+
     use super::*;
     use crate::event::Stop;
     use crate::invariants::stage::{ADMIN, KIOSK, OTHER_ADMIN, Stage};
@@ -208,5 +212,24 @@ mod tests {
         stage.say_replicated(ADMIN, issued.entry, (2, 3));
         stage.heal();
         assert_eq!(stage.broken(), Some(Some(ADMIN)));
+    }
+
+    #[test]
+    fn a_node_whose_machine_was_replaced_owes_no_receipt() {
+        for replaced in [false, true] {
+            let mut stage = Stage::with(DurableAck::default());
+            let (request, issued) = stage.issue(ADMIN, 600);
+            stage.accept(ADMIN, request, &[issued.entry]);
+            stage.spread();
+            if replaced {
+                let (node, epoch) = (NodeId([9; 32]), EpochId([9; 32]));
+                let (host, new_boot, amnesic) = (OTHER_ADMIN, true, false);
+                let kiosk = None;
+                stage.see(Event::Started { host, node, kiosk, epoch, new_boot, amnesic });
+            }
+            stage.say_replicated(ADMIN, issued.entry, (4, 5));
+            stage.heal();
+            assert_eq!(stage.broken(), (!replaced).then_some(Some(ADMIN)));
+        }
     }
 }

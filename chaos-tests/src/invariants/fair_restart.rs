@@ -21,8 +21,10 @@ const EDGE_MS: u64 = 100;
 /// All that a session is ever forgiven, in milliseconds.
 const FORGIVEN_MS: u64 = CHARGE_MS * FORGIVEN as u64;
 
-/// For how long a machine is linked before it takes one of which it hears nothing for gone, and a while.
-const LISTENS_MS: u64 = 2 * ALONE_AFTER_MS + 10_000;
+/// For how long a machine is linked before it takes one of which it hears nothing for gone.
+const LISTENS_MS: u64 = 2 * ALONE_AFTER_MS;
+/// The other may have been unheard for so much longer.
+const UNHEARD_MS: u64 = LISTENS_MS + 10_000;
 
 /// A session that a process left running when it died, on a machine that did not.
 #[derive(Debug, Clone, Copy)]
@@ -140,11 +142,12 @@ impl FairRestart {
             return Ok(());
         };
         let since_ms = at_ms.saturating_sub(LISTENS_MS);
+        let unheard_ms = at_ms.saturating_sub(UNHEARD_MS);
         let listened = book.hosts.machine(writer).is_some_and(|machine| {
             let alone = machine.alone_since.is_some() || !machine.linked_once;
             !alone && machine.running_since.is_some_and(|since| since <= since_ms)
         });
-        let deaf = listened && book.hosts.unrest_since(since_ms);
+        let deaf = listened && book.hosts.unrest_since(unheard_ms);
         let ended = closed.replaces.iter().filter_map(|step| book.hosts.of(&step.epoch));
         let ended = ended.filter(|birth| birth.host != writer && closed.cause == Cause::Reboot);
         for birth in ended {
@@ -265,7 +268,7 @@ mod tests {
     use domain::fact::SessionClosed;
 
     use super::*;
-    use crate::fault::{Fault, Hosts};
+    use crate::fault::{Fault, Hosts, Shape};
     use crate::invariants::stage::{ADMIN, KIOSK, OTHER_KIOSK, Stage, kiosk_of};
 
     /// A session that a patron reboots so many times after 13 s, of which readings tell 10 s.
@@ -311,6 +314,24 @@ mod tests {
             let cause = Cause::Reboot;
             stage.write(OTHER_KIOSK, SessionClosed { session, kiosk, cause, replaces });
             assert_eq!(stage.broken(), still_runs.then_some(Some(OTHER_KIOSK)));
+        }
+    }
+
+    #[test]
+    fn a_copy_that_has_heard_nothing_of_the_first_machine_for_a_minute_may_take_it_for_gone() {
+        for listened_ms in [50_000, 61_000] {
+            let (mut stage, session) = Stage::running(FairRestart::default());
+            stage.start(OTHER_KIOSK, true);
+            stage.link(ADMIN, OTHER_KIOSK);
+            let hosts = Hosts(String::from("poste-1"));
+            stage.begin(Fault::Cut { hosts, shape: Shape::Deaf }, &[KIOSK]);
+            stage.runs(KIOSK, session, listened_ms);
+            let kiosk = kiosk_of(KIOSK).unwrap();
+            let replaces = vec![stage.last_of(KIOSK)];
+            let cause = Cause::Reboot;
+            stage.write(OTHER_KIOSK, SessionClosed { session, kiosk, cause, replaces });
+            let broken = (listened_ms < 60_000).then_some(Some(OTHER_KIOSK));
+            assert_eq!(stage.broken(), broken);
         }
     }
 

@@ -113,7 +113,7 @@ impl Run<'_> {
                     self.harm_machine(number, fault, *host)?;
                 }
             }
-            Fault::Hostile { .. } => {
+            Fault::Replace { .. } | Fault::Hostile { .. } => {
                 let what = "a step that was refused before the run".to_owned();
                 return Err(NotRun::Cannot { target: NAME, what });
             }
@@ -240,6 +240,7 @@ impl Run<'_> {
             | Fault::PowerCut { .. }
             | Fault::Reboot { .. }
             | Fault::Amnesia { .. }
+            | Fault::Replace { .. }
             | Fault::Restore { .. }
             | Fault::BitFlip { .. }
             | Fault::Revoke { .. }

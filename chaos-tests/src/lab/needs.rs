@@ -79,6 +79,9 @@ pub(super) fn check(scenario: &Scenario, has_other_release: bool) -> Result<(), 
     if asks_for(|fault| matches!(fault, Fault::Hostile { .. })) {
         return cannot("a thief needs a doctored program: the simulator has one".to_owned());
     }
+    if asks_for(|fault| matches!(fault, Fault::Replace { .. })) {
+        return cannot("a machine that takes another's place: the simulator has it".to_owned());
+    }
     if asks_for(|fault| matches!(fault, Fault::OtherRelease { .. })) && !has_other_release {
         return cannot("no program of another release was given: --other-release FILE".to_owned());
     }

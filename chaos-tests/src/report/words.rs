@@ -98,6 +98,7 @@ pub(super) const KINDS: [Kind; 8] = [
 const NAMES: &[(&str, &str)] = &[
     // Faults, as scenarios name them.
     ("amnesia", "disque perdu"),
+    ("replace", "machine remplacée"),
     ("bit-flip", "bit retourné sur le disque"),
     ("clock-drift", "horloge qui dérive"),
     ("clock-jump", "horloge qui saute"),

@@ -167,6 +167,7 @@ impl Scenario {
             | Fault::PowerCut { .. }
             | Fault::Reboot { .. }
             | Fault::Amnesia { .. }
+            | Fault::Replace { .. }
             | Fault::OtherRelease { .. }
             | Fault::DiskFull { .. }
             | Fault::DiskFails { .. }

@@ -43,6 +43,7 @@ impl Scenario {
                 | Fault::PowerCut { .. }
                 | Fault::Reboot { .. }
                 | Fault::Amnesia { .. }
+                | Fault::Replace { .. }
                 | Fault::Clone { .. }
                 | Fault::OtherRelease { .. }
                 | Fault::DiskFull { .. }

@@ -179,7 +179,33 @@ impl Draw {
             let at_s = f64::from(self.rng.random_range(60..self.last_fault_s()));
             steps.push(Step { at_s, for_s: None, fault: Fault::Revoke { hosts, on } });
         }
+        if self.chance(15) {
+            self.replacement(&mut steps);
+        }
         steps
+    }
+
+    /// Another machine takes an admin host's place, or a kiosk's: soon after its node was revoked, where
+    /// that happens.
+    fn replacement(&mut self, steps: &mut Vec<Step>) {
+        let revoked = steps.iter().find_map(|step| {
+            let Fault::Revoke { hosts, .. } = &step.fault else {
+                return None;
+            };
+            Some((hosts.clone(), step.at_s))
+        });
+        let admin = HostId(self.rng.random_range(0..self.site.admins));
+        let (hosts, from_s) = match revoked {
+            Some(revoked) if self.chance(70) => revoked,
+            _ => {
+                let hosts = if self.chance(70) { self.named(&[admin]) } else { self.one() };
+                (hosts, f64::from(self.rng.random_range(0..self.last_fault_s())))
+            }
+        };
+        let at_s = from_s + f64::from(self.rng.random_range(1..400));
+        let at_s = at_s.min(f64::from(self.last_fault_s()));
+        let for_s = Some(f64::from(self.rng.random_range(1..300)));
+        steps.push(Step { at_s, for_s, fault: Fault::Replace { hosts } });
     }
 
     /// A stolen key, and sooner or later its revocation.

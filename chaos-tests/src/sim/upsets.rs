@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use actors::replica::Identity;
+use domain::authority::NodeKind;
 use domain::fact::{CUTS_IN_PART, Cut, MOST_PARTS};
 use domain::id::RequestId;
 use rand::RngExt;
@@ -122,6 +123,7 @@ impl World {
             Fault::PowerCut { .. } => self.take_down(host, Stop::PowerLost),
             Fault::Reboot { .. } => self.take_down(host, Stop::Rebooted),
             Fault::Amnesia { .. } => self.take_down(host, Stop::DiskLost),
+            Fault::Replace { .. } => self.replace(host),
             Fault::Restore { .. } => {
                 self.take_down(host, Stop::Restored);
                 let copy = self.upsets.copies.remove(&(step, host));
@@ -217,6 +219,7 @@ impl World {
             Fault::PowerCut { .. }
             | Fault::Reboot { .. }
             | Fault::Amnesia { .. }
+            | Fault::Replace { .. }
             | Fault::Restore { .. }
             | Fault::TornTail { .. }
             | Fault::BitFlip { .. } => {
@@ -283,6 +286,19 @@ impl World {
             home.held_down += 1;
         }
         self.stop(host, how);
+    }
+
+    /// Another machine takes the place of a host's.
+    fn replace(&mut self, host: HostId) {
+        self.take_down(host, Stop::DiskLost);
+        let Some(home) = self.stage.host_mut(host) else {
+            return;
+        };
+        let amnesic = home.identity.amnesic;
+        home.identity = match home.identity.kind {
+            NodeKind::Admin => self.founding.admin(host, &mut self.rng),
+            NodeKind::Kiosk => self.founding.kiosk(host, amnesic, &mut self.rng),
+        };
     }
 
     fn bring_up(&mut self, host: HostId, wait: u64) {
@@ -432,6 +448,7 @@ fn lasts_when_not_said(fault: &Fault) -> Option<u64> {
         | Fault::PowerCut { .. }
         | Fault::Reboot { .. }
         | Fault::Amnesia { .. }
+        | Fault::Replace { .. }
         | Fault::Restore { .. }
         | Fault::TornTail { .. }
         | Fault::BitFlip { .. }

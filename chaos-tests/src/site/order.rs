@@ -70,6 +70,7 @@ fn of_step(
         | Fault::Suspend { .. }
         | Fault::PowerCut { .. }
         | Fault::Amnesia { .. }
+        | Fault::Replace { .. }
         | Fault::Restore { .. }
         | Fault::Clone { .. }
         | Fault::OtherRelease { .. }

@@ -18,6 +18,7 @@ const FAULTS: &[&str] = &[
     "power-cut",
     "reboot",
     "amnesia",
+    "replace",
     "restore",
     "clone",
     "other-release",
