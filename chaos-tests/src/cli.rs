@@ -4,12 +4,7 @@
 //! it ended. Messages are French where the locale is, English elsewhere; the words of the commands
 //! are the same everywhere.
 
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "the command line is where this program speaks"
-)]
-
+use std::io::{self, ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -115,6 +110,9 @@ pub(crate) struct RunArgs {
     /// Fit each into so many seconds: what happens keeps its order.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(10..))]
     pub(crate) within: Option<u64>,
+    /// On a real site: order nothing, say who would play whom, and which order would come when.
+    #[arg(long)]
+    pub(crate) rehearse: bool,
     /// Folder that receives a journal and a page for each.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) report: Option<PathBuf>,
@@ -142,7 +140,7 @@ pub(crate) struct MachineArgs {
 /// What is run again.
 #[derive(Debug, Args)]
 pub(crate) struct ReplayArgs {
-    /// A scenario file that a failure left, or the seed of a drawn world.
+    /// A scenario file that a failure left, the journal of a run, or the seed of a drawn world.
     pub(crate) what: String,
     /// The seed is that of a short world on one theme, as `mutants` runs them.
     #[arg(long)]
@@ -162,13 +160,13 @@ pub(crate) struct ReplayArgs {
 #[derive(Debug, Args)]
 pub(crate) struct NightArgs {
     /// Hours; a fraction will do.
-    #[arg(long, required_unless_present = "seeds")]
+    #[arg(long, required_unless_present = "seeds", value_parser = night::hours)]
     pub(crate) hours: Option<f64>,
     /// So many worlds, whatever the time.
-    #[arg(long, conflicts_with = "hours")]
+    #[arg(long, conflicts_with = "hours", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) seeds: Option<u64>,
     /// With hours: so many worlds at least, whatever the time.
-    #[arg(long, default_value_t = 0, requires = "hours")]
+    #[arg(long, default_value_t = 0, requires = "hours", conflicts_with = "seeds")]
     pub(crate) at_least: u64,
     /// Threads; a world runs in one.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=256))]
@@ -195,7 +193,7 @@ pub(crate) struct NightArgs {
 pub(crate) struct GrowthArgs {
     /// Sizes of the site, in nodes.
     #[arg(long, value_delimiter = ',', default_values_t = [12, 25, 50],
-        value_parser = clap::value_parser!(u16).range(3..=100))]
+        value_parser = clap::value_parser!(u16).range(3..=i64::from(chaos_tests::lab::MOST_HOSTS)))]
     pub(crate) nodes: Vec<u16>,
     #[command(flatten)]
     pub(crate) machine: MachineArgs,
@@ -208,6 +206,8 @@ pub(crate) enum End {
     Held,
     /// Something did not.
     Broken,
+    /// Nothing was run, or not all that was asked for.
+    NotRun,
 }
 
 /// What a command has to say, and how it ended.
@@ -227,24 +227,42 @@ const NOT_RUN: u8 = 2;
 pub(crate) fn main() -> ExitCode {
     match carry_out(Cli::parse().command) {
         Ok((text, end)) => {
-            if !text.is_empty() {
-                println!("{}", text.trim_end());
-            }
-            match end {
-                End::Held => ExitCode::SUCCESS,
-                End::Broken => ExitCode::from(BROKEN),
+            let printed = if text.is_empty() { Ok(()) } else { print(text.trim_end()) };
+            match (printed, end) {
+                (Err(error), End::Held) => not_run(&error.to_string()),
+                (_, End::Held) => ExitCode::SUCCESS,
+                (_, End::Broken) => ExitCode::from(BROKEN),
+                (_, End::NotRun) => ExitCode::from(NOT_RUN),
             }
         }
-        Err(NotDone(sentence)) => {
-            eprintln!("poste-chaos: {sentence}");
-            ExitCode::from(NOT_RUN)
-        }
+        Err(NotDone(sentence)) => not_run(&sentence),
     }
 }
 
-/// Prints a text at once, for commands that go on after it.
+/// Prints a text at once, for commands that go on after it, whether or not somebody reads it.
 pub(crate) fn say_now(text: &str) {
-    println!("{text}");
+    if let Err(error) = print(text) {
+        complain(&error.to_string());
+    }
+}
+
+/// Whoever no longer listens has heard enough.
+fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        printed => printed,
+    }
+}
+
+fn complain(sentence: &str) {
+    // There is nobody left to tell that this failed.
+    writeln!(io::stderr().lock(), "poste-chaos: {sentence}").unwrap_or(());
+}
+
+fn not_run(sentence: &str) -> ExitCode {
+    complain(sentence);
+    ExitCode::from(NOT_RUN)
 }
 
 /// Below 2⁶³, so that a scenario file can say it.

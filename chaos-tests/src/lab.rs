@@ -45,6 +45,7 @@ use house::House;
 use run::Run;
 
 pub use growth::growth;
+pub use needs::MOST_HOSTS;
 
 /// Scenarios that are run at each change, each within [`SUBSET_LASTS_S`]: about five minutes.
 pub const SUBSET: &[&str] = &["room-in-two", "power-cut", "reboot-abuse", "clock-chaos"];

@@ -132,6 +132,9 @@ impl Record {
             figures: Vec::new(),
             stretches: self.stretches,
             notices: self.notices,
+            away: Vec::new(),
+            again: None,
+            scenario: None,
         }
     }
 

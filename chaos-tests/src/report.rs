@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::target::Outcome;
 
 pub use night::night_html;
+pub use words::french_of;
 
 /// The journal's layout; a reader refuses a later one.
 const LAYOUT: u32 = 1;
@@ -36,7 +37,7 @@ struct Journal {
 #[derive(Debug, thiserror::Error)]
 pub enum NotAJournal {
     /// Not JSON, or not the fields of a journal.
-    #[error("not a journal: {0}")]
+    #[error("{0}")]
     Malformed(#[from] serde_json::Error),
     /// Of a later release.
     #[error("journal of layout {0}, this release reads up to {LAYOUT}")]

@@ -24,12 +24,32 @@ pub use parse::Wrong;
 
 /// A text in both languages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table with the texts `fr` and `en`")]
 pub struct Words {
     /// French.
     pub fr: String,
     /// English.
     pub en: String,
+}
+
+impl Words {
+    /// French first.
+    pub fn new(fr: impl Into<String>, en: impl Into<String>) -> Self {
+        Self { fr: fr.into(), en: en.into() }
+    }
+
+    /// What names itself, such as a command.
+    pub fn same(text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self::new(text.clone(), text)
+    }
+}
+
+/// English: where a language can be chosen, the fields are read.
+impl std::fmt::Display for Words {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.en)
+    }
 }
 
 /// One scenario.
@@ -60,9 +80,6 @@ pub struct Scenario {
     /// What a run on a real site may touch.
     #[serde(default)]
     pub limits: Limits,
-    /// Rare branches that this scenario must have taken ([`crate::event::Event::Sometimes`]).
-    #[serde(default)]
-    pub sometimes: Vec<String>,
 }
 
 /// How large the site is.
@@ -115,8 +132,6 @@ pub struct Hold {
     pub rounds: Option<u32>,
     /// Seconds that a kiosk may run past what it could know to be left.
     pub overrun_s: Option<f64>,
-    /// Share of kiosks, in hundredths, that must be open for the public all the time.
-    pub kiosks_open: Option<u8>,
 }
 
 /// Something people do, again and again.

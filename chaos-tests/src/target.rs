@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, Words};
 
 /// Progress of a run, for people who watch.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,12 +82,21 @@ pub struct Outcome {
     pub figures: Vec<(String, f64, String)>,
     /// What people should know, with its time.
     pub notices: Vec<(u64, String)>,
+    /// Hosts that had not come back at the end (a real site only).
+    #[serde(default)]
+    pub away: Vec<String>,
+    /// The command that runs the same again, where a command ran it.
+    #[serde(default)]
+    pub again: Option<String>,
+    /// What was run, as a scenario file with its seed.
+    #[serde(default)]
+    pub scenario: Option<String>,
 }
 
 impl Outcome {
-    /// Whether everything that was looked at held.
+    /// Whether everything that was looked at held, and everybody came back.
     pub fn held(&self) -> bool {
-        self.verdicts.iter().all(|verdict| verdict.breaches.is_empty())
+        self.verdicts.iter().all(|verdict| verdict.breaches.is_empty()) && self.away.is_empty()
     }
 }
 
@@ -100,11 +109,24 @@ pub enum NotRun {
         /// Which target.
         target: &'static str,
         /// What.
-        what: String,
+        what: Words,
     },
     /// Its surroundings failed.
     #[error("{0}")]
     Broken(String),
+}
+
+impl NotRun {
+    /// Why, in both languages. What went wrong around a target is told as the machine told it.
+    pub fn words(&self) -> Words {
+        match self {
+            Self::Cannot { target, what } => Words::new(
+                format!("« {target} » ne le peut pas : {}", what.fr),
+                format!("{target} cannot do this: {}", what.en),
+            ),
+            Self::Broken(what) => Words::same(what.as_str()),
+        }
+    }
 }
 
 /// Carries scenarios out.

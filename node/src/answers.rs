@@ -156,6 +156,9 @@ impl Answers {
             Request::FaultBegin { nodes, what, for_s, limits } => {
                 self.begin_faults(nodes, what, for_s, &limits).await
             }
+            Request::FaultCheck { nodes, for_s, limits } => {
+                self.check_faults(nodes, for_s, &limits).await
+            }
             Request::FaultEnd {} => self.end_faults().await,
             Request::FaultList {} => self.faults(),
             Request::Backup { folder } => self.back_up(folder).await,

@@ -146,6 +146,15 @@ pub(crate) enum Request {
         /// What must hold with it.
         limits: Limits,
     },
+    /// Would the limits hold with a fault, and which of the nodes would obey? Nothing is ordered.
+    FaultCheck {
+        /// Which.
+        nodes: Vec<NodeId>,
+        /// For so many seconds.
+        for_s: u32,
+        /// What must hold with it.
+        limits: Limits,
+    },
     /// End every fault that was ordered here.
     FaultEnd {},
     /// Which nodes are under a fault?
@@ -201,7 +210,7 @@ pub(crate) enum Answer {
     Settings(Settings),
     /// Machines that wait to be paired.
     Pairings(Vec<view::PairingView>),
-    /// Nodes under a fault, or told to be, and what they said.
+    /// Nodes under a fault, told to be or asked whether they would, and what they said.
     Faults(Vec<view::FaultView>),
     /// A fault was not ordered.
     Foul(Foul),

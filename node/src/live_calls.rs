@@ -85,7 +85,7 @@ impl LiveCalls for Answering {
         let judge = move |replica: &mut Replica<_>, _| -> Vec<Output> {
             let (node, epoch) = (replica.me().node(), replica.epoch());
             let word = if order.is_empty() {
-                Word::Epoch(epoch)
+                executor.is_willing().map_or_else(Word::Refused, |()| Word::Epoch(epoch))
             } else {
                 match executor.judge(&order, &Here { node, epoch, site: replica.site() }) {
                     Ok(order) => {

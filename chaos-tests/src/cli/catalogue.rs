@@ -4,6 +4,7 @@ use std::path::Path;
 
 use chaos_tests::scenario::shipped::{SHIPPED, named};
 use chaos_tests::scenario::{Scenario, Wrong};
+use chaos_tests::site;
 
 use super::NotDone;
 use super::texts::{self, Lang};
@@ -38,13 +39,15 @@ pub(crate) fn find(name: &str) -> Result<Scenario, NotDone> {
     }
     let path = Path::new(name);
     if path.extension().is_none_or(|extension| extension != "toml") {
-        return Err(NotDone(texts::no_such_scenario(Lang::here(), name)));
+        let why = if path.is_file() { texts::no_toml } else { texts::no_such_scenario };
+        return Err(NotDone(why(Lang::here(), name)));
     }
     Scenario::read(path).map_err(|wrong| refused(&wrong))
 }
 
 fn refused(wrong: &Wrong) -> NotDone {
-    NotDone(texts::scenario_refused(Lang::here(), &wrong.to_string()))
+    let lang = Lang::here();
+    NotDone(texts::scenario_refused(lang, &lang.read(wrong.words())))
 }
 
 /// Title, purpose, site, then everything that happens, in the order of time.
@@ -62,18 +65,37 @@ fn describe(scenario: &Scenario) -> String {
     if site.history_days > 0 {
         lines.push(texts::history(lang, site.history_days));
     }
-    lines.push(texts::lasts(lang, scenario.lasts_s / 60));
-    if let (Some(rounds), Some(overrun_s)) = (scenario.hold.rounds, scenario.hold.overrun_s) {
-        lines.push(texts::hold(lang, rounds, overrun_s));
+    lines.push(match (scenario.lasts_s / 60, scenario.lasts_s % 60) {
+        (0, seconds) => texts::lasts(lang, &format!("{seconds} s")),
+        (minutes, 0) => texts::lasts(lang, &format!("{minutes} min")),
+        (minutes, seconds) => texts::lasts(lang, &format!("{minutes} min {seconds} s")),
+    });
+    let hold = &scenario.hold;
+    let rounds = hold.rounds.map(|rounds| texts::rounds(lang, rounds));
+    let overrun = hold.overrun_s.map(|overrun_s| texts::overrun(lang, &lang.decimal(overrun_s)));
+    let besides: Vec<String> = rounds.into_iter().chain(overrun).collect();
+    if !besides.is_empty() {
+        lines.push(texts::hold(lang, &besides.join(", ")));
     }
     lines.push(String::new());
     lines.extend(method(scenario, lang));
     lines.push(String::new());
-    let limits = &scenario.limits;
-    let hours = limits.hours.clone().unwrap_or_else(|| texts::no_hours(lang));
-    let (share, durable) = (limits.share(), limits.keep_durable());
-    lines.push(texts::limits(lang, &hours, share, durable, limits.deadline_s()));
+    lines.push(on_a_site(scenario, lang));
     lines.join("\n")
+}
+
+/// Within which limits a real site carries it out, or why none does.
+fn on_a_site(scenario: &Scenario, lang: Lang) -> String {
+    if let Some(why) = site::why_not(scenario) {
+        return texts::not_on_a_site(lang, &lang.read(why));
+    }
+    let limits = &scenario.limits;
+    let hours = match limits.hours.as_ref().and_then(|hours| hours.split_once('-')) {
+        Some((from, until)) => texts::hours(lang, from, until),
+        None => texts::no_hours(lang),
+    };
+    let (share, durable) = (limits.share(), limits.keep_durable());
+    texts::limits(lang, &hours, share, durable, limits.deadline_s())
 }
 
 /// Everything that people do and that goes wrong, with its times.
@@ -85,11 +107,15 @@ fn method(scenario: &Scenario, lang: Lang) -> Vec<String> {
         steps.push((begins_s, String::new(), load.words()));
     }
     for step in &scenario.fault {
-        let lasts = step.for_s.map(|for_s| texts::for_seconds(lang, for_s));
+        let lasts = step.for_s.map(|for_s| texts::for_seconds(lang, &lang.decimal_or_whole(for_s)));
         let lasts = lasts.unwrap_or_else(|| texts::until_healed(lang));
         steps.push((step.at_s, format!(" ({lasts})"), step.fault.words()));
     }
     steps.sort_by(|a, b| a.0.total_cmp(&b.0));
     let lines = steps.into_iter();
-    lines.map(|(at_s, lasts, words)| format!("{at_s:>7} s  {}{lasts}", lang.read(words))).collect()
+    lines
+        .map(|(at_s, lasts, words)| {
+            format!("{:>7} s  {}{lasts}", lang.decimal_or_whole(at_s), lang.read(words))
+        })
+        .collect()
 }

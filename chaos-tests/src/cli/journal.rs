@@ -4,16 +4,27 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use chaos_tests::report;
+use chaos_tests::scenario::Scenario;
 use chaos_tests::target::Outcome;
 
 use super::NotDone;
 use super::texts::{self, Lang};
 
+/// Makes a folder for reports and sees that it takes one, before anything is run for hours.
+pub(crate) fn prepare(folder: &Path) -> Result<(), NotDone> {
+    fs::create_dir_all(folder).map_err(|error| trouble(folder, &error))?;
+    tempfile::tempfile_in(folder).map(drop).map_err(|error| trouble(folder, &error))
+}
+
 /// Writes both into a folder, under a name that tells scenario, target and seed apart. Returns the
 /// page's path.
 pub(crate) fn write(outcome: &Outcome, folder: &Path) -> Result<PathBuf, NotDone> {
-    fs::create_dir_all(folder).map_err(|error| trouble(folder, &error))?;
-    let name = format!("{}-{}-{}", slug(&outcome.title.1), outcome.target, outcome.seed);
+    let real = if outcome.again.as_ref().is_some_and(|again| again.contains(" --real")) {
+        "-real"
+    } else {
+        ""
+    };
+    let name = format!("{}-{}{real}-{}", slug(&outcome.title.1), outcome.target, outcome.seed);
     let json = report::json(outcome).map_err(|error| NotDone(error.to_string()))?;
     put(&folder.join(format!("{name}.json")), &json)?;
     let page = folder.join(format!("{name}.html"));
@@ -24,14 +35,32 @@ pub(crate) fn write(outcome: &Outcome, folder: &Path) -> Result<PathBuf, NotDone
 /// Makes the page of a journal again.
 pub(crate) fn page(journal: &Path, to: Option<PathBuf>) -> Result<String, NotDone> {
     let lang = Lang::here();
-    let text = fs::read_to_string(journal).map_err(|error| trouble(journal, &error))?;
-    let outcome = report::read(&text).map_err(|why| {
-        let file = journal.display().to_string();
-        NotDone(texts::not_a_journal(lang, &file, &why.to_string()))
-    })?;
+    let outcome = read(journal)?;
     let page = to.unwrap_or_else(|| journal.with_extension("html"));
+    let is_journal = |path: &Path| fs::canonicalize(path).ok() == fs::canonicalize(journal).ok();
+    if page.exists() && is_journal(&page) {
+        return Err(NotDone(texts::page_on_journal(lang, &page.display().to_string())));
+    }
     put(&page, &report::html(&outcome))?;
     Ok(texts::report_written(lang, &page.display().to_string()))
+}
+
+/// The scenario of which a journal tells.
+pub(crate) fn scenario(journal: &Path) -> Result<Scenario, NotDone> {
+    let lang = Lang::here();
+    let file = journal.display().to_string();
+    let text = read(journal)?.scenario;
+    let text = text.ok_or_else(|| NotDone(texts::no_scenario_in(lang, &file)))?;
+    Scenario::parse(&text, &file)
+        .map_err(|wrong| NotDone(texts::scenario_refused(lang, &lang.read(wrong.words()))))
+}
+
+fn read(journal: &Path) -> Result<Outcome, NotDone> {
+    let text = fs::read_to_string(journal).map_err(|error| trouble(journal, &error))?;
+    report::read(&text).map_err(|why| {
+        let file = journal.display().to_string();
+        NotDone(texts::not_a_journal(Lang::here(), &file, &why.to_string()))
+    })
 }
 
 /// Writes a file whole.

@@ -1,6 +1,5 @@
 //! Tries bugs planted on purpose.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,6 +8,7 @@ use chaos_tests::mutants::{self, MutantPlan, MutantProgress, MutantReport, table
 use clap::Args;
 use domain::planted::Bug;
 
+use super::journal;
 use super::progress::Line;
 use super::texts::{self, Lang};
 use super::{End, NotDone, Said};
@@ -20,16 +20,16 @@ pub(crate) struct MutantArgs {
     #[arg(long, value_name = "BUG", value_parser = bug)]
     only: Vec<Bug>,
     /// Worlds, at most.
-    #[arg(long, default_value_t = 300)]
+    #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     seeds: u64,
     /// The first world's seed.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(..=i64::MAX.unsigned_abs() / 2))]
     from: u64,
     /// Processes at one time; otherwise one for each core.
-    #[arg(long)]
-    workers: Option<usize>,
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=256))]
+    workers: Option<u16>,
     /// Begin no further run after so many minutes.
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     minutes: Option<u64>,
     /// Write mutants.md and mutants.json into this folder.
     #[arg(long, value_name = "FOLDER")]
@@ -47,13 +47,16 @@ fn bug(name: &str) -> Result<Bug, String> {
 /// Runs each bug against worlds until an invariant sees it.
 pub(crate) fn run(args: &MutantArgs) -> Result<Said, NotDone> {
     let lang = Lang::here();
+    if let Some(folder) = &args.report {
+        journal::prepare(folder)?;
+    }
     let mut plan = MutantPlan {
         seeds: args.seeds,
         from_seed: args.from,
         lasts: args.minutes.map(|minutes| Duration::from_secs(60 * minutes)),
         ..MutantPlan::default()
     };
-    plan.workers = args.workers.unwrap_or(plan.workers);
+    plan.workers = args.workers.map_or(plan.workers, usize::from);
     if !args.only.is_empty() {
         plan.bugs.clone_from(&args.only);
     }
@@ -64,18 +67,21 @@ pub(crate) fn run(args: &MutantArgs) -> Result<Said, NotDone> {
         })
         .map_err(|error| NotDone(texts::not_run(lang, &error.to_string())))?;
     drop(line);
-    if let Some(folder) = &args.report {
-        write(folder, &report).map_err(|error| {
-            NotDone(texts::not_written(lang, &folder.display().to_string(), &error.to_string()))
-        })?;
-    }
     let mut text = table::text(&report);
+    let written = args.report.as_ref().map_or(Ok(()), |folder| write(folder, &report));
     for (seed, seen) in &report.unsound {
         text.push_str(&texts::unsound(lang, *seed, seen.number, &seen.what));
         text.push('\n');
     }
-    let end = if report.is_good() { End::Held } else { End::Broken };
     text.push_str(&texts::mutants(lang, report.caught(), report.bugs.len(), report.worlds));
+    let end = match &written {
+        _ if !report.is_good() => End::Broken,
+        Ok(()) => End::Held,
+        Err(_) => End::NotRun,
+    };
+    if let Err(NotDone(why)) = written {
+        text.push_str(&format!("\n{why}"));
+    }
     Ok((text, end))
 }
 
@@ -95,8 +101,8 @@ fn show(line: &mut Line, progress: &MutantProgress) {
     line.say(percent, &text);
 }
 
-fn write(folder: &Path, report: &MutantReport) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
-    fs::write(folder.join("mutants.md"), table::markdown(report))?;
-    fs::write(folder.join("mutants.json"), serde_json::to_string_pretty(report)?)
+fn write(folder: &Path, report: &MutantReport) -> Result<(), NotDone> {
+    journal::put(&folder.join("mutants.md"), &table::markdown(report))?;
+    let json = serde_json::to_string_pretty(report).map_err(|error| NotDone(error.to_string()))?;
+    journal::put(&folder.join("mutants.json"), &json)
 }

@@ -1,17 +1,16 @@
 //! Runs drawn worlds for a night, and keeps what they found.
 
-use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
 use chaos_tests::invariants;
-use chaos_tests::report::night_html;
+use chaos_tests::report::{french_of, night_html};
 use chaos_tests::scenario::Scenario;
 use chaos_tests::sim::night::{
     FULL_NIGHT, Failure, NightPlan, NightProgress, NightReport, night as run,
 };
 
-use super::journal::{put, trouble};
+use super::journal::{prepare, put};
 use super::progress::Line;
 use super::texts::{self, Lang};
 use super::{End, NightArgs, NotDone, Said, new_seed};
@@ -19,11 +18,25 @@ use super::{End, NightArgs, NotDone, Said, new_seed};
 /// What a night is taken to be when its work is foretold: eight hours on two cores.
 const NIGHT_CORE_HOURS: f64 = 16.0;
 
+/// Longest night, in hours: a week.
+const HOURS_MAX: f64 = 168.0;
+
+/// Reads a number of hours.
+pub(super) fn hours(text: &str) -> Result<f64, String> {
+    let hours: f64 = text.parse().map_err(|_| String::from("a number of hours, such as 0.5"))?;
+    if hours > 0.0 && hours <= HOURS_MAX {
+        return Ok(hours);
+    }
+    Err(format!("more than 0 and at most {HOURS_MAX} hours"))
+}
+
 /// Runs the night.
 pub(crate) fn night(args: &NightArgs) -> Result<Said, NotDone> {
     let lang = Lang::here();
-    let lasts = args.hours.map(|hours| Duration::try_from_secs_f64(hours * 3_600.0));
-    let lasts = lasts.transpose().map_err(|error| NotDone(format!("--hours: {error}")))?;
+    if let Some(folder) = &args.report {
+        prepare(folder)?;
+    }
+    let lasts = args.hours.map(|hours| Duration::from_secs_f64(hours * 3_600.0));
     let plan = NightPlan {
         lasts,
         at_least: args.at_least,
@@ -50,12 +63,17 @@ pub(crate) fn night(args: &NightArgs) -> Result<Said, NotDone> {
     for failure in &report.failures {
         lines.extend(failed(failure, &how(&plan, failure.real), lang));
     }
+    let mut trouble = None;
     if let Some(folder) = &args.report {
-        lines.extend(keep(&report, folder, lang)?);
+        match keep(&report, folder, lang) {
+            Ok(kept) => lines.extend(kept),
+            Err(why) => trouble = Some(why),
+        }
     }
     let never = report.never();
     if !never.is_empty() {
-        lines.push(texts::never(lang, &never.join(", ")));
+        let names: Vec<&str> = never.iter().map(|name| lang.of(french_of(name), name)).collect();
+        lines.push(texts::never(lang, &names.join(", ")));
     }
     lines.push(texts::night(lang, report.node_hours, report.density, foretold(&report)));
     let broken = report.failures.len();
@@ -63,6 +81,11 @@ pub(crate) fn night(args: &NightArgs) -> Result<Said, NotDone> {
     lines.push(texts::worlds(lang, report.seeds, held));
     // A few worlds need not see everything; a night that did not has a blind spot.
     let blind = report.seeds >= FULL_NIGHT && !never.is_empty();
+    if let Some(NotDone(why)) = trouble {
+        // What the night came to is said all the same.
+        lines.push(why);
+        return Ok((lines.join("\n"), if broken == 0 { End::NotRun } else { End::Broken }));
+    }
     Ok((lines.join("\n"), if broken == 0 && !blind { End::Held } else { End::Broken }))
 }
 
@@ -105,7 +128,6 @@ fn failed(failure: &Failure, how: &str, lang: Lang) -> Vec<String> {
 
 /// Writes the figures, and the smallest world of each failure as a file that `replay` takes.
 fn keep(report: &NightReport, folder: &Path, lang: Lang) -> Result<Vec<String>, NotDone> {
-    fs::create_dir_all(folder).map_err(|error| trouble(folder, &error))?;
     let json = serde_json::to_string_pretty(report).map_err(|error| NotDone(error.to_string()))?;
     put(&folder.join("night.json"), &json)?;
     let page = folder.join("night.html");

@@ -1,11 +1,12 @@
 //! Runs scenarios.
 
+use std::ffi::OsStr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use chaos_tests::lab::{Lab, SUBSET, SUBSET_LASTS_S};
 use chaos_tests::scenario::Scenario;
-use chaos_tests::scenario::shipped::SHIPPED;
+use chaos_tests::scenario::shipped::{self, SHIPPED};
 use chaos_tests::sim::Sim;
 use chaos_tests::site::Site;
 use chaos_tests::target::{NotRun, Outcome, Target};
@@ -20,58 +21,159 @@ const ALL: &str = "all";
 /// Word for the few that are run at each change.
 const FEW: &str = "subset";
 
-/// Runs each scenario on the target, one after the other, and says what came of it as it comes. Of
-/// those that a word stands for, the target passes over what it has no means for.
+/// What one command line runs.
+struct Runs<'a> {
+    lang: Lang,
+    args: &'a RunArgs,
+    scenarios: Vec<(&'a str, Scenario)>,
+    within_s: Option<u64>,
+    /// One word stands for them: the target passes over what it has no means for.
+    one_word: bool,
+}
+
+/// Runs each scenario on the target, one after the other, and says what came of it as it comes. All
+/// are found before the first is run.
 pub(crate) fn run(args: &RunArgs) -> Result<Said, NotDone> {
     let lang = Lang::here();
-    let (names, within_s, pass_over) = match args.scenarios.as_slice() {
+    let (names, within_s, one_word) = match args.scenarios.as_slice() {
         [word] if word == ALL => {
             (SHIPPED.iter().map(|shipped| shipped.name).collect(), args.within, true)
         }
         [word] if word == FEW => (SUBSET.to_vec(), args.within.or(Some(SUBSET_LASTS_S)), true),
-        named => (named.iter().map(String::as_str).collect::<Vec<_>>(), args.within, false),
+        named => match named.iter().find(|word| [ALL, FEW].contains(&word.as_str())) {
+            Some(word) => return Err(NotDone(texts::stands_alone(lang, word))),
+            None => (named.iter().map(String::as_str).collect::<Vec<_>>(), args.within, false),
+        },
     };
-    let mut target = target(args)?;
-    let (mut ran, mut held) = (0, 0);
-    for name in names {
-        let mut scenario = catalogue::find(name)?;
-        if let Some(lasts_s) = within_s {
-            scenario = scenario.within(lasts_s);
-        }
-        let seed = args.seed.or(scenario.seed).unwrap_or_else(new_seed);
-        match carry_out(target.as_mut(), &scenario, seed) {
-            Ok(outcome) => {
-                let (text, end) = summary::summary(&outcome, lang);
-                let mut lines = vec![text];
-                lines.extend(report(&outcome, args.report.as_deref())?);
-                lines.push(texts::again(lang, name, &how(args), seed));
-                super::say_now(&format!("{}\n", lines.join("\n")));
-                ran += 1;
-                held += usize::from(end == End::Held);
-            }
-            Err(why @ NotRun::Cannot { .. }) if pass_over => {
-                super::say_now(&format!("{name}: {}\n", texts::not_run(lang, &why.to_string())));
-            }
-            Err(why) => return Err(NotDone(texts::not_run(lang, &why.to_string()))),
-        }
+    let find = |name| catalogue::find(name).map(|scenario| (name, scenario));
+    let scenarios = names.into_iter().map(find).collect::<Result<Vec<_>, _>>()?;
+    let runs = Runs { lang, args, scenarios, within_s, one_word };
+    if args.rehearse {
+        return runs.rehearse();
     }
-    let end = if held == ran { End::Held } else { End::Broken };
-    Ok((texts::in_all(lang, held, ran), end))
+    let mut target = target(args)?;
+    if let Some(folder) = &args.report {
+        journal::prepare(folder)?;
+    }
+    runs.carry_out(target.as_mut())
 }
 
-/// Runs again what a seed, or a file kept from a failure, did in the simulator.
+impl Runs<'_> {
+    /// As it is carried out: in so many seconds, and from which seed.
+    fn fitted(&self, scenario: &Scenario) -> (Scenario, u64) {
+        let seed = self.args.seed.or(scenario.seed).unwrap_or_else(new_seed);
+        let fitted = match self.within_s {
+            Some(lasts_s) => scenario.clone().within(lasts_s),
+            None => scenario.clone(),
+        };
+        (fitted, seed)
+    }
+
+    fn carry_out(&self, target: &mut dyn Target) -> Result<Said, NotDone> {
+        let lang = self.lang;
+        let (mut ran, mut held, mut trouble) = (0, 0, None);
+        for (name, scenario) in &self.scenarios {
+            let (scenario, seed) = self.fitted(scenario);
+            match carry_out(target, &scenario, seed) {
+                Ok(mut outcome) => {
+                    let again = self.again(name, seed);
+                    remember(&mut outcome, &scenario, &again);
+                    let (text, end) = summary::summary(&outcome, lang);
+                    let mut lines = vec![text];
+                    match report(&outcome, self.args.report.as_deref()) {
+                        Ok(line) => lines.extend(line),
+                        Err(NotDone(why)) => {
+                            lines.push(why.clone());
+                            trouble = Some(why);
+                        }
+                    }
+                    lines.push(texts::again(lang, &again));
+                    super::say_now(&format!("{}\n", lines.join("\n")));
+                    ran += 1;
+                    held += usize::from(end == End::Held);
+                }
+                Err(why) => {
+                    let cannot = matches!(why, NotRun::Cannot { .. });
+                    let why = texts::scenario_not_run(lang, name, &lang.read(why.words()));
+                    if self.scenarios.len() > 1 {
+                        super::say_now(&format!("{why}\n"));
+                    }
+                    if !(self.one_word && cannot) {
+                        trouble = Some(why);
+                    }
+                }
+            }
+        }
+        let text = texts::in_all(lang, held, ran);
+        match trouble {
+            _ if held < ran => Ok((text, End::Broken)),
+            Some(why) if ran == 0 => Err(NotDone(why)),
+            Some(_) => Ok((text, End::NotRun)),
+            None if ran == 0 => Ok((text, End::NotRun)),
+            None => Ok((text, End::Held)),
+        }
+    }
+
+    /// Who would play whom on the site, and which order would come when.
+    fn rehearse(&self) -> Result<Said, NotDone> {
+        if self.args.target != TargetWord::Site {
+            return Err(NotDone(texts::rehearsed_on_a_site(self.lang)));
+        }
+        let site = Site::new(self.args.data_dir.clone());
+        let mut lines = Vec::new();
+        for (name, scenario) in &self.scenarios {
+            let (scenario, seed) = self.fitted(scenario);
+            lines.push(self.lang.read(scenario.title.clone()));
+            match site.rehearse(&scenario, seed) {
+                Ok(steps) => {
+                    lines.extend(steps.into_iter().map(|step| self.lang.read(step)));
+                    lines.push(texts::again(self.lang, &self.again(name, seed)));
+                }
+                Err(why) if self.one_word => {
+                    lines.push(texts::not_run(self.lang, &self.lang.read(why.words())));
+                }
+                Err(why) => {
+                    return Err(NotDone(texts::not_run(self.lang, &self.lang.read(why.words()))));
+                }
+            }
+            lines.push(String::new());
+        }
+        Ok((lines.join("\n"), End::Held))
+    }
+
+    /// The command that does the same.
+    fn again(&self, name: &str, seed: u64) -> String {
+        let target = self.args.target.word();
+        let real = if self.args.real { " --real" } else { "" };
+        let within = self.within_s.map(|lasts_s| format!(" --within {lasts_s}"));
+        let within = within.unwrap_or_default();
+        format!("poste-chaos run {name} --target {target}{real}{within} --seed {seed}")
+    }
+}
+
+/// Runs again what a seed, a journal, or a file kept from a failure, did in the simulator.
 pub(crate) fn replay(args: &ReplayArgs) -> Result<Said, NotDone> {
     let lang = Lang::here();
-    let (scenario, seed) = match args.what.parse() {
-        Ok(seed) if args.themes => (Scenario::on_a_theme(seed), seed),
-        Ok(seed) => (Scenario::drawn(seed), seed),
-        Err(_) if Path::new(&args.what).is_file() => {
-            let scenario = catalogue::find(&args.what)?;
-            let seed = scenario.seed.unwrap_or_default();
-            (scenario, seed)
+    let real = if args.real { " --real" } else { "" };
+    let themes = if args.themes { " --themes" } else { "" };
+    let (scenario, seed, again) = match args.what.parse() {
+        Ok(seed) => {
+            let draw = if args.themes { Scenario::on_a_theme } else { Scenario::drawn };
+            (draw(seed), seed, format!("poste-chaos replay{real}{themes} {seed}"))
         }
-        Err(_) => return Err(NotDone(texts::no_seed(lang, &args.what))),
+        Err(_) => {
+            let scenario = kept(&args.what)?;
+            let seed = scenario.seed.unwrap_or_else(new_seed);
+            let again = match scenario.seed {
+                Some(_) => format!("poste-chaos replay{real} {}", args.what),
+                None => format!("poste-chaos run {}{real} --seed {seed}", args.what),
+            };
+            (scenario, seed, again)
+        }
     };
+    if let Some(folder) = &args.report {
+        journal::prepare(folder)?;
+    }
     let mut sim = if args.real { Sim::real() } else { Sim::default() };
     if let Some(seconds) = args.events.clone() {
         sim = sim.watched(move |at_ms, event| {
@@ -81,11 +183,33 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<Said, NotDone> {
         });
     }
     let outcome = carry_out(&mut sim, &scenario, seed);
-    let outcome = outcome.map_err(|why| NotDone(texts::not_run(lang, &why.to_string())))?;
+    let mut outcome =
+        outcome.map_err(|why| NotDone(texts::not_run(lang, &lang.read(why.words()))))?;
+    remember(&mut outcome, &scenario, &again);
     let (text, end) = summary::summary(&outcome, lang);
     let mut lines = vec![text];
     lines.extend(report(&outcome, args.report.as_deref())?);
+    lines.push(texts::again(lang, &again));
     Ok((lines.join("\n"), end))
+}
+
+/// The scenario in a file that a run left: itself, or its journal.
+fn kept(file: &str) -> Result<Scenario, NotDone> {
+    let lang = Lang::here();
+    match Path::new(file).extension().and_then(OsStr::to_str) {
+        Some("toml") => catalogue::find(file),
+        Some("json") => journal::scenario(Path::new(file)),
+        _ if shipped::named(file).is_some() => Err(NotDone(texts::run_it(lang, file))),
+        _ => Err(NotDone(texts::no_seed(lang, file))),
+    }
+}
+
+/// Notes in what came of a run how it can be run again.
+fn remember(outcome: &mut Outcome, scenario: &Scenario, again: &str) {
+    let seeded = Scenario { seed: Some(outcome.seed), ..scenario.clone() };
+    outcome.again = Some(again.to_owned());
+    // A number that TOML cannot say is in no scenario that was read or drawn.
+    outcome.scenario = seeded.to_toml().ok();
 }
 
 /// Reads two times in seconds with two points between them.
@@ -103,12 +227,6 @@ fn report(outcome: &Outcome, folder: Option<&Path>) -> Result<Option<String>, No
     };
     let page = journal::write(outcome, folder)?;
     Ok(Some(texts::report_written(Lang::here(), &page.display().to_string())))
-}
-
-/// How a scenario was carried out, as `run` wants to be told.
-fn how(args: &RunArgs) -> String {
-    let real = if args.real { " --real" } else { "" };
-    format!("--target {}{real}", args.target.word())
 }
 
 fn target(args: &RunArgs) -> Result<Box<dyn Target>, NotDone> {
@@ -130,6 +248,10 @@ fn target(args: &RunArgs) -> Result<Box<dyn Target>, NotDone> {
 
 /// The program of the nodes, which must be there, and the folder for them.
 pub(super) fn machine(args: &MachineArgs) -> Result<(PathBuf, PathBuf), NotDone> {
+    if args.poste.is_dir() {
+        let file = args.poste.display().to_string();
+        return Err(NotDone(texts::folder_for_binary(Lang::here(), &file)));
+    }
     if !args.poste.is_file() {
         let file = args.poste.display().to_string();
         return Err(NotDone(texts::no_binary(Lang::here(), &file)));

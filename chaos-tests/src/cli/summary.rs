@@ -1,5 +1,6 @@
 //! What came of a run, in the lines that a terminal has room for.
 
+use chaos_tests::report::french_of;
 use chaos_tests::target::{Outcome, Verdict};
 
 use super::End;
@@ -17,18 +18,22 @@ pub(crate) fn summary(outcome: &Outcome, lang: Lang) -> (String, End) {
     lines.push(String::new());
     let (held, unseen, broken) = count(&outcome.verdicts);
     let end = if outcome.held() { End::Held } else { End::Broken };
-    lines.push(match end {
-        End::Held => texts::held(lang, held, unseen),
-        End::Broken => texts::broken(lang, broken),
+    lines.push(if broken > 0 {
+        texts::broken(lang, broken)
+    } else if outcome.away.is_empty() {
+        texts::held(lang, held, unseen)
+    } else {
+        texts::away(lang, &outcome.away.join(", "))
     });
     lines.push(match outcome.converged_ms {
         #[expect(clippy::cast_precision_loss, reason = "milliseconds of a run are exact in an f64")]
-        Some(ms) => texts::converged(lang, ms as f64 / 1_000.0),
+        Some(ms) => texts::converged(lang, &lang.decimal(ms as f64 / 1_000.0)),
         None => texts::not_converged(lang),
     });
     lines.push(texts::lost(lang, outcome.lost));
     for (name, value, unit) in &outcome.figures {
-        lines.push(format!("{name}: {value:.1} {unit}").trim_end().to_owned());
+        let line = texts::figure(lang, lang.of(french_of(name), name), &lang.decimal(*value), unit);
+        lines.push(line.trim_end().to_owned());
     }
     (lines.join("\n"), end)
 }
@@ -52,7 +57,7 @@ fn rows(verdict: &Verdict, lang: Lang) -> Vec<String> {
         texts::word_held(lang)
     };
     let worst = match &verdict.worst {
-        Some((figure, unit)) => format!("{figure:.1} {unit}"),
+        Some((figure, unit)) => format!("{} {unit}", lang.decimal(*figure)),
         None => String::new(),
     };
     let protects = lang.of(&verdict.protects.0, &verdict.protects.1);
@@ -99,6 +104,9 @@ mod tests {
             sometimes: Vec::new(),
             figures: Vec::new(),
             notices: Vec::new(),
+            away: Vec::new(),
+            again: None,
+            scenario: None,
         }
     }
 
@@ -107,6 +115,14 @@ mod tests {
         let (text, end) = summary(&outcome(false), Lang::En);
         assert_eq!(end, End::Held);
         assert!(text.contains("HELD: 2 invariants held, 1 had nothing to judge."), "{text}");
+    }
+
+    #[test]
+    fn whoever_did_not_come_back_is_named_and_breaks_the_exercise() {
+        let away = Outcome { away: vec!["poste-2 (Poste 2)".to_owned()], ..outcome(false) };
+        let (text, end) = summary(&away, Lang::En);
+        assert_eq!(end, End::Broken);
+        assert!(text.contains("poste-2 (Poste 2)") && !text.contains("HELD"), "{text}");
     }
 
     #[test]

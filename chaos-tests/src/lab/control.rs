@@ -63,6 +63,11 @@ impl Control {
         Self { socket: data.join("control.sock") }
     }
 
+    /// The data folder.
+    pub(crate) fn folder(&self) -> &Path {
+        self.socket.parent().unwrap_or(&self.socket)
+    }
+
     /// Asks; `None` where nobody answers in time.
     pub(crate) fn ask(&self, request: &Value) -> Option<Value> {
         let mut stream = UnixStream::connect(&self.socket).ok()?;

@@ -58,6 +58,5 @@ fn room_of(nodes: u16) -> Scenario {
         }],
         fault: Vec::new(),
         limits: Limits::default(),
-        sometimes: Vec::new(),
     }
 }

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::event::{Event, HostId, Stop};
 use crate::fault::{Fault, Shape};
+use crate::scenario::Words;
 use crate::target::NotRun;
 
 use super::clock::Wrong;
@@ -114,7 +115,8 @@ impl Run<'_> {
                 }
             }
             Fault::Replace { .. } | Fault::Hostile { .. } => {
-                let what = "a step that was refused before the run".to_owned();
+                let what =
+                    Words::new("une panne refusée d'avance", "a step refused before the run");
                 return Err(NotRun::Cannot { target: NAME, what });
             }
         }

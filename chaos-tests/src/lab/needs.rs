@@ -4,15 +4,15 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::fault::Fault;
-use crate::scenario::{Load, Scenario};
+use crate::scenario::{Load, Scenario, Words};
 use crate::target::NotRun;
 
 use super::clock;
 
 /// The target's name in reports.
 pub(super) const NAME: &str = "lab";
-/// Hosts beyond which one machine stands for nothing any more.
-const MOST_HOSTS: u16 = 60;
+/// Hosts of one site beyond which one machine stands for nothing any more.
+pub const MOST_HOSTS: u16 = 60;
 
 /// What a scenario asks for beyond processes and a bridge.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -63,33 +63,56 @@ pub(super) fn is_of_barrier(fault: &Fault) -> bool {
 /// # Errors
 /// What is missing and how it is installed, or what the laboratory has no means for.
 pub(super) fn check(scenario: &Scenario, has_other_release: bool) -> Result<(), NotRun> {
-    let cannot = |what: String| Err(NotRun::Cannot { target: NAME, what });
+    let cannot =
+        |fr: &str, en: &str| Err(NotRun::Cannot { target: NAME, what: Words::new(fr, en) });
     let hosts = scenario.site.admins + scenario.site.kiosks;
     if hosts > MOST_HOSTS {
-        return cannot(format!("{hosts} hosts are more than the {MOST_HOSTS} of one machine"));
+        return cannot(
+            &format!("{hosts} machines, une seule en porte {MOST_HOSTS} au plus"),
+            &format!("{hosts} hosts are more than the {MOST_HOSTS} of one machine"),
+        );
     }
     if scenario.site.history_days > 0 {
-        return cannot("days of history before the run: the simulator has them".to_owned());
+        return cannot(
+            "des jours d'historique avant le début : le simulateur en a",
+            "days of history before the run: the simulator has them",
+        );
     }
     let site = &scenario.site;
     if site.checkpoint_after.is_some() || site.checkpoint_every_min.is_some() {
-        return cannot("another pace of checkpoints: the simulator has it".to_owned());
+        return cannot(
+            "un autre rythme des points de reprise : le simulateur l'a",
+            "another pace of checkpoints: the simulator has it",
+        );
     }
     let asks_for = |is_it: fn(&Fault) -> bool| scenario.fault.iter().any(|s| is_it(&s.fault));
     if asks_for(|fault| matches!(fault, Fault::Hostile { .. })) {
-        return cannot("a thief needs a doctored program: the simulator has one".to_owned());
+        return cannot(
+            "un voleur veut un programme trafiqué : le simulateur en a un",
+            "a thief needs a doctored program: the simulator has one",
+        );
     }
     if asks_for(|fault| matches!(fault, Fault::Replace { .. })) {
-        return cannot("a machine that takes another's place: the simulator has it".to_owned());
+        return cannot(
+            "une machine qui prend la place d'une autre : le simulateur l'a",
+            "a machine that takes another's place: the simulator has it",
+        );
     }
     if asks_for(|fault| matches!(fault, Fault::OtherRelease { .. })) && !has_other_release {
-        return cannot("no program of another release was given: --other-release FILE".to_owned());
+        return cannot(
+            "aucun programme d'une autre version n'est donné : --other-release FICHIER",
+            "no program of another release was given: --other-release FILE",
+        );
     }
     let missing = missing(Wants::of(scenario));
     if missing.is_empty() {
         return Ok(());
     }
-    cannot(format!("this machine lacks {}: run scripts/need.sh lab, as root", missing.join(", ")))
+    let missing = missing.join(", ");
+    cannot(
+        &format!("il manque à cette machine {missing} : lancez scripts/need.sh lab, en root"),
+        &format!("this machine lacks {missing}: run scripts/need.sh lab, as root"),
+    )
 }
 
 fn missing(wants: Wants) -> Vec<String> {

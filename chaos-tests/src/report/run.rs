@@ -19,10 +19,15 @@ pub(super) fn html(outcome: &Outcome) -> String {
         outcome.verdicts.iter().filter(|v| is_broken(v)).map(|verdict| verdict.number).collect();
     let unseen = outcome.verdicts.iter().filter(|verdict| is_unseen(verdict)).count();
     let judged = outcome.verdicts.len() - unseen;
-    let (french, english) = verdict_in_words(&broken, judged, unseen);
+    let (mut french, mut english) = verdict_in_words(&broken, judged, unseen);
+    if !outcome.away.is_empty() {
+        let away = outcome.away.join(", ");
+        french = format!("Pas revenus : {away}. {french}");
+        english = format!("Did not come back: {away}. {english}");
+    }
     let head = Head {
         title: (&outcome.title.0, &outcome.title.1),
-        found: if broken.is_empty() { Found::Good } else { Found::Bad },
+        found: if outcome.held() { Found::Good } else { Found::Bad },
         verdict: (&french, &english),
         below: figures(outcome),
     };
@@ -203,17 +208,13 @@ fn again(outcome: &Outcome) -> String {
         format!("<p>{} : <code>{}</code></p>", words.beside(), escape(trace))
     });
     let words = below(
-        "Le journal du même nom (.json) contient tout ce que montre cette page, et de quoi rejouer.",
-        "The journal of the same name (.json) holds all that this page shows, and what replays it.",
+        "Le journal du même nom (.json) contient tout ce que montre cette page, et le scénario.",
+        "The journal of the same name (.json) holds all that this page shows, and the scenario.",
     );
-    // Only the simulator can replay; elsewhere the same scenario is run again.
-    let command = match outcome.trace {
-        Some(_) => format!("poste-chaos replay {}", outcome.seed),
-        None => format!("poste-chaos run … --target {} --seed {}", outcome.target, outcome.seed),
-    };
+    let command = outcome.again.as_ref();
+    let command = command.map(|again| format!("<pre>{}</pre>", escape(again))).unwrap_or_default();
     format!(
-        "<p>{words}</p><pre>{}</pre><p>{} : <b>{}</b> · {} : <b>{}</b></p>{trace}",
-        escape(&command),
+        "<p>{words}</p>{command}<p>{} : <b>{}</b> · {} : <b>{}</b></p>{trace}",
         Both("cible", "target").beside(),
         escape(&outcome.target),
         Both("graine", "seed").beside(),

@@ -45,6 +45,9 @@ fn outcome(verdicts: Vec<Verdict>) -> Outcome {
         sometimes: vec![(String::from("third forgiven charge"), 2)],
         figures: vec![(String::from("density"), 12_345.6, String::from("node-s/s"))],
         notices: vec![(61_000, String::from("poste-1: <script>alert(1)</script>"))],
+        away: Vec::new(),
+        again: Some(String::from("poste-chaos run cut --seed 42")),
+        scenario: None,
     }
 }
 

@@ -110,7 +110,7 @@ const NAMES: &[(&str, &str)] = &[
     ("disk-fails", "disque en panne"),
     ("disk-full", "disque plein"),
     ("disk-slow", "disque lent"),
-    ("flap", "réseau qui clignote"),
+    ("flap", "réseau instable"),
     ("hostile", "clé volée"),
     ("kill", "programme tué"),
     ("new-address", "adresse changée"),
@@ -161,6 +161,10 @@ const NAMES: &[(&str, &str)] = &[
     ("most memory of a node", "mémoire d’un nœud, au plus"),
     ("node-seconds", "secondes de nœud"),
     ("nodes", "nœuds"),
+    ("nodes that did not", "refus de nœuds"),
+    ("nodes that obeyed", "nœuds qui ont obéi"),
+    ("orders given", "ordres donnés"),
+    ("orders withheld by the limits", "ordres retenus par les limites"),
     ("processes", "programmes lancés"),
     ("processor of a node", "processeur d’un nœud"),
     ("sent by a node", "envoyé par un nœud"),
@@ -168,10 +172,15 @@ const NAMES: &[(&str, &str)] = &[
 
 /// What is counted, French first; as it is where no French is known, as of a program.
 pub(super) fn named(name: &str) -> String {
-    match NAMES.iter().find(|(english, _)| *english == name) {
-        Some((english, french)) => below(french, english),
-        None => escape(name),
+    match french_of(name) {
+        french if french != name => below(french, name),
+        _ => escape(name),
     }
+}
+
+/// What is counted under an English name, in French; as it is where no French is known.
+pub fn french_of(name: &str) -> &str {
+    NAMES.iter().find(|(english, _)| *english == name).map_or(name, |(_, french)| *french)
 }
 
 /// A unit in French letters: figures carry a comma, and a space before what they count.

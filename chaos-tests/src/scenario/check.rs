@@ -5,8 +5,8 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use crate::event::HostId;
-use crate::fault::{Fault, Hosts};
-use crate::scenario::{Load, Scenario, Step};
+use crate::fault::{Fault, Hosts, Malice};
+use crate::scenario::{Load, Scenario, Step, Words};
 
 mod limits;
 
@@ -38,6 +38,8 @@ const PERIOD_MIN_MS: u64 = 100;
 const PER_HOUR_MAX: u32 = 20_000;
 /// Repetitions of one thing that people do.
 const TIMES_MAX: u16 = 1_000;
+/// Longest allowance of a session on a kiosk that is alone, in minutes, as the site's settings take it.
+const ALLOWANCE_MAX_MIN: u16 = 720;
 /// Minutes on a code, as `poste code issue` takes them.
 const MINUTES_MAX: u16 = 720;
 /// Codes in a batch, as `poste code issue` takes them.
@@ -61,10 +63,10 @@ pub struct Flaw {
     /// Where.
     pub place: Place,
     /// Why, and what is allowed.
-    pub reason: String,
+    pub reason: Words,
 }
 
-type Checked = Result<(), (&'static str, String)>;
+type Checked = Result<(), (&'static str, Words)>;
 
 impl Scenario {
     /// Whether every target could at least begin with this.
@@ -75,6 +77,8 @@ impl Scenario {
         let in_table =
             |table, nth| move |(field, reason)| Flaw { place: Place { table, nth, field }, reason };
         self.check_top().map_err(in_table("", 0))?;
+        check_text(&self.title).map_err(in_table("[title]", 0))?;
+        check_text(&self.about).map_err(in_table("[about]", 0))?;
         self.check_site().map_err(in_table("[site]", 0))?;
         self.check_hold().map_err(in_table("[hold]", 0))?;
         self.limits.check().map_err(in_table("[limits]", 0))?;
@@ -91,18 +95,14 @@ impl Scenario {
         within("lasts_s", self.lasts_s, 1, LASTS_MAX_S)?;
         within("seed", self.seed.unwrap_or(0), 0, i64::MAX.unsigned_abs())?;
         within("load", self.load.len(), 0, STEPS_MAX)?;
-        within("fault", self.fault.len(), 0, STEPS_MAX)?;
-        let texts = [&self.title.fr, &self.title.en, &self.about.fr, &self.about.en];
-        if texts.iter().any(|text| text.trim().is_empty()) {
-            return no("title", "title and about are said in French (fr) and in English (en)");
-        }
-        Ok(())
+        within("fault", self.fault.len(), 0, STEPS_MAX)
     }
 
     fn check_site(&self) -> Checked {
         within("admins", self.site.admins, 1, ADMINS_MAX)?;
         within("kiosks", self.site.kiosks, 1, KIOSKS_MAX)?;
         within("amnesic", self.site.amnesic, 0, self.site.kiosks)?;
+        within("allowance_min", self.site.allowance_min.unwrap_or(0), 0, ALLOWANCE_MAX_MIN)?;
         within("history_days", self.site.history_days, 0, HISTORY_MAX_DAYS)?;
         within("checkpoint_after", self.site.checkpoint_after.unwrap_or(1), 1, CHECKPOINT_MAX)?;
         let every_min = self.site.checkpoint_every_min.unwrap_or(1);
@@ -112,8 +112,7 @@ impl Scenario {
     fn check_hold(&self) -> Checked {
         let hold = &self.hold;
         within("rounds", hold.rounds.unwrap_or(1), 1, 1_000)?;
-        within("overrun_s", hold.overrun_s.unwrap_or(0.0), 0.0, 3_600.0)?;
-        within("kiosks_open", hold.kiosks_open.unwrap_or(0), 0, 100)
+        within("overrun_s", hold.overrun_s.unwrap_or(0.0), 0.0, 3_600.0)
     }
 
     fn check_load(&self, load: &Load) -> Checked {
@@ -173,8 +172,11 @@ impl Scenario {
             | Fault::DiskFails { .. }
             | Fault::TornTail { .. }
             | Fault::BitFlip { .. }
-            | Fault::ClockLost { .. }
-            | Fault::Hostile { .. } => Ok(()),
+            | Fault::ClockLost { .. } => Ok(()),
+            Fault::Hostile { with: Malice::Lie, hosts } => {
+                self.check_hosts("hosts", hosts, Kind::Admins)
+            }
+            Fault::Hostile { .. } => Ok(()),
             Fault::Flap { period_ms, .. } => self.check_period(*period_ms),
             Fault::Degrade { loss, duplicate, reorder, corrupt, delay_ms, jitter_ms, .. } => {
                 within("loss", *loss, 0, LOSS_MAX)?;
@@ -206,18 +208,28 @@ impl Scenario {
     /// Every seed means hosts of the right kind: what is drawn is drawn among hosts of one kind.
     fn check_hosts(&self, field: &'static str, hosts: &Hosts, kind: Kind) -> Checked {
         let mut draw = StdRng::seed_from_u64(0);
-        let meant = hosts.mean(&self.site, &mut draw).map_err(|no| (field, no.to_string()))?;
+        let meant = hosts.mean(&self.site, &mut draw).map_err(|no| (field, no.words()))?;
         let fits = |host: &HostId| match kind {
             Kind::Any | Kind::One => true,
             Kind::Kiosk => self.site.is_kiosk(*host),
-            Kind::Admin => !self.site.is_kiosk(*host),
+            Kind::Admin | Kind::Admins => !self.site.is_kiosk(*host),
         };
         if !meant.iter().all(fits) {
-            return no(field, format!("{:?} means hosts other than {}", hosts.0, kind.wanted()));
+            let wanted = kind.wanted();
+            return no(
+                field,
+                format!("« {} » désigne autre chose que {}", hosts.0, wanted.fr),
+                format!("{:?} means hosts other than {}", hosts.0, wanted.en),
+            );
         }
         let one = matches!(kind, Kind::One | Kind::Admin);
         if one && meant.len() > 1 {
-            return no(field, format!("{:?} means several hosts, not {}", hosts.0, kind.wanted()));
+            let wanted = kind.wanted();
+            return no(
+                field,
+                format!("« {} » désigne plusieurs machines, et non {}", hosts.0, wanted.fr),
+                format!("{:?} means several hosts, not {}", hosts.0, wanted.en),
+            );
         }
         Ok(())
     }
@@ -230,21 +242,45 @@ enum Kind {
     One,
     Kiosk,
     Admin,
+    Admins,
 }
 
 impl Kind {
-    fn wanted(self) -> &'static str {
-        match self {
-            Kind::Any => "hosts of the site",
-            Kind::One => "one host",
-            Kind::Kiosk => "kiosks",
-            Kind::Admin => "one admin host",
-        }
+    fn wanted(self) -> Words {
+        let (fr, en) = match self {
+            Kind::Any => ("des machines du site", "hosts of the site"),
+            Kind::One => ("une machine", "one host"),
+            Kind::Kiosk => ("des postes", "kiosks"),
+            Kind::Admin => ("un seul accueil", "one admin host"),
+            Kind::Admins => ("des accueils", "admin hosts"),
+        };
+        Words::new(fr, en)
     }
 }
 
-fn no(field: &'static str, reason: impl Into<String>) -> Checked {
-    Err((field, reason.into()))
+/// A text for people: something in both languages, and nothing that a terminal would obey.
+fn check_text(text: &Words) -> Checked {
+    for (field, text) in [("fr", &text.fr), ("en", &text.en)] {
+        if text.trim().is_empty() {
+            return no(
+                field,
+                "le titre et l'explication se disent en français (fr) et en anglais (en)",
+                "title and about are said in French (fr) and in English (en)",
+            );
+        }
+        if text.chars().any(|letter| letter.is_control() && letter != '\n') {
+            return no(
+                field,
+                "un caractère de commande n'a pas sa place dans un texte",
+                "a control character has no place in a text",
+            );
+        }
+    }
+    Ok(())
+}
+
+fn no(field: &'static str, fr: impl Into<String>, en: impl Into<String>) -> Checked {
+    Err((field, Words::new(fr, en)))
 }
 
 /// Not a number is within no bounds.
@@ -257,5 +293,9 @@ fn within<T: PartialOrd + std::fmt::Display>(
     if value >= least && value <= most {
         return Ok(());
     }
-    no(field, format!("`{field}` is {value}; from {least} to {most} is taken"))
+    no(
+        field,
+        format!("`{field}` vaut {value} ; de {least} à {most} est admis"),
+        format!("`{field}` is {value}; from {least} to {most} is taken"),
+    )
 }

@@ -8,7 +8,7 @@ use rand::seq::IndexedRandom;
 
 use crate::event::HostId;
 use crate::fault::Hosts;
-use crate::scenario::Shape;
+use crate::scenario::{Shape, Words};
 
 /// A word that means no host of the site.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +32,22 @@ pub enum NoSuchHost {
         /// Its kiosks.
         kiosks: u16,
     },
+}
+
+impl NoSuchHost {
+    /// Why, in both languages.
+    pub fn words(&self) -> Words {
+        let fr = match self {
+            Self::Unknown { word } => format!(
+                "{word:?} ne désigne aucune machine : écrivez admin-1, poste-3, admins, kiosks, all, half, \
+                 any-admin ou any-kiosk, joints par +"
+            ),
+            Self::Beyond { word, admins, kiosks } => {
+                format!("{word} n'existe pas ici : accueils {admins}, postes {kiosks}")
+            }
+        };
+        Words::new(fr, self.to_string())
+    }
 }
 
 impl Shape {

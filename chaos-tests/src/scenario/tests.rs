@@ -5,7 +5,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use super::shipped::{SHIPPED, named};
-use super::{NoSuchHost, Policy, Scenario, Shape, Wrong};
+use super::{NoSuchHost, Policy, Scenario, Shape, Words, Wrong};
 use crate::event::HostId;
 use crate::fault::Hosts;
 
@@ -23,7 +23,7 @@ admins = 2
 kiosks = 4
 "#;
 
-fn refusal(text: &str) -> (String, String) {
+fn refusal(text: &str) -> (String, Words) {
     match Scenario::parse(text, "essai.toml") {
         Err(Wrong::Line { file, line, text: shown, reason }) => {
             assert_eq!(file, "essai.toml");
@@ -39,7 +39,7 @@ fn refusal(text: &str) -> (String, String) {
 fn is_refused(more: &str, at: &str, because: &str) {
     let (line, reason) = refusal(&format!("{LEAST}{more}"));
     assert_eq!(line, at, "{reason}");
-    assert!(reason.contains(because), "{reason:?} does not say {because:?}");
+    assert!(reason.en.contains(because), "{reason:?} does not say {because:?}");
 }
 
 fn site() -> Shape {
@@ -127,7 +127,7 @@ fn an_unknown_field_is_refused_with_its_line_and_what_is_allowed() {
 fn an_unknown_fault_is_refused_with_those_that_are_known() {
     is_refused(
         "[[fault]]\nat_s = 1\nwhat = \"fire\"\nhosts = \"all\"\n",
-        "[[fault]]",
+        "what = \"fire\"",
         "clock-strobe",
     );
 }
@@ -181,7 +181,6 @@ fn figures_out_of_bounds_are_refused() {
     is_refused("[limits]\nshare = 101\n", "share = 101", "100");
     is_refused("[limits]\nkeep_durable = 0\n", "keep_durable = 0", "from 1");
     is_refused("[limits]\ndeadline_s = 3601\n", "deadline_s = 3601", "3600");
-    is_refused("[hold]\nkiosks_open = 101\n", "kiosks_open = 101", "100");
     for hours in ["20:00", "20:00-25:00", "20:00-7:00", "20:60-07:00", "nuit"] {
         let line = format!("hours = {hours:?}");
         is_refused(&format!("[limits]\n{line}\n"), &line, "20:00-07:00");

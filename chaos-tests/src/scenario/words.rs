@@ -7,11 +7,11 @@ impl Load {
     pub fn words(&self) -> Words {
         let (fr, en) = match self {
             Load::Patrons { per_hour, minutes, .. } => (
-                format!("{per_hour} usagers par heure, codes de {minutes} min"),
+                format!("usagers par heure : {per_hour}, codes de {minutes} min"),
                 format!("{per_hour} patrons in an hour, codes of {minutes} min"),
             ),
             Load::Operators { per_hour, .. } => (
-                format!("les animateurs : {per_hour} gestes par heure"),
+                format!("gestes des animateurs par heure : {per_hour}"),
                 format!("operators: {per_hour} commands in an hour"),
             ),
             Load::SameCode { hosts, minutes, .. } => (
@@ -30,14 +30,14 @@ impl Load {
                 format!("{times} times, one extends what another closes"),
             ),
             Load::RebootAbuse { hosts, times, .. } => (
-                format!("{} éteint et rallumé {times} fois", hosts.0),
+                format!("extinction et rallumage, {times} fois : {}", hosts.0),
                 format!("{} switched off and on {times} times", hosts.0),
             ),
             Load::Batch { codes, .. } => {
-                (format!("{codes} codes imprimés"), format!("{codes} codes printed"))
+                (format!("codes imprimés : {codes}"), format!("{codes} codes printed"))
             }
             Load::WrongCodes { hosts, times, .. } => (
-                format!("{times} codes faux tapés sur {}", hosts.0),
+                format!("codes faux tapés sur {} : {times}", hosts.0),
                 format!("{times} wrong codes typed on {}", hosts.0),
             ),
         };

@@ -77,7 +77,6 @@ impl Draw {
             load,
             fault,
             limits: Limits::default(),
-            sometimes: Vec::new(),
         }
     }
 

@@ -6,20 +6,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use domain::id::{EntryId, NodeId};
+use domain::id::EntryId;
 use domain::session::READING_MS;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::cluster::NodeState;
+use crate::cluster::{Cluster, NodeState};
 use crate::event::{Event, HostId};
 use crate::invariants;
 use crate::lab::control::Control;
 use crate::lab::sight::{Care, Observer, Sight, Sights};
 use crate::record::{About, Record};
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, Words};
 use crate::target::{NotRun, Outcome, Progress};
 
-use super::order::Order;
+use super::answer::Answer;
+use super::order::{BEGIN, Order};
 use super::roll::Roll;
 use super::{NAME, cannot};
 
@@ -58,6 +59,7 @@ struct Figures {
     orders: u32,
     obeyed: u32,
     refused: u32,
+    withheld: u32,
 }
 
 /// Where the node writes what it holds, and where it is read: this machine is its own.
@@ -95,7 +97,7 @@ impl<'a> Exercise<'a> {
     /// Gives the orders, watches, heals, waits until everybody is back.
     ///
     /// # Errors
-    /// The admin node refused an order: it lies beyond the limits.
+    /// Nobody obeyed any order: nothing was practised.
     pub(super) fn carry_out(
         mut self,
         orders: &[Order],
@@ -109,7 +111,7 @@ impl<'a> Exercise<'a> {
         let mut orders = orders.iter().peekable();
         while self.now_ms() < lasts_ms && self.is_whole() {
             while let Some(order) = orders.next_if(|order| order.at_ms <= self.now_ms()) {
-                self.give(order)?;
+                self.give(order);
             }
             self.go_on(of_ms, watch);
         }
@@ -121,7 +123,14 @@ impl<'a> Exercise<'a> {
             self.go_on(of_ms, watch);
             back_ms = wanted.is_subset(&self.linked).then(|| self.now_ms() - healed_ms);
         }
-        Ok(self.outcome(back_ms))
+        if self.figures.obeyed == 0 {
+            return Err(cannot(Words::new(
+                "aucune machine n'a obéi à aucun ordre : rien ne s'est passé",
+                "no machine obeyed any order: nothing happened",
+            )));
+        }
+        let away = wanted.difference(&self.linked).map(|host| self.sights.name(*host)).collect();
+        Ok(self.outcome(back_ms, away))
     }
 
     fn now_ms(&self) -> u64 {
@@ -152,51 +161,47 @@ impl<'a> Exercise<'a> {
     }
 
     /// Has the admin node order something.
-    fn give(&mut self, order: &Order) -> Result<(), NotRun> {
-        let ids = |hosts: &[HostId]| -> Vec<NodeId> {
-            hosts.iter().filter_map(|host| self.roll.node(*host)).collect()
-        };
-        let what = match &order.cut_from {
-            Some(from) => json!({"cut": {"from": ids(from)}}),
-            None => json!("restart"),
-        };
-        let limits = &self.scenario.limits;
-        let request = json!({
-            "do": "fault_begin",
-            "nodes": ids(&order.hosts),
-            "what": what,
-            "for_s": order.for_s,
-            "limits": {
-                "hours": limits.hours,
-                "share": limits.share(),
-                "keep_durable": limits.keep_durable(),
-                "deadline_s": limits.deadline_s(),
-            },
-        });
-        let answer = self.control.ask(&request).unwrap_or(Value::Null);
-        let Some(faults) = answer.get("faults").and_then(Value::as_array) else {
-            return Err(cannot(format!("the admin node orders nothing: {answer}")));
-        };
+    fn give(&mut self, order: &Order) {
+        let request = order.request(BEGIN, &self.roll, &self.scenario.limits);
         self.figures.orders += 1;
-        for fault in faults {
-            if fault.get("said").is_some_and(|said| said == "obeyed") {
-                self.figures.obeyed += 1;
-            } else {
-                self.figures.refused += 1;
-                self.tell(&Event::Notice { host: ASKED, words: fault.to_string() });
+        let told = match Answer::read(self.control.ask(&request)) {
+            Answer::Nodes(told) => told,
+            Answer::Foul(why) => {
+                // A patron came, or the hour is over: this one is left out, the next may be in order.
+                self.figures.withheld += 1;
+                self.note(format!("{} · {}", why.fr, why.en));
+                return;
+            }
+        };
+        let mut bear = Vec::new();
+        for (node, against) in told {
+            let host = self.roll.host(&node);
+            match against {
+                None => bear.extend(host),
+                Some(why) => {
+                    self.figures.refused += 1;
+                    let name = host.map_or_else(|| node.to_string(), |host| self.sights.name(host));
+                    self.note(format!("{name} : {} · {}", why.fr, why.en));
+                }
             }
         }
-        self.begin(order);
-        Ok(())
+        self.figures.obeyed += u32::try_from(bear.len()).unwrap_or(u32::MAX);
+        if !bear.is_empty() {
+            self.begin(order, bear);
+        }
     }
 
-    fn begin(&mut self, order: &Order) {
+    fn note(&mut self, words: String) {
+        self.tell(&Event::Notice { host: ASKED, words });
+    }
+
+    fn begin(&mut self, order: &Order, hosts: Vec<HostId>) {
         let until_ms = self.now_ms() + u64::from(order.for_s) * 1_000;
         let step = usize::try_from(order.fault).ok().and_then(|at| self.scenario.fault.get(at));
         let before = self.in_force.insert(order.fault, until_ms);
         if let (None, Some(step)) = (before, step) {
             let (number, fault) = (order.fault, step.fault.clone());
-            self.tell(&Event::FaultBegan { number, fault, hosts: order.hosts.clone() });
+            self.tell(&Event::FaultBegan { number, fault, hosts });
         }
     }
 
@@ -238,7 +243,7 @@ impl<'a> Exercise<'a> {
         }
     }
 
-    fn outcome(mut self, back_ms: Option<u64>) -> Outcome {
+    fn outcome(mut self, back_ms: Option<u64>, away: Vec<String>) -> Outcome {
         let at_ms = self.now_ms();
         self.record.healed(at_ms, &self.sights);
         let about = About {
@@ -250,10 +255,12 @@ impl<'a> Exercise<'a> {
         let record = std::mem::replace(&mut self.record, Record::new(Vec::new()));
         let mut outcome = record.outcome(about, at_ms, &self.sights);
         outcome.converged_ms = back_ms;
+        outcome.away = away;
         let figures = [
             ("orders given", self.figures.orders),
             ("nodes that obeyed", self.figures.obeyed),
             ("nodes that did not", self.figures.refused),
+            ("orders withheld by the limits", self.figures.withheld),
         ];
         let figures =
             figures.map(|(name, count)| (name.to_owned(), f64::from(count), String::new()));

@@ -2,13 +2,20 @@
 
 use std::time::Duration;
 
+use domain::id::NodeId;
+use serde_json::{Value, json};
+
 use crate::event::HostId;
 use crate::fault::{Fault, Shape};
 use crate::record::drawn;
-use crate::scenario::{Cast, Scenario, Step};
+use crate::scenario::{Cast, Limits, Scenario, Step, Words};
 use crate::target::NotRun;
 
 use super::cannot;
+use super::roll::Roll;
+
+/// The control socket's word for giving an order.
+pub(super) const BEGIN: &str = "fault_begin";
 
 /// One order, to be given at its time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +32,50 @@ pub(super) struct Order {
     pub(super) cut_from: Option<Vec<HostId>>,
 }
 
+impl Order {
+    /// The order as the control socket takes it, or asks about it.
+    pub(super) fn request(&self, word: &str, roll: &Roll, limits: &Limits) -> Value {
+        let ids = |hosts: &[HostId]| -> Vec<NodeId> {
+            hosts.iter().filter_map(|host| roll.node(*host)).collect()
+        };
+        let mut request = json!({
+            "do": word,
+            "nodes": ids(&self.hosts),
+            "for_s": self.for_s,
+            "limits": {
+                "hours": limits.hours,
+                "share": limits.share(),
+                "keep_durable": limits.keep_durable(),
+                "deadline_s": limits.deadline_s(),
+            },
+        });
+        if word == BEGIN {
+            request["what"] = match &self.cut_from {
+                Some(from) => json!({"cut": {"from": ids(from)}}),
+                None => json!("restart"),
+            };
+        }
+        request
+    }
+
+    /// The order in a line, by the names of the hosts.
+    pub(super) fn words(&self, names: &[String]) -> Words {
+        let hosts = self.hosts.iter().filter_map(|host| names.get(usize::from(host.0)));
+        let hosts: Vec<&str> = hosts.map(String::as_str).collect();
+        let (hosts, at_s, for_s) = (hosts.join(", "), self.at_ms / 1_000, self.for_s);
+        match self.cut_from {
+            Some(_) => Words::new(
+                format!("{at_s:>7} s  coupure des autres, {for_s} s : {hosts}"),
+                format!("{at_s:>7} s  cut off from the others, {for_s} s: {hosts}"),
+            ),
+            None => Words::new(
+                format!("{at_s:>7} s  programme tué : {hosts}"),
+                format!("{at_s:>7} s  process killed: {hosts}"),
+            ),
+        }
+    }
+}
+
 /// The orders of a scenario, in the order of their times.
 ///
 /// # Errors
@@ -33,6 +84,12 @@ pub(super) fn orders(scenario: &Scenario, cast: &Cast) -> Result<Vec<Order>, Not
     let mut orders = Vec::new();
     for ((number, step), hosts) in (0..).zip(&scenario.fault).zip(&cast.faults) {
         orders.extend(of_step(scenario, number, step, hosts)?);
+    }
+    if orders.is_empty() {
+        return Err(cannot(Words::new(
+            "rien n'y est à ordonner à un vrai site, et personne n'est envoyé aux postes",
+            "nothing of it can be ordered on a real site, and nobody is sent to use kiosks",
+        )));
     }
     orders.sort_by_key(|order| order.at_ms);
     Ok(orders)
@@ -86,16 +143,25 @@ fn of_step(
         | Fault::Hostile { .. }
         | Fault::Revoke { .. } => {
             let name = drawn(&step.fault).1;
-            return Err(cannot(format!("{name}: no node of a real site bears that")));
+            return Err(cannot(Words::new(
+                format!("{name} : aucun nœud d'un vrai site ne subit cela"),
+                format!("{name}: no node of a real site bears that"),
+            )));
         }
     };
     let deadline_s = scenario.limits.deadline_s();
     match orders.iter().find(|order| u64::from(order.for_s) > deadline_s) {
-        Some(long) => Err(cannot(format!(
-            "{} would last {} s, its limits say {deadline_s} (--within makes it shorter)",
-            drawn(&step.fault).1,
-            long.for_s
-        ))),
+        Some(long) => {
+            let (name, for_s) = (drawn(&step.fault).1, long.for_s);
+            Err(cannot(Words::new(
+                format!(
+                    "{name} durerait {for_s} s, ses limites disent {deadline_s} (--within la raccourcit)"
+                ),
+                format!(
+                    "{name} would last {for_s} s, its limits say {deadline_s} (--within makes it shorter)"
+                ),
+            )))
+        }
         None => Ok(orders),
     }
 }

@@ -7,10 +7,12 @@ use serde_json::json;
 
 use crate::event::HostId;
 use crate::lab::control::Control;
-use crate::scenario::{Scenario, Shape};
+use crate::scenario::{Limits, Scenario, Shape, Words};
 use crate::target::NotRun;
 
+use super::answer::Answer;
 use super::cannot;
+use super::order::Order;
 
 /// A node as the admin node lists it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -26,7 +28,7 @@ struct Listed {
 /// The nodes that take part: those that the admin node is linked to, and itself.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Roll {
-    /// By host: admin nodes first, the one that is asked before all; then kiosks by name.
+    /// By host: admin nodes first, the one that is asked before all; then kiosks by name, as people count.
     nodes: Vec<Listed>,
     admins: u16,
 }
@@ -34,18 +36,36 @@ pub(super) struct Roll {
 impl Roll {
     /// Calls the roll.
     pub(super) fn call(control: &Control, scenario: &Scenario) -> Result<Self, NotRun> {
-        let nobody = || cannot("no admin node answers in that folder".to_owned());
+        let nobody = || {
+            let folder = control.folder().display();
+            cannot(Words::new(
+                format!(
+                    "aucun accueil ne répond dans {folder} : lancez ceci sur sa machine, sous son compte, \
+                     avec --data-dir"
+                ),
+                format!(
+                    "no admin node answers in {folder}: run this on its machine, as its account, with \
+                     --data-dir"
+                ),
+            ))
+        };
         let status = control.status().ok_or_else(nobody)?;
         let mut answer = control.ask(&json!({"do": "node_list"})).ok_or_else(nobody)?;
         let listed = answer.get_mut("nodes").ok_or_else(nobody)?.take();
-        let listed: Vec<Listed> =
-            serde_json::from_value(listed).map_err(|error| cannot(error.to_string()))?;
+        let listed: Vec<Listed> = serde_json::from_value(listed)
+            .map_err(|error| cannot(Words::same(error.to_string())))?;
         let roll = Self::of(listed, status.node);
         let (site, wanted) = (roll.shape(&scenario.site), &scenario.site);
         if site.admins < wanted.admins || site.kiosks < wanted.kiosks {
-            return Err(cannot(format!(
-                "the scenario wants {} admin nodes and {} kiosks, {} and {} are linked",
-                wanted.admins, wanted.kiosks, site.admins, site.kiosks
+            return Err(cannot(Words::new(
+                format!(
+                    "le scénario veut {} accueils et {} postes, {} et {} sont reliés",
+                    wanted.admins, wanted.kiosks, site.admins, site.kiosks
+                ),
+                format!(
+                    "the scenario wants {} admin nodes and {} kiosks, {} and {} are linked",
+                    wanted.admins, wanted.kiosks, site.admins, site.kiosks
+                ),
             )));
         }
         Ok(roll)
@@ -55,7 +75,8 @@ impl Roll {
         let mut nodes: Vec<Listed> =
             listed.into_iter().filter(|node| node.linked && !node.revoked).collect();
         nodes.sort_by_key(|node| {
-            (node.kind, node.node != asked, node.kiosk_name.clone(), node.node)
+            let name = node.kiosk_name.as_deref().map(counted);
+            (node.kind, node.node != asked, name, node.node)
         });
         let admins = nodes.iter().filter(|node| node.kind == NodeKind::Admin).count();
         Self { nodes, admins: u16::try_from(admins).unwrap_or(u16::MAX) }
@@ -65,6 +86,27 @@ impl Roll {
     pub(super) fn fit(&self, scenario: &Scenario) -> Scenario {
         let site = self.shape(&scenario.site);
         Scenario { site, load: Vec::new(), ..scenario.clone() }
+    }
+
+    /// Whether the admin node would give an order at this moment, and somebody would obey it.
+    pub(super) fn check(
+        &self,
+        control: &Control,
+        order: &Order,
+        limits: &Limits,
+    ) -> Result<(), NotRun> {
+        match Answer::read(control.ask(&order.request("fault_check", self, limits))) {
+            Answer::Foul(why) => Err(cannot(why)),
+            Answer::Nodes(told) if told.iter().any(|(_, against)| against.is_none()) => Ok(()),
+            Answer::Nodes(told) => {
+                let why = told.into_iter().find_map(|(_, against)| against);
+                let why = why.unwrap_or_else(|| Words::new("personne", "nobody"));
+                Err(cannot(Words::new(
+                    format!("aucune machine désignée n'obéirait : {}", why.fr),
+                    format!("no machine that is meant would obey: {}", why.en),
+                )))
+            }
+        }
     }
 
     fn shape(&self, wanted: &Shape) -> Shape {
@@ -99,6 +141,22 @@ impl Roll {
     }
 }
 
+/// A name in pieces, so that « Poste 2 » comes before « Poste 10 »: runs of digits count as numbers.
+fn counted(name: &str) -> Vec<(u64, String)> {
+    let mut pieces = Vec::new();
+    let mut rest = name;
+    while !rest.is_empty() {
+        let words = rest.find(|letter: char| letter.is_ascii_digit()).unwrap_or(rest.len());
+        let (text, from) = rest.split_at(words);
+        let digits = from.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(from.len());
+        let (number, after) = from.split_at(digits);
+        pieces.push((0, text.to_lowercase()));
+        pieces.push((number.parse().unwrap_or(u64::MAX), number.to_owned()));
+        rest = after;
+    }
+    pieces
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,6 +180,8 @@ mod tests {
         out.revoked = true;
         let all = vec![
             listed(1, NodeKind::Kiosk, Some("Poste 2")),
+            listed(5, NodeKind::Kiosk, Some("Poste 10")),
+            listed(6, NodeKind::Kiosk, Some("Accueil")),
             listed(2, NodeKind::Admin, None),
             listed(3, NodeKind::Admin, None),
             listed(4, NodeKind::Kiosk, Some("Poste 1")),
@@ -130,8 +190,8 @@ mod tests {
         ];
         let roll = Roll::of(all, NodeId([3; 32]));
         let order: Vec<u8> = roll.nodes.iter().map(|node| node.node.0[0]).collect();
-        assert_eq!(order, [3, 2, 4, 1]);
-        assert_eq!(roll.host(&NodeId([4; 32])), Some(HostId(2)));
+        assert_eq!(order, [3, 2, 6, 4, 1, 5]);
+        assert_eq!(roll.host(&NodeId([4; 32])), Some(HostId(3)));
         assert_eq!(roll.node(HostId(9)), None);
     }
 }

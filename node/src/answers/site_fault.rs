@@ -47,6 +47,27 @@ impl Answers {
         Ok(Answer::Faults(told))
     }
 
+    /// Whether the limits would hold with a fault on each of `nodes` now, and which of them would obey: those
+    /// that tell their epoch. Nothing is ordered.
+    pub(super) async fn check_faults(
+        &self,
+        nodes: Vec<NodeId>,
+        for_s: u32,
+        limits: &Limits,
+    ) -> Result<Answer, No> {
+        self.by()?;
+        let room = self.room().await?;
+        let checked = self.referee().check(&nodes, for_s, limits, &room);
+        if let Err(foul) = checked {
+            return Ok(Answer::Foul(foul));
+        }
+        let asked = nodes.into_iter().map(|node| async move {
+            let said = self.say(node, Vec::new()).await;
+            FaultView { node, left_s: 0, said: said.unwrap_or_else(Word::Refused) }
+        });
+        Ok(Answer::Faults(join_all(asked).await))
+    }
+
     /// Ends every fault that was ordered here. A node that cannot be reached ends it by itself.
     pub(super) async fn end_faults(&self) -> Result<Answer, No> {
         self.by()?;
@@ -118,8 +139,10 @@ impl Answers {
 
     /// Asks a node for its epoch, then orders.
     async fn tell(&self, node: NodeId, what: What, for_s: u32) -> Result<Word, Disobeyed> {
-        let Word::Epoch(epoch) = self.say(node, Vec::new()).await? else {
-            return Err(Disobeyed::NoAnswer);
+        let epoch = match self.say(node, Vec::new()).await? {
+            Word::Epoch(epoch) => epoch,
+            Word::Refused(why) => return Err(why),
+            Word::Obeyed => return Err(Disobeyed::NoAnswer),
         };
         let order = Order {
             site: self.desk.shared().identity.site,

@@ -42,11 +42,14 @@ impl Executor {
         Self { allowed, obeyed: Mutex::new(BTreeSet::new()) }
     }
 
+    /// Whether this machine obeys any order.
+    pub(crate) fn is_willing(&self) -> Result<(), Disobeyed> {
+        if self.allowed { Ok(()) } else { Err(Disobeyed::NotAllowed) }
+    }
+
     /// The order that these bytes are, if this process is to obey it. Says so once for each order.
     pub(crate) fn judge(&self, bytes: &[u8], here: &Here<'_>) -> Result<Order, Disobeyed> {
-        if !self.allowed {
-            return Err(Disobeyed::NotAllowed);
-        }
+        self.is_willing()?;
         let order = Order::open(bytes)?;
         let site: SiteId = here.site.id();
         if (order.site, order.to, order.epoch) != (site, here.node, here.epoch) {

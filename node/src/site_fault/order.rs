@@ -48,7 +48,7 @@ pub(crate) enum What {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Word {
-    /// To an empty order: the epoch that orders must name.
+    /// To an empty order, from a node that obeys some: the epoch that orders must name.
     Epoch(EpochId),
     /// It bears the fault.
     Obeyed,

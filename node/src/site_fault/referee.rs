@@ -88,15 +88,14 @@ pub(crate) struct Referee {
 }
 
 impl Referee {
-    /// Books a fault on `nodes` for so many seconds, if every limit holds with it.
-    pub(crate) fn book(
-        &mut self,
+    /// Whether every limit would hold with a fault on `nodes` for so many seconds.
+    pub(crate) fn check(
+        &self,
         nodes: &[NodeId],
         for_s: u32,
         limits: &Limits,
         room: &Room,
     ) -> Result<(), Foul> {
-        self.under.retain(|_, end| room.boot_ms < *end);
         if nodes.is_empty() || !nodes.iter().all(|node| room.nodes.contains_key(node)) {
             return Err(Foul::UnknownNode);
         }
@@ -109,9 +108,22 @@ impl Referee {
             None if nodes.iter().any(in_use) => return Err(Foul::InUse),
             Some(_) | None => {}
         }
-        let under: BTreeSet<NodeId> = self.under.keys().chain(nodes).copied().collect();
+        let running = self.under(room.boot_ms).map(|(node, _)| node);
+        let under: BTreeSet<NodeId> = running.chain(nodes.iter().copied()).collect();
         check_share(&under, limits, room)?;
-        check_durable(&under, limits, room)?;
+        check_durable(&under, limits, room)
+    }
+
+    /// Books a fault on `nodes` for so many seconds, if every limit holds with it.
+    pub(crate) fn book(
+        &mut self,
+        nodes: &[NodeId],
+        for_s: u32,
+        limits: &Limits,
+        room: &Room,
+    ) -> Result<(), Foul> {
+        self.under.retain(|_, end| room.boot_ms < *end);
+        self.check(nodes, for_s, limits, room)?;
         let end = room.boot_ms.saturating_add(u64::from(for_s) * 1_000);
         for node in nodes {
             let booked = self.under.entry(*node).or_default();

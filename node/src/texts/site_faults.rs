@@ -16,7 +16,8 @@ pub(crate) fn foul(foul: Foul, lang: Lang) -> String {
             .to_owned(),
         Foul::BeyondShare { kiosks, of, share } => match lang {
             Lang::Fr => {
-                format!("{kiosks} postes sur {of} seraient en panne, {share} % sont permis")
+                let be = if kiosks == 1 { "poste serait" } else { "postes seraient" };
+                format!("{kiosks} {be} en panne sur {of}, {share} % sont permis")
             }
             Lang::En => {
                 format!("{kiosks} of {of} kiosks would be under a fault, {share} % are allowed")
@@ -58,7 +59,7 @@ pub(crate) fn disobeyed(why: Disobeyed, lang: Lang) -> &'static str {
             "ordre non signé par un nœud d'administration du site",
             "the order is not signed by an admin node of this site",
         ),
-        Disobeyed::Twice => lang.pick("ordre déjà obéi", "the order was obeyed already"),
+        Disobeyed::Twice => lang.pick("ordre déjà exécuté", "the order was obeyed already"),
         Disobeyed::TooLong => lang.pick("ordre trop long", "the order would last too long"),
         Disobeyed::NoAnswer => lang.pick("pas de réponse", "no answer came"),
     }

@@ -139,6 +139,17 @@ fn a_node_that_did_not_agree_and_a_kiosk_that_orders_are_refused() {
     let unwilling = site.kiosks[2].node();
     let answer = asked(&site, &[&unwilling], json!("restart"), |_| {});
     assert_eq!(said(&answer), [&json!({"refused": "not_allowed"})]);
+    let nodes = [&unwilling, &site.kiosks[1].node()];
+    let limits = json!({"hours": null, "share": 100, "keep_durable": 1, "deadline_s": 60});
+    let mut check = json!({"do": "fault_check", "nodes": nodes, "for_s": 5, "limits": limits});
+    until_true("both nodes to say whether they would obey", || {
+        let answer = site.admins[0].ask(&check).unwrap();
+        let said = said(&answer);
+        said[0] == &json!({"refused": "not_allowed"}) && said[1].get("epoch").is_some()
+    });
+    check["limits"]["share"] = json!(34);
+    let refused = site.admins[0].ask(&check).unwrap();
+    assert_eq!(refused["foul"]["beyond_share"], json!({"kiosks": 2, "of": 3, "share": 34}));
     assert!(!site.admins[0].says(["fault", "list"]).contains(&unwilling));
 
     let request = json!({"do": "fault_begin", "nodes": [site.kiosks[1].node()], "what": "restart",

@@ -16,7 +16,11 @@ impl Limits {
         if let Some(text) = &self.hours
             && !are_hours(text)
         {
-            return no("hours", format!("{text:?} are no hours: write them as 20:00-07:00"));
+            return no(
+                "hours",
+                format!("{text:?} ne sont pas des heures : écrivez par exemple 20:00-07:00"),
+                format!("{text:?} are no hours: write them as 20:00-07:00"),
+            );
         }
         within("share", self.share(), 1, 100)?;
         within("keep_durable", self.keep_durable(), 1, u16::MAX)?;
