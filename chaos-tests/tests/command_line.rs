@@ -68,6 +68,17 @@ fn what_cannot_be_read_is_not_run() {
     let (code, complaint) = complains(["run", "power-cut", "--real", "--target", "site"]);
     assert_eq!(code, Some(2));
     assert!(complaint.contains("--real is for the simulator"), "{complaint}");
+    let (code, complaint) = complains(["run", "room-in-two", "no-such-scenario"]);
+    assert!(code == Some(2) && complaint.contains("no-such-scenario"), "{complaint}");
+    let (code, complaint) = complains(["run", "all", "room-in-two"]);
+    assert!(code == Some(2) && complaint.contains("alone"), "{complaint}");
+    let (code, complaint) = complains(["run", "room-in-two", "--rehearse"]);
+    assert!(code == Some(2) && complaint.contains("--target site"), "{complaint}");
+    for wrong in ["--hours=-1", "--hours=nan", "--hours=1e300", "--seeds=0"] {
+        assert_eq!(complains(["night", wrong]).0, Some(2), "{wrong}");
+    }
+    let (code, complaint) = complains(["replay", "room-in-two"]);
+    assert!(code == Some(2) && complaint.contains("run room-in-two"), "{complaint}");
     let (code, complaint) = complains(["replay", "yesterday"]);
     assert_eq!((code, complaint.lines().count()), (Some(2), 1), "{complaint}");
 }
@@ -84,11 +95,18 @@ fn a_run_that_holds_ends_with_0_and_its_page_can_be_made_again() {
     let page = fs::read_to_string(reports.join("quiet-sim-5.html")).unwrap();
     let again = folder.path().join("again.html").display().to_string();
     let real = says(["run", &quiet, "--seed", "5", "--real", "--within", "120"]);
-    assert!(real.contains("--target sim --real --seed 5"), "{real}");
+    assert!(real.contains("--target sim --real --within 120 --seed 5"), "{real}");
     says(["report", &journal, "--to", &again]);
     assert_eq!(fs::read_to_string(&again).unwrap(), page);
+    assert!(page.contains("--target sim --seed 5</pre>"), "{page}");
+    let replayed = says(["replay", &journal]);
+    assert!(replayed.starts_with("Quiet\n"), "{replayed}");
     let (code, _) = complains(["report", &quiet]);
     assert_eq!(code, Some(2), "a scenario is no journal");
+    let (code, complaint) = complains(["report", &journal, "--to", &journal]);
+    assert_eq!(code, Some(2), "{complaint}");
+    let (code, complaint) = complains(["run", &quiet, "--report", "/proc/nowhere"]);
+    assert_eq!(code, Some(2), "{complaint}");
 }
 
 #[test]
@@ -110,4 +128,6 @@ fn an_exercise_without_a_site_is_not_run() {
         complains(["run", "room-in-two", "--target", "site", "--data-dir", &data]);
     assert_eq!(code, Some(2));
     assert!(complaint.contains("no admin node answers"), "{complaint}");
+    let all = ["run", "all", "--target", "site", "--data-dir", &data];
+    assert_eq!(complains(all).0, Some(2), "nothing of it was run");
 }

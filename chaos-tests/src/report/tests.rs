@@ -74,7 +74,7 @@ fn a_run_that_held_says_so_in_both_languages() {
     assert!(page.contains("All held: one rule judged, one without an occasion"));
     assert!(page.contains("1,75\u{a0}s"));
     assert!(page.contains("12\u{a0}s"));
-    assert!(page.contains("poste-chaos replay 42"));
+    assert!(page.contains("poste-chaos run cut --seed 42"));
 }
 
 #[test]

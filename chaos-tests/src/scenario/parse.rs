@@ -11,8 +11,10 @@ use crate::scenario::{Scenario, Words};
 /// Largest scenario file that is read, in bytes: the largest shipped one has 3 KiB, a shrunken seed
 /// with every kind of step about 10.
 const FILE_MAX: u64 = 64 * 1024;
-/// Characters of a line, or of what TOML says of it, that are shown.
-const SHOWN_MAX: usize = 240;
+/// Characters of a line that are shown.
+const LINE_MAX: usize = 160;
+/// Characters of what TOML says of it that are shown: all words that may stand there have room.
+const REASON_MAX: usize = 1_000;
 
 /// A scenario file that is not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -71,13 +73,13 @@ impl Scenario {
         let wrong = |line: usize, reason: Words| Wrong::Line {
             file: file.to_owned(),
             line,
-            text: shown(text.lines().nth(line - 1).unwrap_or_default().trim()),
+            text: shown(text.lines().nth(line - 1).unwrap_or_default().trim(), LINE_MAX),
             reason,
         };
         let scenario: Self = toml::from_str(text).map_err(|error| {
             let reason = in_plain_words(error.message().trim());
             let line = error.span().map_or(1, |span| line_of(text, span.start));
-            wrong(line_in_step(text, line, &reason), Words::same(shown(&reason)))
+            wrong(line_in_step(text, line, &reason), Words::same(shown(&reason, REASON_MAX)))
         })?;
         scenario
             .check()
@@ -127,9 +129,9 @@ fn read(path: &Path) -> Result<String, Words> {
 }
 
 /// Text of a file for a terminal: of bounded length, and with nothing that a terminal would obey.
-fn shown(text: &str) -> String {
+fn shown(text: &str, most: usize) -> String {
     let harmless = |letter: char| if letter.is_control() { '\u{fffd}' } else { letter };
-    text.chars().map(harmless).take(SHOWN_MAX).collect()
+    text.chars().map(harmless).take(most).collect()
 }
 
 /// A reason without the names of this program's own types.
