@@ -85,6 +85,12 @@ pub(super) fn check(scenario: &Scenario, has_other_release: bool) -> Result<(), 
             "another pace of checkpoints: the simulator has it",
         );
     }
+    if site.allowance_min.is_some() {
+        return cannot(
+            "un autre plafond pour un poste seul : le simulateur l'a",
+            "another allowance for a kiosk that is alone: the simulator has it",
+        );
+    }
     let asks_for = |is_it: fn(&Fault) -> bool| scenario.fault.iter().any(|s| is_it(&s.fault));
     if asks_for(|fault| matches!(fault, Fault::Hostile { .. })) {
         return cannot(

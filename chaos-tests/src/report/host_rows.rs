@@ -11,6 +11,16 @@ const ROOMY: usize = 24;
 const LETTER: f64 = 9.0;
 /// Nothing is drawn narrower: a moment too is seen.
 const LEAST: f64 = 1.6;
+/// Letters of a host's name that have room.
+const LONGEST_NAME: usize = 38;
+
+/// A name as far as there is room for it.
+fn shortened(name: &str) -> String {
+    if name.chars().count() <= LONGEST_NAME {
+        return name.to_owned();
+    }
+    name.chars().take(LONGEST_NAME - 1).chain(['…']).collect()
+}
 
 /// The rows, one below the other.
 #[derive(Debug, Clone, Copy)]
@@ -59,7 +69,7 @@ impl Rows {
         let name = format!(
             r##"<text x="{:.1}" y="{baseline:.1}" font-size="{size:.1}" fill="#17282b" text-anchor="end">{}</text>"##,
             scale.from_x - 8.0,
-            escape(host),
+            escape(&shortened(host)),
         );
         ground + &name
     }

@@ -10,8 +10,12 @@ use crate::target::Outcome;
 
 /// Width of the picture, in its own units.
 const WIDTH: f64 = 1_000.0;
-/// What the hosts' names take of it.
+/// What the hosts' names take of it at least.
 const NAMES: f64 = 92.0;
+/// Most that it may take: staff give kiosks names of any length.
+const NAMES_MOST: f64 = 260.0;
+/// Width of a letter of a name, at its largest.
+const LETTER: f64 = 6.2;
 /// Height of the axis.
 const AXIS: f64 = 24.0;
 /// Links are drawn as lines between hosts up to so many; with more only their number is.
@@ -21,7 +25,9 @@ const MOST_LINES: usize = 160;
 pub(super) fn picture(outcome: &Outcome) -> String {
     let rows = Rows::of(&outcome.hosts);
     let lasted_ms = outcome.lasted_ms.max(1);
-    let scale = Scale { from_x: NAMES, width: WIDTH - NAMES - 4.0, lasted_ms };
+    let letters = outcome.hosts.iter().map(|host| host.chars().count()).max().unwrap_or_default();
+    let from_x = (letters as f64 * LETTER + 14.0).clamp(NAMES, NAMES_MOST);
+    let scale = Scale { from_x, width: WIDTH - from_x - 4.0, lasted_ms };
     let height = rows.height() + AXIS;
     let mut parts = vec![patterns(), axis(&scale, rows.height())];
     parts.push(healing(outcome, &scale, rows.height()));
