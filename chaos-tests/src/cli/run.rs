@@ -147,7 +147,11 @@ impl Runs<'_> {
         let real = if self.args.real { " --real" } else { "" };
         let within = self.within_s.map(|lasts_s| format!(" --within {lasts_s}"));
         let within = within.unwrap_or_default();
-        format!("poste-chaos run {name} --target {target}{real}{within} --seed {seed}")
+        let other =
+            self.args.other_release.as_ref().filter(|_| self.args.target == TargetWord::Lab);
+        let other = other.map(|file| format!(" --other-release {}", file.display()));
+        let other = other.unwrap_or_default();
+        format!("poste-chaos run {name} --target {target}{real}{within}{other} --seed {seed}")
     }
 }
 
