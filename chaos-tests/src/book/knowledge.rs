@@ -132,9 +132,13 @@ impl<'a> Knowledge<'a> {
         let birth = *book.hosts.of(&self.node.epoch())?;
         let own = &book.hosts.machine(birth.host)?.epochs;
         let measured = self.measured()?;
-        let own_ms = book.usage.on(&self.session, birth.host, birth.boot).sure_ms;
+        let stint = book.usage.on(&self.session, birth.host, birth.boot);
         let charge_ms = measured.due.get(&self.node.epoch()).copied().unwrap_or(0);
-        Some(UsedHere { exact_ms: measured.but_for(own).saturating_add(own_ms), charge_ms })
+        Some(UsedHere {
+            exact_ms: measured.but_for(own).saturating_add(stint.sure_ms),
+            unsure_ms: stint.most_ms.saturating_sub(stint.sure_ms),
+            charge_ms,
+        })
     }
 }
 
@@ -143,6 +147,8 @@ impl<'a> Knowledge<'a> {
 pub struct UsedHere {
     /// Exactly, with what is due for other epochs.
     pub exact_ms: u64,
+    /// What ran perhaps, beside it: behind a page that no process drew any more.
+    pub unsure_ms: u64,
     /// Charged ahead for the interval that runs, once nothing is forgiven any more.
     pub charge_ms: u64,
 }

@@ -14,6 +14,9 @@ use crate::event::{Event, HostId, Shown, Stop};
 /// the network or its neighbours were in trouble.
 const UNTOLD_MS: u64 = 2 * READING_MS;
 
+/// What so many hosts know of that do not forget is never lost with all their disks.
+const MANY: u32 = 4;
+
 /// For how long a process that ends a session, and is in touch, has to live on to have told of it.
 const TELLING_MS: u64 = 1_000;
 
@@ -57,6 +60,8 @@ pub struct Usage {
     excused: BTreeMap<SessionId, u64>,
     /// What each host's sessions used since it was last in touch with a host that does not forget.
     untold: BTreeMap<HostId, BTreeMap<SessionId, u64>>,
+    /// What only a few hosts have been told of, by session and by who they are.
+    told_few: BTreeMap<(SessionId, BTreeSet<HostId>), u64>,
     shown: BTreeMap<HostId, (u64, Shown)>,
     unnoted_ends: BTreeMap<HostId, BTreeMap<SessionId, UnnotedEnd>>,
 }
@@ -69,7 +74,7 @@ impl Usage {
                 let boot = hosts.machine(*host).map_or(0, |machine| machine.boot);
                 let in_touch = hosts.contact_ms(*host, at_ms) == at_ms;
                 if in_touch {
-                    self.untold.remove(host);
+                    self.tell(*host, hosts);
                 }
                 let before = self.live.get(host).map(|live| live.session);
                 self.shows(at_ms, *host, boot, *shown);
@@ -87,7 +92,8 @@ impl Usage {
                 self.note_told_ends(at_ms, *host, hosts);
                 self.stops(at_ms, *host, Stop::Killed, hosts);
             }
-            Event::Rebuilt { host } => self.excuse_untold(*host),
+            Event::Linked { one, other } => self.tell_on(*one, *other, hosts),
+            Event::Rebuilt { host } => self.lose(*host),
             Event::Started { host, new_boot: true, .. } => {
                 self.forget(*host);
                 self.shown.remove(host);
@@ -160,7 +166,7 @@ impl Usage {
         let disk = hosts.had_since(host, Trouble::Disk, machine.running_since.unwrap_or(0));
         // Of sessions that are over, too.
         if loses_disk(how, machine.amnesic) {
-            self.excuse_untold(host);
+            self.lose(host);
         } else if disk {
             self.excuse_untold_and_over(host);
         }
@@ -193,6 +199,45 @@ impl Usage {
             unmeasured += at_ms.saturating_sub(live.sure_until);
         }
         *self.excused.entry(live.session).or_default() += unmeasured;
+    }
+
+    /// A host in touch tells what it told nobody yet.
+    fn tell(&mut self, host: HostId, hosts: &Hosts) {
+        let Some(untold) = self.untold.remove(&host) else {
+            return;
+        };
+        if let Some(few) = few_with(BTreeSet::from([host]), hosts) {
+            for (session, ms) in untold {
+                *self.told_few.entry((session, few.clone())).or_default() += ms;
+            }
+        }
+    }
+
+    /// Two hosts meet, and each hears what the other knows of.
+    fn tell_on(&mut self, one: HostId, other: HostId, hosts: &Hosts) {
+        let both = [one, other];
+        for ((session, mut few), ms) in std::mem::take(&mut self.told_few) {
+            let meets = both.iter().any(|host| few.contains(host));
+            few.extend(both.into_iter().filter(|host| meets && lasts(*host, hosts)));
+            let few = if meets { few_with(few, hosts) } else { Some(few) };
+            if let Some(few) = few {
+                *self.told_few.entry((session, few)).or_default() += ms;
+            }
+        }
+    }
+
+    /// What a host's disk held is gone: what it told nobody, and what all who were told have lost, too.
+    /// (World 602457.)
+    fn lose(&mut self, host: HostId) {
+        self.excuse_untold(host);
+        for ((session, mut few), ms) in std::mem::take(&mut self.told_few) {
+            few.remove(&host);
+            if few.is_empty() {
+                *self.excused.entry(session).or_default() += ms;
+            } else {
+                *self.told_few.entry((session, few)).or_default() += ms;
+            }
+        }
     }
 
     /// What a host told nobody went with its disk.
@@ -267,4 +312,23 @@ impl Usage {
     pub fn shown(&self, host: HostId) -> Option<(u64, Shown)> {
         self.shown.get(&host).copied()
     }
+}
+
+fn lasts(host: HostId, hosts: &Hosts) -> bool {
+    hosts.machine(host).is_some_and(|machine| !machine.amnesic)
+}
+
+/// These hosts and whom they tell that do not forget, one after the other; `None` once they are many.
+fn few_with(mut few: BTreeSet<HostId>, hosts: &Hosts) -> Option<BTreeSet<HostId>> {
+    let links = |host: &HostId| hosts.machine(*host).map_or(0, |machine| machine.lasting_links);
+    if few.iter().any(|host| links(host) >= MANY) {
+        return None;
+    }
+    let mut ahead: Vec<HostId> = few.iter().copied().collect();
+    while let Some(host) = ahead.pop() {
+        let told = hosts.neighbours(host).into_iter().filter(|peer| lasts(*peer, hosts));
+        ahead.extend(told.filter(|peer| few.insert(*peer)));
+    }
+    let lasting = few.iter().filter(|host| lasts(**host, hosts)).count();
+    u32::try_from(lasting).is_ok_and(|lasting| lasting < MANY).then_some(few)
 }

@@ -409,6 +409,30 @@ mod tests {
         }
     }
 
+    /// An amnesic kiosk that sees but one other loses power, and then the other its disk: what the two
+    /// knew is gone, unless the other met somebody before.
+    #[test]
+    fn what_all_who_were_told_have_lost_cannot_be_counted() {
+        for met in [false, true] {
+            let mut stage = Stage::with(FairRestart::default());
+            stage.nodes.at_mut(KIOSK).amnesic = true;
+            stage.start(KIOSK, true);
+            stage.link(KIOSK, OTHER_KIOSK);
+            let session = stage.opened(ADMIN, KIOSK, 600);
+            stage.runs(KIOSK, session, 60_000);
+            stage.stop(KIOSK, Stop::PowerLost);
+            if met {
+                stage.link(OTHER_KIOSK, ADMIN);
+            }
+            stage.stop(OTHER_KIOSK, Stop::PowerLost);
+            stage.see(Event::Rebuilt { host: OTHER_KIOSK });
+            stage.start(OTHER_KIOSK, true);
+            stage.spread();
+            stage.heal();
+            assert_eq!((stage.broken(), stage.judged() > 0), (met.then_some(None), true));
+        }
+    }
+
     #[test]
     fn a_new_process_that_takes_a_minute_is_seen_unless_it_was_used_elsewhere() {
         for elsewhere in [false, true] {
