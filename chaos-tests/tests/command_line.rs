@@ -62,6 +62,9 @@ fn what_cannot_be_read_is_not_run() {
     let (code, complaint) = complains(["run", &wrong]);
     assert_eq!(code, Some(2));
     assert!(complaint.contains("line 9") && complaint.contains("per_hour"), "{complaint}");
+    let long = file(folder.path(), "long.toml", &"é".repeat(40_000));
+    let (code, complaint) = complains(["run", &long]);
+    assert!(code == Some(2) && complaint.contains("more than 65536 bytes"), "{complaint}");
     let (code, complaint) = complains(["run", "no-such-scenario"]);
     assert_eq!(code, Some(2));
     assert!(complaint.contains("poste-chaos list"), "{complaint}");
@@ -86,7 +89,7 @@ fn what_cannot_be_read_is_not_run() {
 #[test]
 fn a_run_that_holds_ends_with_0_and_its_page_can_be_made_again() {
     let folder = tempfile::tempdir().unwrap();
-    let quiet = file(folder.path(), "quiet.toml", QUIET);
+    let quiet = file(folder.path(), "so quiet.toml", QUIET);
     let reports = folder.path().join("reports");
     let to = reports.display().to_string();
     let said = says(["run", &quiet, "--seed", "5", "--report", &to]);
@@ -95,7 +98,7 @@ fn a_run_that_holds_ends_with_0_and_its_page_can_be_made_again() {
     let page = fs::read_to_string(reports.join("quiet-sim-5.html")).unwrap();
     let again = folder.path().join("again.html").display().to_string();
     let real = says(["run", &quiet, "--seed", "5", "--real", "--within", "120"]);
-    assert!(real.contains("--target sim --real --within 120 --seed 5"), "{real}");
+    assert!(real.contains("so quiet.toml' --target sim --real --within 120 --seed 5"), "{real}");
     says(["report", &journal, "--to", &again]);
     assert_eq!(fs::read_to_string(&again).unwrap(), page);
     assert!(page.contains("--target sim --seed 5</pre>"), "{page}");

@@ -9,20 +9,15 @@
     reason = "a test fails by panicking, and says how far it is"
 )]
 
-use std::path::PathBuf;
+mod lab {
+    pub(crate) mod program;
+}
 
 use chaos_tests::lab::Lab;
 use chaos_tests::scenario::Scenario;
 use chaos_tests::target::{NotRun, Outcome, Target};
 
-/// The program of the nodes.
-fn poste() -> PathBuf {
-    let named = std::env::var_os("POSTE_BINARY").map(PathBuf::from);
-    let there = named.filter(|program| program.is_file());
-    there.unwrap_or_else(|| {
-        panic!("POSTE_BINARY names no program of the nodes: run make test-chaos")
-    })
-}
+use lab::program::poste;
 
 /// What came of a scenario in which everything held.
 fn run(scenario: &str) -> Outcome {

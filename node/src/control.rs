@@ -15,7 +15,7 @@ use domain::settings::Settings;
 use serde::{Deserialize, Serialize};
 
 use crate::site_fault::order::What;
-use crate::site_fault::referee::{Foul, Limits};
+use crate::site_fault::referee::Limits;
 
 pub(crate) mod client;
 pub(crate) mod server;
@@ -213,7 +213,7 @@ pub(crate) enum Answer {
     /// Nodes under a fault, told to be or asked whether they would, and what they said.
     Faults(Vec<view::FaultView>),
     /// A fault was not ordered.
-    Foul(Foul),
+    Foul(view::FoulView),
     /// A file was written.
     Written {
         /// Where.

@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use domain::refusal::Refusal;
+use serde::{Deserialize, Serialize};
 
 mod refusals;
 pub(crate) mod site_faults;
@@ -48,6 +49,27 @@ impl Lang {
         let french = locale
             .is_some_and(|name| name == "fr" || name.starts_with("fr_") || name.starts_with("fr."));
         if french { Self::Fr } else { Self::En }
+    }
+}
+
+/// Words in both languages, for a program that shows them to somebody else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Both {
+    /// French.
+    pub(crate) fr: String,
+    /// English.
+    pub(crate) en: String,
+}
+
+impl Both {
+    /// The same in two languages.
+    pub(crate) fn new(fr: impl Into<String>, en: impl Into<String>) -> Self {
+        Self { fr: fr.into(), en: en.into() }
+    }
+
+    /// In this one.
+    pub(crate) fn pick(&self, lang: Lang) -> &str {
+        lang.pick(&self.fr, &self.en)
     }
 }
 

@@ -16,14 +16,10 @@ pub(crate) fn prepare(folder: &Path) -> Result<(), NotDone> {
     tempfile::tempfile_in(folder).map(drop).map_err(|error| trouble(folder, &error))
 }
 
-/// Writes both into a folder, under a name that tells scenario, target and seed apart. Returns the
-/// page's path.
-pub(crate) fn write(outcome: &Outcome, folder: &Path) -> Result<PathBuf, NotDone> {
-    let real = if outcome.again.as_ref().is_some_and(|again| again.contains(" --real")) {
-        "-real"
-    } else {
-        ""
-    };
+/// Writes both into a folder, under a name that tells scenario, target (and whether its parts were `real`)
+/// and seed apart. Returns the page's path.
+pub(crate) fn write(outcome: &Outcome, real: bool, folder: &Path) -> Result<PathBuf, NotDone> {
+    let real = if real { "-real" } else { "" };
     let name = format!("{}-{}{real}-{}", slug(&outcome.title.1), outcome.target, outcome.seed);
     let json = report::json(outcome).map_err(|error| NotDone(error.to_string()))?;
     put(&folder.join(format!("{name}.json")), &json)?;

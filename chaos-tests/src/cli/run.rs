@@ -80,7 +80,7 @@ impl Runs<'_> {
                     remember(&mut outcome, &scenario, &again);
                     let (text, end) = summary::summary(&outcome, lang);
                     let mut lines = vec![text];
-                    match report(&outcome, self.args.report.as_deref()) {
+                    match report(&outcome, self.args.real, self.args.report.as_deref()) {
                         Ok(line) => lines.extend(line),
                         Err(NotDone(why)) => {
                             lines.push(why.clone());
@@ -149,9 +149,14 @@ impl Runs<'_> {
         let within = within.unwrap_or_default();
         let other =
             self.args.other_release.as_ref().filter(|_| self.args.target == TargetWord::Lab);
-        let other = other.map(|file| format!(" --other-release {}", file.display()));
+        let other = other.map(|file| format!(" --other-release {}", quoted(file)));
         let other = other.unwrap_or_default();
-        format!("poste-chaos run {name} --target {target}{real}{within}{other} --seed {seed}")
+        let data = match self.args.target {
+            TargetWord::Site => format!(" --data-dir {}", quoted(&self.args.data_dir)),
+            TargetWord::Sim | TargetWord::Lab => String::new(),
+        };
+        let name = quoted(Path::new(name));
+        format!("poste-chaos run {name} --target {target}{real}{within}{other}{data} --seed {seed}")
     }
 }
 
@@ -167,10 +172,11 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<Said, NotDone> {
         }
         Err(_) => {
             let scenario = kept(&args.what)?;
+            let file = quoted(Path::new(&args.what));
             let seed = scenario.seed.unwrap_or_else(new_seed);
             let again = match scenario.seed {
-                Some(_) => format!("poste-chaos replay{real} {}", args.what),
-                None => format!("poste-chaos run {}{real} --seed {seed}", args.what),
+                Some(_) => format!("poste-chaos replay{real} {file}"),
+                None => format!("poste-chaos run {file}{real} --seed {seed}"),
             };
             (scenario, seed, again)
         }
@@ -192,7 +198,7 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<Said, NotDone> {
     remember(&mut outcome, &scenario, &again);
     let (text, end) = summary::summary(&outcome, lang);
     let mut lines = vec![text];
-    lines.extend(report(&outcome, args.report.as_deref())?);
+    lines.extend(report(&outcome, args.real, args.report.as_deref())?);
     lines.push(texts::again(lang, &again));
     Ok((lines.join("\n"), end))
 }
@@ -206,6 +212,13 @@ fn kept(file: &str) -> Result<Scenario, NotDone> {
         _ if shipped::named(file).is_some() => Err(NotDone(texts::run_it(lang, file))),
         _ => Err(NotDone(texts::no_seed(lang, file))),
     }
+}
+
+/// A file's name as a shell takes it.
+fn quoted(file: &Path) -> String {
+    let name = file.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+".contains(c);
+    if name.chars().all(plain) { name } else { format!("'{}'", name.replace('\'', "'\\''")) }
 }
 
 /// Notes in what came of a run how it can be run again.
@@ -225,11 +238,11 @@ pub(super) fn seconds(text: &str) -> Result<Range<f64>, String> {
 }
 
 /// Writes journal and page, where somebody wants them; where they are.
-fn report(outcome: &Outcome, folder: Option<&Path>) -> Result<Option<String>, NotDone> {
+fn report(outcome: &Outcome, real: bool, folder: Option<&Path>) -> Result<Option<String>, NotDone> {
     let Some(folder) = folder else {
         return Ok(None);
     };
-    let page = journal::write(outcome, folder)?;
+    let page = journal::write(outcome, real, folder)?;
     Ok(Some(texts::report_written(Lang::here(), &page.display().to_string())))
 }
 

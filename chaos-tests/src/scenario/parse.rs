@@ -104,14 +104,13 @@ fn line_of(text: &str, offset: usize) -> usize {
 /// The text of a file of bearable size: whatever the path leads to.
 fn read(path: &Path) -> Result<String, Words> {
     let trouble = |error: std::io::Error| {
-        use std::io::ErrorKind::{InvalidData, NotFound, PermissionDenied};
+        use std::io::ErrorKind::{NotFound, PermissionDenied};
         #[allow(clippy::wildcard_enum_match_arm, reason = "the machine's own words, for the rest")]
         match error.kind() {
             NotFound => Words::new("ce fichier n'existe pas", "there is no such file"),
             PermissionDenied => {
                 Words::new("la lecture n'est pas permise", "reading it is not allowed")
             }
-            InvalidData => Words::new("ce n'est pas du texte UTF-8", "it is no UTF-8 text"),
             _ => Words::same(error.to_string()),
         }
     };
@@ -119,13 +118,16 @@ fn read(path: &Path) -> Result<String, Words> {
     if !std::fs::metadata(path).map_err(trouble)?.is_file() {
         return Err(Words::new("ce n'est pas un fichier", "it is no file"));
     }
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     let mut file = File::open(path).map_err(trouble)?.take(FILE_MAX + 1);
-    file.read_to_string(&mut text).map_err(trouble)?;
-    if u64::try_from(text.len()).is_ok_and(|length| length <= FILE_MAX) {
-        return Ok(text);
+    file.read_to_end(&mut bytes).map_err(trouble)?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length > FILE_MAX) {
+        let (fr, en) =
+            (format!("plus de {FILE_MAX} octets"), format!("more than {FILE_MAX} bytes"));
+        return Err(Words::new(fr, en));
     }
-    Err(Words::new(format!("plus de {FILE_MAX} octets"), format!("more than {FILE_MAX} bytes")))
+    let no_text = |_| Words::new("ce n'est pas du texte UTF-8", "it is no UTF-8 text");
+    String::from_utf8(bytes).map_err(no_text)
 }
 
 /// Text of a file for a terminal: of bounded length, and with nothing that a terminal would obey.

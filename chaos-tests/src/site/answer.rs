@@ -2,6 +2,7 @@
 
 use domain::id::NodeId;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use crate::scenario::Words;
@@ -15,30 +16,26 @@ pub(super) enum Answer {
     Foul(Words),
 }
 
-/// A node's word, as the control socket has it.
+/// A node's word, as the control socket has it, and the same for people where it bears nothing.
 #[derive(Debug, Deserialize)]
 struct Told {
     node: NodeId,
     said: Said,
+    words: Option<Words>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Said {
-    Epoch(serde::de::IgnoredAny),
+    Epoch(IgnoredAny),
     Obeyed,
-    Refused(String),
+    Refused(Value),
 }
 
+/// Why nothing is ordered.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Foul {
-    OutOfHours,
-    InUse,
-    BeyondShare { kiosks: u64, of: u64, share: u64 },
-    LastDurable { left: u64, keep: u64 },
-    TooLong { most_s: u64 },
-    UnknownNode,
+struct Foul {
+    words: Words,
 }
 
 impl Answer {
@@ -51,7 +48,7 @@ impl Answer {
             ));
         };
         if let Some(foul) = answer.get("foul") {
-            let known = Foul::deserialize(foul).map(|foul| foul.words());
+            let known = Foul::deserialize(foul).map(|foul| foul.words);
             return Self::Foul(known.unwrap_or_else(|_| Words::same(foul.to_string())));
         }
         match answer.get("faults").map(Vec::<Told>::deserialize) {
@@ -65,53 +62,9 @@ impl Told {
     fn judged(self) -> (NodeId, Option<Words>) {
         let against = match self.said {
             Said::Epoch(_) | Said::Obeyed => None,
-            Said::Refused(why) => Some(match why.as_str() {
-                "not_allowed" => Words::new(
-                    "sa configuration ne dit pas faults.obey = true",
-                    "its configuration does not say faults.obey = true",
-                ),
-                "no_answer" => Words::new("pas de réponse", "no answer came"),
-                _ => Words::same(why),
-            }),
+            Said::Refused(why) => Some(self.words.unwrap_or_else(|| Words::same(why.to_string()))),
         };
         (self.node, against)
-    }
-}
-
-impl Foul {
-    fn words(&self) -> Words {
-        match self {
-            Self::OutOfHours => Words::new(
-                "ce n'est pas l'heure que disent les limites du scénario",
-                "it is not the hour that the scenario's limits say",
-            ),
-            Self::InUse => Words::new(
-                "un poste concerné est occupé, et les limites ne disent aucune heure",
-                "a kiosk concerned is in use, and the limits state no hours",
-            ),
-            Self::BeyondShare { kiosks, of, share } => Words::new(
-                format!(
-                    "postes en panne à la fois : {kiosks} sur {of}, les limites disent {share} %"
-                ),
-                format!(
-                    "kiosks under a fault at one time: {kiosks} of {of}, the limits say {share} %"
-                ),
-            ),
-            Self::LastDurable { left, keep } => Words::new(
-                format!(
-                    "nœuds durables intacts : il en resterait {left}, les limites en veulent {keep}"
-                ),
-                format!("durable nodes untouched: {left} would be left, the limits want {keep}"),
-            ),
-            Self::TooLong { most_s } => Words::new(
-                format!("une panne dure {most_s} s au plus"),
-                format!("a fault lasts {most_s} s at most"),
-            ),
-            Self::UnknownNode => Words::new(
-                "une machine nommée n'est pas du site",
-                "a machine that was named is not of this site",
-            ),
-        }
     }
 }
 
@@ -129,19 +82,11 @@ mod tests {
     }
 
     #[test]
-    fn every_limit_is_told_in_words() {
-        for known in [
-            json!("out_of_hours"),
-            json!("in_use"),
-            json!({"beyond_share": {"kiosks": 2, "of": 3, "share": 10}}),
-            json!({"last_durable": {"left": 0, "keep": 1}}),
-            json!({"too_long": {"most_s": 60}}),
-            json!("unknown_node"),
-        ] {
-            let words = foul(&known);
-            assert!(!words.en.contains('_') && words.fr != words.en, "{known}: {words:?}");
-        }
-        assert_eq!(foul(&json!("of a later release")).en, "\"of a later release\"");
+    fn a_limit_is_told_in_the_nodes_own_words() {
+        let words = json!({"fr": "un poste est occupé", "en": "a kiosk is in use"});
+        let told = foul(&json!({"why": "in_use", "words": words}));
+        assert_eq!(told, Words::new("un poste est occupé", "a kiosk is in use"));
+        assert_eq!(foul(&json!("of another release")).en, "\"of another release\"");
     }
 
     #[test]
@@ -149,12 +94,13 @@ mod tests {
         let node = |number: u8| NodeId([number; 32]);
         let answer = json!({"faults": [
             {"node": node(1), "left_s": 5, "said": "obeyed"},
-            {"node": node(2), "left_s": 5, "said": {"refused": "not_allowed"}},
+            {"node": node(2), "left_s": 5, "said": {"refused": "not_allowed"},
+             "words": {"fr": "non", "en": "no"}},
             {"node": node(3), "left_s": 0, "said": {"epoch": node(9)}},
         ]});
         let Answer::Nodes(told) = Answer::read(Some(answer)) else { panic!("nodes answered") };
-        let against: Vec<bool> = told.iter().map(|(_, against)| against.is_some()).collect();
-        assert_eq!(against, [false, true, false]);
+        let against: Vec<Option<Words>> = told.into_iter().map(|(_, against)| against).collect();
+        assert_eq!(against, [None, Some(Words::new("non", "no")), None]);
     }
 
     #[test]

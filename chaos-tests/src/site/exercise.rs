@@ -97,7 +97,7 @@ impl<'a> Exercise<'a> {
     /// Gives the orders, watches, heals, waits until everybody is back.
     ///
     /// # Errors
-    /// Nobody obeyed any order: nothing was practised.
+    /// Nobody obeyed any order, and nothing was broken: nothing was practised.
     pub(super) fn carry_out(
         mut self,
         orders: &[Order],
@@ -123,7 +123,8 @@ impl<'a> Exercise<'a> {
             self.go_on(of_ms, watch);
             back_ms = wanted.is_subset(&self.linked).then(|| self.now_ms() - healed_ms);
         }
-        if self.figures.obeyed == 0 {
+        // A house that breaks of itself is told of, too.
+        if self.figures.obeyed == 0 && self.is_whole() {
             return Err(cannot(Words::new(
                 "aucune machine n'a obéi à aucun ordre : rien ne s'est passé",
                 "no machine obeyed any order: nothing happened",

@@ -34,7 +34,7 @@ impl Answers {
         let room = self.room().await?;
         let booked = self.referee().book(&nodes, for_s, limits, &room);
         if let Err(foul) = booked {
-            return Ok(Answer::Foul(foul));
+            return Ok(Answer::Foul(foul.into()));
         }
         let told = self.tell_all(nodes, &what, for_s).await;
         let mut referee = self.referee();
@@ -59,11 +59,11 @@ impl Answers {
         let room = self.room().await?;
         let checked = self.referee().check(&nodes, for_s, limits, &room);
         if let Err(foul) = checked {
-            return Ok(Answer::Foul(foul));
+            return Ok(Answer::Foul(foul.into()));
         }
         let asked = nodes.into_iter().map(|node| async move {
             let said = self.say(node, Vec::new()).await;
-            FaultView { node, left_s: 0, said: said.unwrap_or_else(Word::Refused) }
+            FaultView::new(node, 0, said.unwrap_or_else(Word::Refused))
         });
         Ok(Answer::Faults(join_all(asked).await))
     }
@@ -87,7 +87,7 @@ impl Answers {
         let under = referee.under(BootClock.boot_ms());
         let faults = under.map(|(node, left_ms)| {
             let left_s = u32::try_from(left_ms.div_ceil(1_000)).unwrap_or(u32::MAX);
-            FaultView { node, left_s, said: Word::Obeyed }
+            FaultView::new(node, left_s, Word::Obeyed)
         });
         Ok(Answer::Faults(faults.collect()))
     }
@@ -132,7 +132,7 @@ impl Answers {
                 Ok(word) => word,
                 Err(why) => Word::Refused(why),
             };
-            FaultView { node, left_s: for_s, said }
+            FaultView::new(node, for_s, said)
         });
         join_all(told).await
     }

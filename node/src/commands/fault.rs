@@ -8,7 +8,7 @@ use crate::control::view::FaultView;
 use crate::control::{Answer, Request};
 use crate::site_fault::order::{What, Word};
 use crate::site_fault::referee::Limits;
-use crate::texts::{Lang, Say, site_faults};
+use crate::texts::{Lang, Say};
 
 use super::{ask_admin, listed};
 
@@ -54,7 +54,7 @@ fn told(config: &Config, request: &Request, json: bool) -> anyhow::Result<String
     let answer = ask_admin(config, request)?;
     let lang = Lang::here();
     if let Answer::Foul(foul) = answer {
-        return Err(Say::FaultNotOrdered { why: site_faults::foul(foul, lang) }.into());
+        return Err(Say::FaultNotOrdered { why: foul.words.pick(lang).to_owned() }.into());
     }
     let Answer::Faults(faults) = answer else {
         return Err(Say::AnswerOdd.into());
@@ -66,11 +66,13 @@ fn told(config: &Config, request: &Request, json: bool) -> anyhow::Result<String
 }
 
 fn line(fault: &FaultView, lang: Lang) -> String {
-    let said = match &fault.said {
-        Word::Obeyed => lang.pick("obéit", "obeys").to_owned(),
-        Word::Epoch(_) => lang.pick("réponse incompréhensible", "makes no sense").to_owned(),
-        Word::Refused(why) => {
-            format!("{}{}", lang.pick("refuse : ", "refuses: "), site_faults::disobeyed(*why, lang))
+    let said = match (&fault.said, &fault.words) {
+        (Word::Obeyed, _) => lang.pick("obéit", "obeys").to_owned(),
+        (Word::Refused(_), Some(why)) => {
+            format!("{}{}", lang.pick("refuse : ", "refuses: "), why.pick(lang))
+        }
+        (Word::Epoch(_) | Word::Refused(_), _) => {
+            lang.pick("réponse incompréhensible", "makes no sense").to_owned()
         }
     };
     format!("{}  {:>5} s  {said}", fault.node, fault.left_s)

@@ -7,6 +7,8 @@ use domain::id::{EpochId, KioskId, NodeId, SiteId, TokenId};
 use serde::{Deserialize, Serialize};
 
 use crate::site_fault::order::Word;
+use crate::site_fault::referee::Foul;
+use crate::texts::{Both, site_faults};
 
 /// How a node is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -149,6 +151,21 @@ pub(crate) struct PairingView {
     pub(crate) since_ms: i64,
 }
 
+/// Why no fault is ordered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct FoulView {
+    /// Why.
+    pub(crate) why: Foul,
+    /// The same in words.
+    pub(crate) words: Both,
+}
+
+impl From<Foul> for FoulView {
+    fn from(why: Foul) -> Self {
+        Self { why, words: site_faults::foul(why) }
+    }
+}
+
 /// A node that is told to bear a fault.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct FaultView {
@@ -158,6 +175,19 @@ pub(crate) struct FaultView {
     pub(crate) left_s: u32,
     /// What it said.
     pub(crate) said: Word,
+    /// Why it bears nothing, in words.
+    pub(crate) words: Option<Both>,
+}
+
+impl FaultView {
+    /// What a node said to a fault of so many seconds.
+    pub(crate) fn new(node: NodeId, left_s: u32, said: Word) -> Self {
+        let words = match &said {
+            Word::Refused(why) => Some(site_faults::disobeyed(*why)),
+            Word::Epoch(_) | Word::Obeyed => None,
+        };
+        Self { node, left_s, said, words }
+    }
 }
 
 /// A node of the site.

@@ -99,7 +99,7 @@ fn an_exercise_beyond_its_limits_touches_nobody() {
     let admins: Vec<String> = site.admins.iter().map(Member::node).collect();
     let kiosk = kiosks[0].as_str();
     let cut = || cut_from(&[&site.admins[1]]);
-    let foul = |answer: Value| answer["foul"].clone();
+    let foul = |answer: Value| answer["foul"]["why"].clone();
 
     // From now on for an hour, and not now.
     let clock = site.admins[0].status()["clocks"]["wall_ms"].as_i64().unwrap() / 60_000;
@@ -111,6 +111,8 @@ fn an_exercise_beyond_its_limits_touches_nobody() {
     };
     let later = format!("{}-{}", at(120), at(180));
     let refused = asked(&site, &[kiosk], cut(), |r| r["limits"]["hours"] = json!(later));
+    assert_eq!(refused["foul"]["words"]["fr"], "ce n'est pas l'heure que disent les limites");
+    assert_eq!(refused["foul"]["words"]["en"], "it is not the hour that the limits say");
     assert_eq!(foul(refused), "out_of_hours");
 
     let share = |request: &mut Value| request["limits"]["share"] = json!(34);
@@ -139,6 +141,8 @@ fn a_node_that_did_not_agree_and_a_kiosk_that_orders_are_refused() {
     let unwilling = site.kiosks[2].node();
     let answer = asked(&site, &[&unwilling], json!("restart"), |_| {});
     assert_eq!(said(&answer), [&json!({"refused": "not_allowed"})]);
+    let words = "its configuration does not say faults.obey = true";
+    assert_eq!(answer["faults"][0]["words"]["en"], words);
     let nodes = [&unwilling, &site.kiosks[1].node()];
     let limits = json!({"hours": null, "share": 100, "keep_durable": 1, "deadline_s": 60});
     let mut check = json!({"do": "fault_check", "nodes": nodes, "for_s": 5, "limits": limits});
@@ -149,7 +153,7 @@ fn a_node_that_did_not_agree_and_a_kiosk_that_orders_are_refused() {
     });
     check["limits"]["share"] = json!(34);
     let refused = site.admins[0].ask(&check).unwrap();
-    assert_eq!(refused["foul"]["beyond_share"], json!({"kiosks": 2, "of": 3, "share": 34}));
+    assert_eq!(refused["foul"]["why"]["beyond_share"], json!({"kiosks": 2, "of": 3, "share": 34}));
     assert!(!site.admins[0].says(["fault", "list"]).contains(&unwilling));
 
     let request = json!({"do": "fault_begin", "nodes": [site.kiosks[1].node()], "what": "restart",
