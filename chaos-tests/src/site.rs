@@ -85,9 +85,11 @@ impl Site {
         let scenario = roll.fit(scenario);
         let orders = orders(&scenario, seed)?;
         let mut checked = BTreeSet::new();
-        for order in &orders {
-            if checked.insert((&order.hosts, order.for_s)) {
-                roll.check(&control, order, &scenario.limits)?;
+        // Each must find somebody who obeys; the limits hold for all that is in force with it.
+        let together = orders.iter().map(|order| order.with_what_lasts(&orders));
+        for order in orders.iter().cloned().chain(together) {
+            if checked.insert((order.hosts.clone(), order.for_s)) {
+                roll.check(&control, &order, &scenario.limits)?;
             }
         }
         Ok((scenario, roll, orders))

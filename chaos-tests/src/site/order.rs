@@ -58,6 +58,20 @@ impl Order {
         request
     }
 
+    /// Whether its faults are in force when another order is given.
+    fn lasts_until(&self, at_ms: u64) -> bool {
+        self.at_ms <= at_ms && at_ms < self.at_ms.saturating_add(u64::from(self.for_s) * 1_000)
+    }
+
+    /// As [`Order::request`] has to ask about it: limits hold for all that is under a fault at one time.
+    pub(super) fn with_what_lasts(&self, orders: &[Order]) -> Self {
+        let lasting = orders.iter().filter(|order| order.lasts_until(self.at_ms));
+        let mut hosts: Vec<HostId> = lasting.flat_map(|order| order.hosts.clone()).collect();
+        hosts.sort_unstable();
+        hosts.dedup();
+        Self { hosts, ..self.clone() }
+    }
+
     /// The order in a line, by the names of the hosts.
     pub(super) fn words(&self, names: &[String]) -> Words {
         let hosts = self.hosts.iter().filter_map(|host| names.get(usize::from(host.0)));
@@ -204,6 +218,22 @@ mod tests {
             assert_eq!(order.hosts.len(), 1);
             assert_eq!(order.cut_from.unwrap().len(), 7);
         }
+    }
+
+    #[test]
+    fn limits_hold_for_all_that_is_under_a_fault_when_an_order_is_given() {
+        let order = |at_s: u64, for_s, host| Order {
+            at_ms: at_s * 1_000,
+            for_s,
+            fault: 0,
+            hosts: vec![HostId(host)],
+            cut_from: None,
+        };
+        let orders = [order(0, 10, 1), order(5, 10, 2), order(10, 1, 3), order(20, 1, 4)];
+        let hosts = orders.iter().map(|order| order.with_what_lasts(&orders).hosts);
+        let hosts: Vec<Vec<u16>> =
+            hosts.map(|hosts| hosts.into_iter().map(|host| host.0).collect()).collect();
+        assert_eq!(hosts, [vec![1], vec![1, 2], vec![2, 3], vec![4]]);
     }
 
     #[test]
