@@ -109,7 +109,7 @@ p { margin: 0 0 1mm; }
 .cards div { display: flex; flex-direction: column; padding: 2.5mm 3mm; border: 1px solid var(--line); border-radius: 2mm;
   break-inside: avoid; }
 .cards dt { color: var(--soft); font-size: 8.4pt; line-height: 1.25; }
-.cards dd { margin: auto 0 0; padding-top: 1mm; font-size: 13.5pt; line-height: 1.15; font-weight: 650; font-variant-numeric: tabular-nums; }
+.cards dd { margin: auto 0 0; padding-top: 1mm; font-size: 12pt; line-height: 1.15; font-weight: 650; font-variant-numeric: tabular-nums; }
 table { width: 100%; border-collapse: collapse; font-size: 9pt; }
 th, td { padding: 1.5mm 2mm 1.6mm 0; border-bottom: 1px solid var(--line); text-align: left;
   vertical-align: top; }
