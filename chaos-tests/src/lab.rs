@@ -107,7 +107,7 @@ impl Target for Lab {
             &here,
             (scenario, &cast),
             seed,
-            &mut |what| watch(&Progress { at_ms: 0, of_ms, what: what.to_owned() }),
+            &mut |what| watch(&Progress { at_ms: 0, of_ms, what }),
         )?;
         let mut outcome = Run::new(scenario, cast, seed, house)?.carry_out(watch)?;
         drop(ground);

@@ -123,7 +123,7 @@ impl Record {
             hosts: cluster.hosts().into_iter().map(|host| cluster.name(host)).collect(),
             lasted_ms: at_ms,
             trace: None,
-            verdicts: self.verdicts(),
+            verdicts: self.verdicts(cluster),
             healed_ms: self.book.healed_ms().map(|at_ms| self.told(at_ms)),
             converged_ms: self.book.converged_ms(),
             lost: self.book.lost(cluster),
@@ -159,7 +159,14 @@ impl Record {
         }
     }
 
-    fn verdicts(&self) -> Vec<Verdict> {
+    fn verdicts(&self, cluster: &dyn Cluster) -> Vec<Verdict> {
+        let told = |breach: &Breach| {
+            let at_s = breach.at_ms as f64 / 1_000.0;
+            match breach.host {
+                Some(host) => format!("{at_s:.1} s, {}: {}", cluster.name(host), breach.what),
+                None => format!("{at_s:.1} s: {}", breach.what),
+            }
+        };
         let verdicts = self.invariants.iter().map(|invariant| {
             let (french, english) = invariant.protects();
             let broken = self.breaches.iter().filter(|b| b.number == invariant.number());
@@ -168,7 +175,7 @@ impl Record {
                 name: invariant.name().into(),
                 protects: (french.into(), english.into()),
                 judged: invariant.judged(),
-                breaches: broken.map(|b| format!("{} ms: {}", b.at_ms, b.what)).collect(),
+                breaches: broken.map(told).collect(),
                 worst: invariant.worst().map(|(figure, unit)| (figure, unit.into())),
             }
         });
@@ -312,5 +319,55 @@ pub(crate) fn drawn(fault: &Fault) -> (&'static str, &'static str) {
         Fault::ClockDrift { .. } => ("clock", "clock-drift"),
         Fault::Hostile { .. } => ("hostile", "hostile"),
         Fault::Revoke { .. } => ("hostile", "revoke"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checker::Broken;
+    use crate::lab::sight::Sights;
+
+    /// Holds nothing.
+    struct Never;
+
+    impl Invariant for Never {
+        fn number(&self) -> u8 {
+            7
+        }
+
+        fn name(&self) -> &'static str {
+            "never"
+        }
+
+        fn protects(&self) -> (&'static str, &'static str) {
+            ("rien", "nothing")
+        }
+
+        fn see(&mut self, _: &Event, _: Scene<'_>) -> Held {
+            Err(Broken::on(HostId(1), String::from("it fell")))
+        }
+
+        fn healed(&mut self, _: Scene<'_>) -> Held {
+            Err(Broken::anywhere(String::from("it is down")))
+        }
+
+        fn judged(&self) -> u64 {
+            1
+        }
+    }
+
+    #[test]
+    fn what_was_broken_is_told_with_when_and_where() {
+        let names = ["admin-1", "poste-1"].map(String::from).to_vec();
+        let cluster = Sights::new(names);
+        let mut record = Record::new(vec![Box::new(Never)]);
+        record.see(1_540, &Event::Sometimes("a second passed"), &cluster);
+        record.healed(60_000, &cluster);
+        let title = (String::from("Essai"), String::from("Trial"));
+        let about = About { title, target: "sim", seed: 1, versions: Vec::new() };
+        let outcome = record.outcome(about, 60_000, &cluster);
+        let said = ["1.5 s, poste-1: it fell", "60.0 s: it is down"];
+        assert_eq!(outcome.verdicts[0].breaches, said);
     }
 }

@@ -47,7 +47,7 @@ use crate::checker::{Breach, Invariant};
 use crate::event::Event;
 use crate::invariants;
 use crate::record::About;
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, Words};
 use crate::target::{NotRun, Outcome, Progress, Target};
 use agenda::Due;
 use world::World;
@@ -158,7 +158,7 @@ impl Sim {
         let of_ms = ends_at + COME_BACK_MS + u64::from(rounds) * ROUND_MS;
         let enough = |world: &World| is_enough(world.judge.record.breaches());
         while world.now() < ends_at && !enough(&world) {
-            let what = String::from("faults and load");
+            let what = Words::new("pannes et public", "faults and load");
             watch(&Progress {
                 at_ms: world.now() - world.begins_at,
                 of_ms: of_ms - world.begins_at,
@@ -169,7 +169,7 @@ impl Sim {
         }
         world.heal();
         while world.now() < of_ms && !enough(&world) {
-            let what = String::from("healing");
+            let what = Words::new("rétablissement", "healing");
             watch(&Progress {
                 at_ms: world.now() - world.begins_at,
                 of_ms: of_ms - world.begins_at,

@@ -12,7 +12,7 @@ pub struct Progress {
     /// Of so much.
     pub of_ms: u64,
     /// What goes on.
-    pub what: String,
+    pub what: Words,
 }
 
 /// What became of one invariant.
@@ -26,7 +26,7 @@ pub struct Verdict {
     pub protects: (String, String),
     /// How often there was something to judge: 0 says nothing about whether it holds.
     pub judged: u64,
-    /// How it was broken; empty when it held.
+    /// How it was broken, each with when and where; empty when it held.
     pub breaches: Vec<String>,
     /// The worst figure and its unit.
     pub worst: Option<(f64, String)>,

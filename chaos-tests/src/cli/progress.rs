@@ -30,7 +30,8 @@ impl Line {
     pub(crate) fn show(&mut self, progress: &Progress) {
         let percent = (progress.at_ms.saturating_mul(100) / progress.of_ms.max(1)).min(100);
         let seconds = (progress.at_ms / 1_000, progress.of_ms / 1_000);
-        let text = texts::progress(Lang::here(), percent, seconds.0, seconds.1, &progress.what);
+        let (lang, what) = (Lang::here(), progress.what.clone());
+        let text = texts::progress(lang, percent, seconds.0, seconds.1, &lang.read(what));
         self.say(percent, &text);
     }
 

@@ -9,7 +9,7 @@ use domain::settings::{IsolationPolicy, Settings};
 use serde_json::{Value, json};
 
 use crate::event::HostId;
-use crate::scenario::{Policy, Shape};
+use crate::scenario::{Policy, Shape, Words};
 use crate::target::NotRun;
 
 use super::console::{LOGIN, PASSWORD};
@@ -66,7 +66,7 @@ pub(super) fn found(
     folder: &Path,
     shape: &Shape,
     machines: &mut Machines,
-    watch: &mut dyn FnMut(&str),
+    watch: &mut dyn FnMut(Words),
 ) -> Result<Keys, NotRun> {
     let mut keys = Keys {
         site_key: folder.join("site-key.txt"),
@@ -77,7 +77,7 @@ pub(super) fn found(
     for (file, text) in [(&keys.passphrase, PASSPHRASE), (&password, PASSWORD)] {
         fs::write(file, text).map_err(|error| broken("passphrase", error))?;
     }
-    watch("founding the site");
+    watch(Words::new("fondation du site", "founding the site"));
     let first = HostId(0);
     let of_key = keys.words();
     let mut words = vec!["init", "--name", "Médiathèque des Filaos", "--login", LOGIN];
@@ -101,7 +101,7 @@ pub(super) fn found(
     done(ground, machines, &json!({"do": "settings_change", "settings": settings}))?;
     for kiosk in shape.kiosk_hosts() {
         let name = shape.name(kiosk);
-        watch(&format!("{name} joins"));
+        watch(Words::new(format!("{name} rejoint le site"), format!("{name} joins")));
         done(ground, machines, &json!({"do": "kiosk_name", "name": name, "room": ROOM}))?;
         let said = machine(machines, first)?.says(ground, &["token", "issue", "--kiosk", &name])?;
         let line = word(&said, |word| word.starts_with("poste-join1"))?;
@@ -109,7 +109,7 @@ pub(super) fn found(
         keys.admit(ground, machine(machines, kiosk)?)?;
         start(ground, machines, kiosk)?;
     }
-    watch("waiting for one fingerprint");
+    watch(Words::new("attente d'une empreinte commune", "waiting for one fingerprint"));
     settle(ground, shape, machines)?;
     Ok(keys)
 }

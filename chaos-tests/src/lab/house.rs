@@ -10,7 +10,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use crate::event::HostId;
-use crate::scenario::{Cast, Load, Scenario};
+use crate::scenario::{Cast, Load, Scenario, Words};
 use crate::target::NotRun;
 
 use super::barrier::{self, Barrier};
@@ -64,7 +64,7 @@ impl<'a> House<'a> {
         folder: &Path,
         (scenario, cast): (&Scenario, &Cast),
         seed: u64,
-        watch: &mut dyn FnMut(&str),
+        watch: &mut dyn FnMut(Words),
     ) -> Result<Self, NotRun> {
         let shape = &scenario.site;
         let hosts: Vec<HostId> = shape.hosts().collect();

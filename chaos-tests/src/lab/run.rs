@@ -16,7 +16,7 @@ use rand::rngs::StdRng;
 use crate::event::{Event, HostId, Shown};
 use crate::invariants;
 use crate::record::{About, Record, drawn};
-use crate::scenario::{Cast, Scenario};
+use crate::scenario::{Cast, Scenario, Words};
 use crate::target::{NotRun, Outcome, Progress};
 
 use super::disk::Left;
@@ -406,12 +406,15 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn what_goes_on(&self) -> String {
+    fn what_goes_on(&self) -> Words {
         let faults = self.in_force.iter().filter_map(|number| self.scenario.fault.get(*number));
         let words: Vec<String> = faults
             .map(|step| format!("{} {}", drawn(&step.fault).1, step.fault.hosts().0))
             .collect();
-        if words.is_empty() { "all is well".to_owned() } else { words.join(" · ") }
+        if words.is_empty() {
+            return Words::new("tout va bien", "all is well");
+        }
+        Words::same(words.join(" · "))
     }
 
     fn outcome(

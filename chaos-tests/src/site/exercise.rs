@@ -156,7 +156,8 @@ impl<'a> Exercise<'a> {
             self.tell(&Event::FaultEnded { number });
         }
         self.look();
-        let what = format!("{} linked", self.linked.len());
+        let linked = self.linked.len();
+        let what = Words::new(format!("machines reliées : {linked}"), format!("{linked} linked"));
         watch(&Progress { at_ms: self.now_ms(), of_ms, what });
         std::thread::sleep(LOOK);
     }
