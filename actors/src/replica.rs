@@ -276,7 +276,7 @@ pub enum Notice {
     #[error("a checkpoint on this disk is damaged, and is asked for again")]
     BaseDamaged,
     /// An epoch that no checkpoint has seen came after the horizon.
-    #[error("epoch {epoch} of node {node:?} came too late: nothing that it wrote has effect")]
+    #[error("epoch {epoch} of {} came too late: nothing that it wrote has effect", named(node.as_ref()))]
     TooLate {
         /// The node, if known.
         node: Option<NodeId>,
@@ -291,6 +291,11 @@ pub enum Notice {
         /// Why.
         cause: domain::fact::Cause,
     },
+}
+
+/// A node in a sentence, where it is known.
+fn named(node: Option<&NodeId>) -> String {
+    node.map_or_else(|| String::from("an unknown node"), |node| format!("node {node}"))
 }
 
 struct Waiting {

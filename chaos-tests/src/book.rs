@@ -10,6 +10,8 @@ pub mod knowledge;
 pub mod ledger;
 pub mod usage;
 
+use std::collections::BTreeSet;
+
 use domain::id::EpochId;
 
 use crate::cluster::{Cluster, NodeState};
@@ -30,6 +32,10 @@ pub struct Book {
     healed_ms: Option<u64>,
     agreed_ms: Option<u64>,
     compared_ms: u64,
+    /// Hosts that were down when healing ended.
+    to_come: BTreeSet<HostId>,
+    /// When the last of them that came up did.
+    came_ms: u64,
 }
 
 /// How often the nodes' fingerprints are compared while they converge, in milliseconds.
@@ -37,9 +43,18 @@ const COMPARE_MS: u64 = 1_000;
 
 impl Book {
     /// Writes an event down.
+    #[allow(clippy::wildcard_enum_match_arm, reason = "the other events heal nothing")]
     pub fn see(&mut self, at_ms: u64, event: &Event, cluster: &dyn Cluster) {
-        if *event == Event::Healed {
-            (self.healed_ms, self.agreed_ms) = (Some(at_ms), None);
+        match event {
+            Event::Healed => {
+                (self.healed_ms, self.agreed_ms, self.came_ms) = (Some(at_ms), None, at_ms);
+                let down = self.hosts.machines().filter(|(_, known)| known.running_since.is_none());
+                self.to_come = down.map(|(host, _)| host).collect();
+            }
+            Event::Started { host, .. } if self.to_come.remove(host) => {
+                (self.agreed_ms, self.came_ms) = (None, at_ms);
+            }
+            _ => {}
         }
         self.usage.see(at_ms, event, &self.hosts);
         self.hosts.see(at_ms, event);
@@ -52,9 +67,10 @@ impl Book {
         self.healed_ms
     }
 
-    /// Time from healing to the first moment at which all honest nodes had one fingerprint.
+    /// Time to the first moment at which all honest nodes had one fingerprint: since healing, or since the
+    /// last machine came up that was down then.
     pub fn converged_ms(&self) -> Option<u64> {
-        Some(self.agreed_ms?.saturating_sub(self.healed_ms?))
+        Some(self.agreed_ms?.saturating_sub(self.came_ms))
     }
 
     fn look_for_agreement(&mut self, at_ms: u64, cluster: &dyn Cluster) {
@@ -101,12 +117,14 @@ impl Book {
         self.hosts.of(epoch).is_some_and(|birth| !self.is_hostile(birth.host, cluster))
     }
 
-    /// Acknowledged entries that had to live on, and that no honest node holds.
-    pub fn lost(&self, cluster: &dyn Cluster) -> u64 {
+    /// Acknowledged entries that had to live on, and that no honest node holds; `None` where nobody was seen
+    /// to have been told that an entry is stored.
+    pub fn lost(&self, cluster: &dyn Cluster) -> Option<u64> {
+        self.ledger.acknowledged().next()?;
         let nodes: Vec<_> = self.honest(cluster).map(|(_, node)| node).collect();
         let owed = self.ledger.acknowledged().filter(|(entry, _)| self.is_owed(entry, cluster));
         let lost = owed.filter(|(entry, _)| !nodes.iter().any(|node| node.holds(entry)));
-        u64::try_from(lost.count()).unwrap_or(u64::MAX)
+        u64::try_from(lost.count()).ok()
     }
 
     /// Whether an acknowledged entry must be on every node in the end: its author was honest, it is

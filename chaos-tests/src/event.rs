@@ -254,7 +254,8 @@ pub enum Event {
     Weighs {
         /// Which.
         host: HostId,
-        /// Bytes in memory (resident in the laboratory, counted in the simulator).
+        /// Bytes in memory: resident in the laboratory; in the simulator what its disk holds, since all
+        /// nodes share one process there.
         memory: u64,
         /// Bytes on its disk.
         disk: u64,

@@ -6,7 +6,7 @@ use crate::book::Book;
 use crate::checker::{Breach, Held, Invariant, Scene};
 use crate::cluster::Cluster;
 use crate::event::{Event, HostId, Shown, Stop};
-use crate::fault::Fault;
+use crate::fault::{Fault, Malice, Shape};
 use crate::target::{Outcome, Stretch, Verdict};
 
 /// Breaches of one invariant that are kept: the first ones tell the story.
@@ -197,7 +197,9 @@ impl Record {
                 for host in hosts {
                     self.begin(*host, kind, *number + 1, at_ms, name.to_owned());
                 }
-                *self.sometimes.entry(name).or_default() += 1;
+                for name in std::iter::once(name).chain(kinds(fault)) {
+                    *self.sometimes.entry(name).or_default() += 1;
+                }
             }
             Event::FaultEnded { number } => self.end_fault(Some(*number + 1), at_ms, cluster),
             Event::Healed => self.end_fault(None, at_ms, cluster),
@@ -288,6 +290,51 @@ fn how_it_stopped(how: Stop) -> &'static str {
         Stop::DiskLost => "disk lost",
         Stop::Restored => "restored",
         Stop::AskedFor => "asked for",
+    }
+}
+
+/// What kinds of a fault are counted apart: a night has to have had each.
+fn kinds(fault: &Fault) -> Vec<&'static str> {
+    #[allow(clippy::wildcard_enum_match_arm, reason = "of the others there is one kind")]
+    match fault {
+        Fault::Cut { shape, .. } => vec![match shape {
+            Shape::Apart => "cut: apart",
+            Shape::Alone => "cut: alone",
+            Shape::Bridge => "cut: bridge",
+            Shape::Ring => "cut: ring",
+            Shape::Mute => "cut: mute",
+            Shape::Deaf => "cut: deaf",
+        }],
+        Fault::Degrade {
+            loss,
+            duplicate,
+            reorder,
+            corrupt,
+            delay_ms,
+            jitter_ms,
+            kilobytes_s,
+            ..
+        } => {
+            let effects = [
+                (u32::from(*loss), "degrade: loss"),
+                (u32::from(*duplicate), "degrade: duplicate"),
+                (u32::from(*reorder), "degrade: reorder"),
+                (u32::from(*corrupt), "degrade: corrupt"),
+                (delay_ms.saturating_add(*jitter_ms), "degrade: delay"),
+                (*kilobytes_s, "degrade: rate"),
+            ];
+            effects.into_iter().filter(|(much, _)| *much > 0).map(|(_, name)| name).collect()
+        }
+        Fault::Hostile { with, .. } => vec![match with {
+            Malice::Forge => "hostile: forge",
+            Malice::Replay => "hostile: replay",
+            Malice::Equivocate => "hostile: equivocate",
+            Malice::Flood => "hostile: flood",
+            Malice::Defy => "hostile: defy",
+            Malice::Poison => "hostile: poison",
+            Malice::Lie => "hostile: lie",
+        }],
+        _ => Vec::new(),
     }
 }
 

@@ -70,8 +70,8 @@ pub struct Outcome {
     pub healed_ms: Option<u64>,
     /// Time from healing to one state, if they came to one.
     pub converged_ms: Option<u64>,
-    /// Acknowledged facts that are nowhere.
-    pub lost: u64,
+    /// Acknowledged facts that are nowhere, where acknowledgements can be seen.
+    pub lost: Option<u64>,
     /// For the timeline.
     pub stretches: Vec<Stretch>,
     /// When two hosts had a link: one, other, from, until.

@@ -237,6 +237,13 @@ pub(crate) struct TimeOfDay {
     pub(crate) minute: u8,
 }
 
+impl TimeOfDay {
+    /// Minutes since midnight.
+    pub(crate) fn minutes(self) -> u16 {
+        u16::from(self.hour) * 60 + u16::from(self.minute)
+    }
+}
+
 impl fmt::Display for TimeOfDay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:02}:{:02}", self.hour, self.minute)

@@ -30,7 +30,7 @@ pub(crate) fn summary(outcome: &Outcome, lang: Lang) -> (String, End) {
         Some(ms) => texts::converged(lang, &lang.decimal(ms as f64 / 1_000.0)),
         None => texts::not_converged(lang),
     });
-    lines.push(texts::lost(lang, outcome.lost));
+    lines.extend(outcome.lost.map(|lost| texts::lost(lang, lost)));
     for (name, value, unit) in &outcome.figures {
         let line = texts::figure(lang, lang.of(french_of(name), name), &lang.decimal(*value), unit);
         lines.push(line.trim_end().to_owned());
@@ -98,7 +98,7 @@ mod tests {
                 verdict(3, 1, said),
             ],
             converged_ms: None,
-            lost: 0,
+            lost: Some(0),
             stretches: Vec::new(),
             links: Vec::new(),
             sometimes: Vec::new(),

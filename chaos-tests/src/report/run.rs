@@ -98,7 +98,7 @@ fn figures(outcome: &Outcome) -> String {
             Both("Accord après rétablissement", "Agreement after healing"),
             outcome.converged_ms.map_or_else(missing, lasting),
         ),
-        card(Both("Faits perdus", "Facts lost"), count(outcome.lost)),
+        card(Both("Faits perdus", "Facts lost"), outcome.lost.map_or_else(missing, count)),
         card(
             Both("Machines", "Machines"),
             count(u64::try_from(outcome.hosts.len()).unwrap_or(u64::MAX)),

@@ -34,7 +34,7 @@ fn outcome(verdicts: Vec<Verdict>) -> Outcome {
         verdicts,
         healed_ms: Some(3_000_000),
         converged_ms: Some(12_340),
-        lost: 0,
+        lost: Some(0),
         stretches: vec![
             stretch("poste-1", "down", 60_000, 120_000),
             stretch("poste-1", "session", 0, 60_000),

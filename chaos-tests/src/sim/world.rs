@@ -214,7 +214,10 @@ impl World {
             Notice::NotProposed(_) => self.judge.sometimes("checkpoint not proposed"),
             Notice::NotSigned { .. } => self.judge.sometimes("checkpoint not signed"),
             Notice::BaseDamaged => self.judge.sometimes("checkpoint damaged"),
-            Notice::TooLate { .. } => self.judge.sometimes("epoch refused beyond the horizon"),
+            Notice::TooLate { epoch, .. } => {
+                self.judge.sometimes("epoch refused beyond the horizon");
+                self.tell(Event::RefusedWhole { host, epoch: *epoch });
+            }
             Notice::VaultOpened => self.judge.sometimes("restored vault opened"),
             Notice::Ended { .. } => self.judge.sometimes("session ended by isolation or conflict"),
         }

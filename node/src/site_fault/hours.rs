@@ -14,14 +14,22 @@ pub(crate) struct Hours {
     until: TimeOfDay,
 }
 
+/// Minutes of a day.
+const DAY_MIN: u32 = 24 * 60;
+
 impl Hours {
-    /// Whether a time of day is within.
-    pub(crate) fn hold(self, time: TimeOfDay) -> bool {
-        if self.from < self.until {
-            self.from <= time && time < self.until
-        } else {
-            self.from <= time || time < self.until
-        }
+    /// Whether all of so many seconds from a time of day on are within. The minute that runs counts whole.
+    pub(crate) fn hold(self, time: TimeOfDay, for_s: u32) -> bool {
+        let since = |earlier: TimeOfDay, later: TimeOfDay| {
+            (u32::from(later.minutes()) + DAY_MIN - u32::from(earlier.minutes())) % DAY_MIN
+        };
+        // From a time to itself is the whole day.
+        let whole = match since(self.from, self.until) {
+            0 => return true,
+            minutes => minutes,
+        };
+        let begun = since(self.from, time);
+        begun < whole && begun + for_s.div_ceil(60) <= whole
     }
 }
 
@@ -57,7 +65,22 @@ mod tests {
     use super::Hours;
 
     fn within(hours: &str, time: &str) -> bool {
-        hours.parse::<Hours>().unwrap().hold(time.parse().unwrap())
+        all_within(hours, time, 1)
+    }
+
+    fn all_within(hours: &str, time: &str, for_s: u32) -> bool {
+        hours.parse::<Hours>().unwrap().hold(time.parse().unwrap(), for_s)
+    }
+
+    #[test]
+    fn what_begins_within_has_to_end_within() {
+        assert!(all_within("20:00-07:00", "06:00", 3_600));
+        assert!(!all_within("20:00-07:00", "06:00", 3_601));
+        assert!(!all_within("20:00-07:00", "06:59", 61));
+        assert!(all_within("20:00-07:00", "23:30", 3_600));
+        // Past the end, and into the next day's hours again.
+        assert!(!all_within("12:00-11:00", "10:30", 2 * 3_600));
+        assert!(all_within("00:00-00:00", "23:59", 3_600));
     }
 
     #[test]

@@ -104,7 +104,7 @@ impl Referee {
         }
         let in_use = |node: &NodeId| room.nodes.get(node).is_some_and(|standing| standing.in_use);
         match limits.hours {
-            Some(hours) if !hours.hold(room.time) => return Err(Foul::OutOfHours),
+            Some(hours) if !hours.hold(room.time, for_s) => return Err(Foul::OutOfHours),
             None if nodes.iter().any(in_use) => return Err(Foul::InUse),
             Some(_) | None => {}
         }

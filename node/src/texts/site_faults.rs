@@ -8,8 +8,8 @@ use crate::site_fault::referee::Foul;
 pub(crate) fn foul(foul: Foul) -> Both {
     match foul {
         Foul::OutOfHours => Both::new(
-            "ce n'est pas l'heure que disent les limites",
-            "it is not the hour that the limits say",
+            "ce n'est pas l'heure que disent les limites, ou la panne irait au-delà",
+            "it is not the hour that the limits say, or the fault would last beyond it",
         ),
         Foul::InUse => Both::new(
             "un poste concerné est occupé, et les limites ne disent aucune heure",

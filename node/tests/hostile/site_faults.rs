@@ -111,8 +111,9 @@ fn an_exercise_beyond_its_limits_touches_nobody() {
     };
     let later = format!("{}-{}", at(120), at(180));
     let refused = asked(&site, &[kiosk], cut(), |r| r["limits"]["hours"] = json!(later));
-    assert_eq!(refused["foul"]["words"]["fr"], "ce n'est pas l'heure que disent les limites");
-    assert_eq!(refused["foul"]["words"]["en"], "it is not the hour that the limits say");
+    let words = |lang: &str| refused["foul"]["words"][lang].as_str().unwrap();
+    assert!(words("fr").starts_with("ce n'est pas l'heure"), "{refused}");
+    assert!(words("en").starts_with("it is not the hour"), "{refused}");
     assert_eq!(foul(refused), "out_of_hours");
 
     let share = |request: &mut Value| request["limits"]["share"] = json!(34);
