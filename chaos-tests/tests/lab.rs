@@ -54,7 +54,9 @@ fn a_killed_admin_host_comes_back_to_one_truth() {
 fn every_fault_of_the_laboratory_is_done_and_healed() {
     let text = include_str!("lab/tour.toml");
     let outcome = run(text);
-    let begun: u64 = outcome.sometimes.iter().map(|(_, count)| count).sum();
+    // What kind of a cut it was is counted beside the cut.
+    let faults = outcome.sometimes.iter().filter(|(name, _)| !name.contains(": "));
+    let begun: u64 = faults.map(|(_, count)| count).sum();
     let steps = Scenario::parse(text, "tour").unwrap().fault.len();
     assert_eq!(begun, u64::try_from(steps).unwrap(), "{:?}", outcome.sometimes);
     assert!(outcome.converged_ms.is_some(), "{:#?}", outcome.notices);
