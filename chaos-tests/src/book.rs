@@ -29,6 +29,7 @@ pub struct Book {
     pub ledger: Ledger,
     /// For how long sessions ran.
     pub usage: Usage,
+    began_ms: u64,
     healed_ms: Option<u64>,
     agreed_ms: Option<u64>,
     compared_ms: u64,
@@ -60,6 +61,16 @@ impl Book {
         self.hosts.see(at_ms, event);
         self.ledger.see(at_ms, event, &self.hosts, cluster);
         self.look_for_agreement(at_ms, cluster);
+    }
+
+    /// What happened before is history: the scenario begins now.
+    pub fn begin(&mut self, at_ms: u64) {
+        self.began_ms = at_ms;
+    }
+
+    /// When the scenario began.
+    pub fn began_ms(&self) -> u64 {
+        self.began_ms
     }
 
     /// When healing ended.

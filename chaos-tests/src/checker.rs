@@ -4,6 +4,7 @@
 use crate::book::Book;
 use crate::cluster::Cluster;
 use crate::event::{Event, HostId};
+use crate::scenario::Words;
 
 /// A broken invariant.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -56,14 +57,22 @@ pub struct Scene<'a> {
     pub cluster: &'a dyn Cluster,
 }
 
-/// Something that must hold in every run, whatever goes wrong.
+impl Scene<'_> {
+    /// Time since the scenario began, in milliseconds: its own steps count so.
+    pub fn told_ms(&self) -> u64 {
+        self.at_ms.saturating_sub(self.book.began_ms())
+    }
+}
+
+/// Something that must hold in every run, whatever goes wrong; or, where a scenario promises something of
+/// its own, in every run of that.
 pub trait Invariant {
     /// Its number in the list.
     fn number(&self) -> u8;
     /// Its name in code and reports.
     fn name(&self) -> &'static str;
-    /// What it protects a patron or an operator from, in French and in English.
-    fn protects(&self) -> (&'static str, &'static str);
+    /// What it protects a patron or an operator from; of a promise, what is promised.
+    fn protects(&self) -> Words;
     /// Sees an event. Called for every one: cheap.
     fn see(&mut self, event: &Event, scene: Scene<'_>) -> Held;
     /// Looks at everything once the cluster was healed and has had its time to converge.

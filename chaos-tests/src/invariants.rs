@@ -16,6 +16,7 @@ mod one_content;
 mod overrun;
 mod poison;
 mod privacy;
+mod promised;
 mod pruning;
 mod releases;
 mod remaining;
@@ -34,6 +35,8 @@ use crate::checker::{Broken, Held, Invariant, Scene};
 use crate::cluster::NodeState;
 use crate::replay::{Picture, Replay};
 use crate::scenario::Hold;
+
+pub use promised::promised;
 
 /// Every invariant, in the order of their numbers.
 pub fn all(hold: &Hold) -> Vec<Box<dyn Invariant>> {

@@ -3,14 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::book::Book;
-use crate::checker::{Breach, Held, Invariant, Scene};
+use crate::checker::{Breach, Invariant, Scene};
 use crate::cluster::Cluster;
 use crate::event::{Event, HostId, Shown, Stop};
 use crate::fault::{Fault, Malice, Shape};
-use crate::target::{Outcome, Stretch, Verdict};
+use crate::invariants;
+use crate::scenario::Scenario;
+use crate::target::{Outcome, Stretch};
+use panel::Panel;
 
-/// Breaches of one invariant that are kept: the first ones tell the story.
-const MOST_BREACHES: usize = 20;
+mod panel;
+
 /// Notices that are kept.
 const MOST_NOTICES: usize = 500;
 
@@ -33,15 +36,14 @@ type Open = (u64, String);
 /// The record of one run.
 pub struct Record {
     book: Book,
-    invariants: Vec<Box<dyn Invariant>>,
-    breaches: Vec<Breach>,
+    invariants: Panel,
+    promises: Panel,
     stretches: Vec<Stretch>,
     open: BTreeMap<(HostId, &'static str, u32), Open>,
     links: Vec<(HostId, HostId, u64, u64)>,
     linked: BTreeMap<(HostId, HostId), u64>,
     sometimes: BTreeMap<&'static str, u64>,
     notices: Vec<(u64, String)>,
-    from_ms: u64,
 }
 
 impl Record {
@@ -49,21 +51,32 @@ impl Record {
     pub fn new(invariants: Vec<Box<dyn Invariant>>) -> Self {
         Self {
             book: Book::default(),
-            invariants,
-            breaches: Vec::new(),
+            invariants: Panel::new(invariants),
+            promises: Panel::default(),
             stretches: Vec::new(),
             open: BTreeMap::new(),
             links: Vec::new(),
             linked: BTreeMap::new(),
             sometimes: BTreeMap::new(),
             notices: Vec::new(),
-            from_ms: 0,
         }
+    }
+
+    /// A record that every invariant watches, and what the scenario promises.
+    pub fn of(scenario: &Scenario) -> Self {
+        let mut record = Self::new(invariants::all(&scenario.hold));
+        record.promise(scenario);
+        record
+    }
+
+    /// Watches from now on what one scenario promises, too: breaches of that are told apart.
+    pub fn promise(&mut self, scenario: &Scenario) {
+        self.promises = Panel::new(invariants::promised(scenario));
     }
 
     /// What happened before is history: the story begins now, and its times count from here.
     pub fn tell_from(&mut self, at_ms: u64) {
-        self.from_ms = at_ms;
+        self.book.begin(at_ms);
         self.stretches.clear();
         self.links.clear();
         self.notices.clear();
@@ -73,24 +86,30 @@ impl Record {
 
     /// A time as the story tells it.
     pub fn told(&self, at_ms: u64) -> u64 {
-        at_ms.saturating_sub(self.from_ms)
+        at_ms.saturating_sub(self.book.began_ms())
     }
 
     /// Shows an event to every invariant, and writes it down.
     pub fn see(&mut self, at_ms: u64, event: &Event, cluster: &dyn Cluster) {
         self.book.see(at_ms, event, cluster);
-        self.ask(at_ms, cluster, |invariant, scene| invariant.see(event, scene));
+        let (told_ms, scene) = (self.told(at_ms), Scene { at_ms, book: &self.book, cluster });
+        for panel in [&mut self.invariants, &mut self.promises] {
+            panel.ask(told_ms, scene, |watcher, scene| watcher.see(event, scene));
+        }
         self.write_down(self.told(at_ms), event, cluster);
     }
 
     /// The end: the cluster was healed and has had its time to converge.
     pub fn healed(&mut self, at_ms: u64, cluster: &dyn Cluster) {
-        self.ask(at_ms, cluster, |invariant, scene| invariant.healed(scene));
+        let (told_ms, scene) = (self.told(at_ms), Scene { at_ms, book: &self.book, cluster });
+        for panel in [&mut self.invariants, &mut self.promises] {
+            panel.ask(told_ms, scene, |watcher, scene| watcher.healed(scene));
+        }
     }
 
-    /// What was broken so far.
+    /// Which invariants were broken so far, and how.
     pub fn breaches(&self) -> &[Breach] {
-        &self.breaches
+        self.invariants.breaches()
     }
 
     /// What the run has shown so far.
@@ -123,7 +142,8 @@ impl Record {
             hosts: cluster.hosts().into_iter().map(|host| cluster.name(host)).collect(),
             lasted_ms: at_ms,
             trace: None,
-            verdicts: self.verdicts(cluster),
+            verdicts: self.invariants.verdicts(cluster),
+            promises: self.promises.verdicts(cluster),
             healed_ms: self.book.healed_ms().map(|at_ms| self.told(at_ms)),
             converged_ms: self.book.converged_ms(),
             lost: self.book.lost(cluster),
@@ -136,50 +156,6 @@ impl Record {
             again: None,
             scenario: None,
         }
-    }
-
-    /// Asks every invariant, and keeps what it says is broken.
-    fn ask(
-        &mut self,
-        at_ms: u64,
-        cluster: &dyn Cluster,
-        mut question: impl FnMut(&mut dyn Invariant, Scene<'_>) -> Held,
-    ) {
-        let (scene, at_ms) = (Scene { at_ms, book: &self.book, cluster }, self.told(at_ms));
-        for invariant in &mut self.invariants {
-            let Err(broken) = question(invariant.as_mut(), scene) else {
-                continue;
-            };
-            let (number, name) = (invariant.number(), invariant.name());
-            let same = self.breaches.iter().filter(|breach| breach.number == number).count();
-            if same < MOST_BREACHES {
-                let (host, what) = (broken.host, broken.what);
-                self.breaches.push(Breach { number, name, at_ms, host, what });
-            }
-        }
-    }
-
-    fn verdicts(&self, cluster: &dyn Cluster) -> Vec<Verdict> {
-        let told = |breach: &Breach| {
-            let at_s = breach.at_ms as f64 / 1_000.0;
-            match breach.host {
-                Some(host) => format!("{at_s:.1} s, {}: {}", cluster.name(host), breach.what),
-                None => format!("{at_s:.1} s: {}", breach.what),
-            }
-        };
-        let verdicts = self.invariants.iter().map(|invariant| {
-            let (french, english) = invariant.protects();
-            let broken = self.breaches.iter().filter(|b| b.number == invariant.number());
-            Verdict {
-                number: invariant.number(),
-                name: invariant.name().into(),
-                protects: (french.into(), english.into()),
-                judged: invariant.judged(),
-                breaches: broken.map(told).collect(),
-                worst: invariant.worst().map(|(figure, unit)| (figure, unit.into())),
-            }
-        });
-        verdicts.collect()
     }
 
     #[allow(clippy::wildcard_enum_match_arm, reason = "what is not drawn is for invariants alone")]
@@ -372,8 +348,9 @@ pub(crate) fn drawn(fault: &Fault) -> (&'static str, &'static str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checker::Broken;
+    use crate::checker::{Broken, Held};
     use crate::lab::sight::Sights;
+    use crate::scenario::Words;
 
     /// Holds nothing.
     struct Never;
@@ -387,8 +364,8 @@ mod tests {
             "never"
         }
 
-        fn protects(&self) -> (&'static str, &'static str) {
-            ("rien", "nothing")
+        fn protects(&self) -> Words {
+            Words::new("rien", "nothing")
         }
 
         fn see(&mut self, _: &Event, _: Scene<'_>) -> Held {

@@ -12,6 +12,7 @@ mod check;
 mod hosts;
 mod pace;
 mod parse;
+mod promise;
 pub mod shipped;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ pub use cast::Cast;
 pub use check::{Flaw, Place};
 pub use hosts::NoSuchHost;
 pub use parse::Wrong;
+pub use promise::{Listing, Promise};
 
 /// A text in both languages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +73,9 @@ pub struct Scenario {
     /// What must hold, and how well.
     #[serde(default)]
     pub hold: Hold,
+    /// What it promises besides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub promise: Vec<Promise>,
     /// What people do meanwhile.
     #[serde(default)]
     pub load: Vec<Load>,
@@ -134,6 +139,9 @@ pub struct Hold {
     pub overrun_s: Option<f64>,
 }
 
+/// Codes of a batch that somebody comes with.
+pub const MOST_USED: u16 = 20;
+
 /// Something people do, again and again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "who", deny_unknown_fields)]
@@ -193,12 +201,18 @@ pub enum Load {
         /// How often.
         times: u16,
     },
-    /// Codes by the batch.
+    /// Codes are printed by the batch; up to twenty people come with one later.
     Batch {
         /// Seconds after the beginning.
         at_s: u64,
         /// How many codes.
         codes: u16,
+        /// Minutes on each.
+        #[serde(default = "an_hour")]
+        minutes: u16,
+        /// Who comes with one comes within so many seconds.
+        #[serde(default = "ten_minutes_s")]
+        within_s: u64,
     },
     /// Wrong codes are typed.
     WrongCodes {
@@ -209,6 +223,21 @@ pub enum Load {
         /// How often.
         times: u16,
     },
+}
+
+fn an_hour() -> u16 {
+    60
+}
+
+fn ten_minutes_s() -> u64 {
+    600
+}
+
+impl Load {
+    /// Codes that are printed, as most scenarios have it.
+    pub fn batch(at_s: u64, codes: u16) -> Self {
+        Load::Batch { at_s, codes, minutes: an_hour(), within_s: ten_minutes_s() }
+    }
 }
 
 /// A fault with its times.

@@ -142,7 +142,6 @@ impl Sim {
         stand_ins::use_in_this_thread(!self.real_signatures);
         pace::checkpoint_after_in_this_thread(scenario.site.checkpoint_after);
         let mut world = World::new(scenario.clone(), cast, seed, invariants);
-        world.judge.onlooker = self.onlooker.take();
         if self.real_links {
             let opened = world.use_real_links(seed);
             opened.map_err(|error| NotRun::Broken(error.to_string()))?;
@@ -152,6 +151,7 @@ impl Sim {
         }
         world.found();
         world.live_through(scenario.site.history_days);
+        world.judge.onlooker = self.onlooker.take();
         world.plan();
         let ends_at = world.begins_at + scenario.lasts_s * 1_000;
         let rounds = scenario.hold.rounds.unwrap_or(ROUNDS);

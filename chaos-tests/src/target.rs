@@ -66,6 +66,9 @@ pub struct Outcome {
     pub trace: Option<String>,
     /// Each invariant.
     pub verdicts: Vec<Verdict>,
+    /// What the scenario promises of its own.
+    #[serde(default)]
+    pub promises: Vec<Verdict>,
     /// When no fault was in force any more.
     pub healed_ms: Option<u64>,
     /// Time from healing to one state, if they came to one.
@@ -96,7 +99,8 @@ pub struct Outcome {
 impl Outcome {
     /// Whether everything that was looked at held, and everybody came back.
     pub fn held(&self) -> bool {
-        self.verdicts.iter().all(|verdict| verdict.breaches.is_empty()) && self.away.is_empty()
+        let mut verdicts = self.verdicts.iter().chain(&self.promises);
+        verdicts.all(|verdict| verdict.breaches.is_empty()) && self.away.is_empty()
     }
 }
 

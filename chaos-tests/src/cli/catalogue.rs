@@ -77,6 +77,8 @@ fn describe(scenario: &Scenario) -> String {
     if !besides.is_empty() {
         lines.push(texts::hold(lang, &besides.join(", ")));
     }
+    let promises = scenario.promise.iter().map(|promise| lang.read(promise.words()));
+    lines.extend(promises.map(|promise| format!("  · {promise}")));
     lines.push(String::new());
     lines.extend(method(scenario, lang));
     lines.push(String::new());

@@ -15,11 +15,18 @@ pub(crate) fn summary(outcome: &Outcome, lang: Lang) -> (String, End) {
     for verdict in &outcome.verdicts {
         lines.extend(rows(verdict, lang));
     }
+    if !outcome.promises.is_empty() {
+        lines.extend([String::new(), texts::promises(lang)]);
+        lines.extend(outcome.promises.iter().flat_map(|promise| rows(promise, lang)));
+    }
     lines.push(String::new());
     let (held, unseen, broken) = count(&outcome.verdicts);
+    let (_, _, unkept) = count(&outcome.promises);
     let end = if outcome.held() { End::Held } else { End::Broken };
     lines.push(if broken > 0 {
         texts::broken(lang, broken)
+    } else if unkept > 0 {
+        texts::unkept(lang, unkept)
     } else if outcome.away.is_empty() {
         texts::held(lang, held, unseen)
     } else {
@@ -97,6 +104,7 @@ mod tests {
                 verdict(2, 0, Vec::new()),
                 verdict(3, 1, said),
             ],
+            promises: Vec::new(),
             converged_ms: None,
             lost: Some(0),
             stretches: Vec::new(),
@@ -123,6 +131,20 @@ mod tests {
         let (text, end) = summary(&away, Lang::En);
         assert_eq!(end, End::Broken);
         assert!(text.contains("poste-2 (Poste 2)") && !text.contains("HELD"), "{text}");
+    }
+
+    #[test]
+    fn a_promise_that_is_not_kept_is_shown_and_breaks_the_run() {
+        let mut outcome = outcome(false);
+        let [kept, _, mut unkept] = <[Verdict; 3]>::try_from(outcome.verdicts.clone()).unwrap();
+        unkept.breaches = vec!["of 4, 1 got in".to_owned()];
+        outcome.promises = vec![kept, unkept];
+        for (lang, word) in [(Lang::Fr, "NON TENU : 1 promesse"), (Lang::En, "NOT KEPT: 1 promise")]
+        {
+            let (text, end) = summary(&outcome, lang);
+            assert_eq!(end, End::Broken);
+            assert!(text.contains(word) && text.contains("of 4, 1 got in"), "{text}");
+        }
     }
 
     #[test]

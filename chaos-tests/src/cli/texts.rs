@@ -250,6 +250,12 @@ sentences! {
     broken(count: usize) =>
         "ROMPU : {count} invariant(s) rompu(s).",
         "BROKEN: {count} invariant(s) broken.";
+    /// Above what the scenario promises besides.
+    promises() => "Ce que ce scénario promet :", "What this scenario promises:";
+    /// One line of verdict, where every invariant held.
+    unkept(count: usize) =>
+        "NON TENU : {count} promesse(s) du scénario ; tous les invariants jugés tiennent.",
+        "NOT KEPT: {count} promise(s) of the scenario; every invariant that was judged holds.";
     /// An invariant's word in the table.
     word_held() => "tenu", "held";
     /// An invariant's word in the table.

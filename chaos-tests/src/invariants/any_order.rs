@@ -6,6 +6,7 @@ use crate::checker::{Broken, Held, Invariant, Scene};
 use crate::cluster::NodeState;
 use crate::event::{Event, HostId};
 use crate::replay::{Picture, Replay};
+use crate::scenario::Words;
 
 /// Orders in which a node's entries are folded again.
 const ORDERS: u64 = 2;
@@ -52,8 +53,8 @@ impl Invariant for AnyOrder {
         "any_order"
     }
 
-    fn protects(&self) -> (&'static str, &'static str) {
-        (
+    fn protects(&self) -> Words {
+        Words::new(
             "Peu importe le chemin des nouvelles : arrivées en retard, en double ou en désordre, elles donnent le même résultat.",
             "Whatever way news took: late, twice or out of turn, it comes to the same result.",
         )

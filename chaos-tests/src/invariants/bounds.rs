@@ -7,6 +7,7 @@ use actors::link::outbound::MAX_WAITING;
 
 use crate::checker::{Broken, Held, Invariant, Scene};
 use crate::event::{Event, HostId};
+use crate::scenario::Words;
 
 /// What a node takes with nothing in it, generously, in bytes: an idle one was measured at 8 MB, its
 /// store's cache comes to 32.
@@ -74,8 +75,8 @@ impl Invariant for Bounds {
         "bounds"
     }
 
-    fn protects(&self) -> (&'static str, &'static str) {
-        (
+    fn protects(&self) -> Words {
+        Words::new(
             "Une longue coupure ou un poste malveillant ne remplit ni la mémoire ni le disque des autres.",
             "Neither a long cut nor a hostile kiosk fills the memory or the disk of the others.",
         )

@@ -10,6 +10,7 @@ use crate::book::hosts::{Trouble, loses_disk};
 use crate::checker::{Broken, Held, Invariant, Scene};
 use crate::event::{Event, HostId};
 use crate::fault::{Fault, Malice};
+use crate::scenario::Words;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -81,8 +82,8 @@ impl Invariant for CleanStart {
         "clean_start"
     }
 
-    fn protects(&self) -> (&'static str, &'static str) {
-        (
+    fn protects(&self) -> Words {
+        Words::new(
             "Après une coupure de courant, chaque machine repart seule, sans rien perdre de ce qui était écrit.",
             "After a power cut each machine starts again by itself and has lost nothing of what was written.",
         )

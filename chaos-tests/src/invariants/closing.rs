@@ -12,6 +12,7 @@ use crate::book::hosts::Trouble;
 use crate::book::ledger::sessions::StepKind;
 use crate::checker::{Broken, Held, Invariant, Scene};
 use crate::event::{Event, HostId, Shown};
+use crate::scenario::Words;
 
 /// A connected kiosk obeys within this time, in milliseconds.
 const OBEYS_MS: u64 = 2_000;
@@ -184,8 +185,8 @@ impl Invariant for Closing {
         "closing"
     }
 
-    fn protects(&self) -> (&'static str, &'static str) {
-        (
+    fn protects(&self) -> Words {
+        Words::new(
             "Quand l’animateur ferme une session ou retire un code, le poste obéit aussitôt ; aucun poste ne la garde en secret.",
             "When staff close a session or withdraw a code, the kiosk obeys at once; no kiosk keeps it in secret.",
         )

@@ -11,7 +11,7 @@ use super::ROUNDS;
 use crate::checker::{Broken, Held, Invariant, Scene};
 use crate::event::Event;
 use crate::replay::Picture;
-use crate::scenario::Hold;
+use crate::scenario::{Hold, Words};
 
 /// See the module.
 #[derive(Debug)]
@@ -37,8 +37,8 @@ impl Invariant for Convergence {
         "convergence"
     }
 
-    fn protects(&self) -> (&'static str, &'static str) {
-        (
+    fn protects(&self) -> Words {
+        Words::new(
             "Après une panne de réseau, tous les postes et toutes les consoles racontent de nouveau la même histoire.",
             "After a network failure, all kiosks and all consoles tell the same story again.",
         )

@@ -6,6 +6,7 @@ use super::LATE_MS;
 use crate::book::knowledge::{CHARGE_MS, Knowledge};
 use crate::checker::{Broken, Held, Invariant, Scene};
 use crate::event::{Event, HostId};
+use crate::scenario::Words;
 
 /// A picture's beginning or end is seen this late at most on the average, in milliseconds.
 const EDGE_MS: u64 = 100;
@@ -26,8 +27,8 @@ impl Invariant for DoubleCount {
         "double_count"
     }
 
-    fn protects(&self) -> (&'static str, &'static str) {
-        (
+    fn protects(&self) -> Words {
+        Words::new(
             "L’usager ne paie jamais deux fois la même seconde : ni une pause, ni une reprise, ni un redémarrage ne comptent double.",
             "The patron never pays for a second twice: no pause, no resume and no restart counts double.",
         )

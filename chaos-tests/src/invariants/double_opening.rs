@@ -14,6 +14,7 @@ use crate::book::knowledge::{CHARGE_MS, Knowledge};
 use crate::book::ledger::sessions::{Session, Step, StepKind};
 use crate::checker::{Broken, Held, Invariant, Scene};
 use crate::event::{Event, HostId, Shown};
+use crate::scenario::Words;
 
 /// How often those that run twice are looked for, in milliseconds.
 const LOOKED_MS: u64 = 1_000;
@@ -281,8 +282,8 @@ impl Invariant for DoubleOpening {
         "double_opening"
     }
 
-    fn protects(&self) -> (&'static str, &'static str) {
-        (
+    fn protects(&self) -> Words {
+        Words::new(
             "Un code tapé sur deux postes qui ne se voient pas n’en occupe bientôt plus qu’un, et personne n’est chassé à tort.",
             "A code typed on two kiosks that cannot see each other soon holds only one, and nobody is sent away by mistake.",
         )

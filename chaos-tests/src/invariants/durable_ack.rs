@@ -9,6 +9,7 @@ use crate::book::hosts::{Machine, loses_disk};
 use crate::checker::{Broken, Held, Invariant, Scene};
 use crate::cluster::NodeState;
 use crate::event::{Event, HostId};
+use crate::scenario::Words;
 
 /// An operator reads what became of so many commands.
 const LATEST: usize = 20;
@@ -74,8 +75,8 @@ impl Invariant for DurableAck {
         "durable_ack"
     }
 
-    fn protects(&self) -> (&'static str, &'static str) {
-        (
+    fn protects(&self) -> Words {
+        Words::new(
             "Ce que la console a dit « enregistré » ne disparaît jamais : un code vendu, une prolongation accordée.",
             "What the console called stored never disappears: a code handed out, time that was added.",
         )

@@ -5,6 +5,7 @@ use domain::id::{EntryId, EpochId};
 
 use crate::checker::{Broken, Held, Invariant, Scene};
 use crate::event::{Event, HostId};
+use crate::scenario::Words;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -47,8 +48,8 @@ impl Invariant for EarlyAck {
         "early_ack"
     }
 
-    fn protects(&self) -> (&'static str, &'static str) {
-        (
+    fn protects(&self) -> Words {
+        Words::new(
             "Une coupure de courant juste après « enregistré » n’efface rien : le disque a répondu avant la console.",
             "A power cut right after « stored » takes nothing back: the disk had answered before the console did.",
         )

@@ -9,7 +9,7 @@ use domain::id::{EntryId, EpochId};
 use super::{ROUNDS, without_effect};
 use crate::checker::{Broken, Held, Invariant, Scene};
 use crate::event::Event;
-use crate::scenario::Hold;
+use crate::scenario::{Hold, Words};
 
 /// How often nodes are asked for what they hold, in milliseconds.
 const LOOKED_MS: u64 = 1_000;
@@ -76,8 +76,8 @@ impl Invariant for Equivocation {
         "equivocation"
     }
 
-    fn protects(&self) -> (&'static str, &'static str) {
-        (
+    fn protects(&self) -> Words {
+        Words::new(
             "Un poste qui raconte deux histoires différentes est démasqué partout, et le personnel en est averti.",
             "A kiosk that tells two different stories is found out everywhere, and staff are told.",
         )

@@ -8,6 +8,7 @@ use domain::id::{EntryId, KioskId, RowId};
 
 use crate::checker::{Broken, Held, Invariant, Scene};
 use crate::event::Event;
+use crate::scenario::Words;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -64,8 +65,8 @@ impl Invariant for Erasure {
         "erasure"
     }
 
-    fn protects(&self) -> (&'static str, &'static str) {
-        (
+    fn protects(&self) -> Words {
+        Words::new(
             "Les données d’un usager, une fois effacées, ne reviennent ni par une sauvegarde ni par une vieille machine.",
             "A patron’s data, once erased, come back neither by a backup nor by an old machine.",
         )

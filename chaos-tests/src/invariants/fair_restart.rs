@@ -13,6 +13,7 @@ use crate::book::knowledge::{CHARGE_MS, FORGIVEN, Knowledge};
 use crate::book::ledger::sessions::StepKind;
 use crate::checker::{Broken, Held, Invariant, Scene};
 use crate::event::{Event, HostId, Shown, Stop};
+use crate::scenario::Words;
 
 /// A picture's beginning or end is seen this late at most on the average, in milliseconds: power cuts
 /// by the dozen add up.
@@ -178,8 +179,8 @@ impl Invariant for FairRestart {
         "fair_restart"
     }
 
-    fn protects(&self) -> (&'static str, &'static str) {
-        (
+    fn protects(&self) -> Words {
+        Words::new(
             "Une panne ne vole pas de minutes à l’usager, et rallumer sans cesse le poste n’en fait pas gagner.",
             "A crash steals no minutes from the patron, and switching the kiosk off and on wins none.",
         )

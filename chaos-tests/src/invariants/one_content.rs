@@ -5,6 +5,7 @@ use domain::id::EntryId;
 
 use crate::checker::{Broken, Held, Invariant, Scene};
 use crate::event::Event;
+use crate::scenario::Words;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -41,8 +42,8 @@ impl Invariant for OneContent {
         "one_content"
     }
 
-    fn protects(&self) -> (&'static str, &'static str) {
-        (
+    fn protects(&self) -> Words {
+        Words::new(
             "Un disque restauré ou copié ne se contredit jamais : aucun poste honnête n’est pris pour un tricheur.",
             "A disk that was restored or copied never contradicts itself: no honest kiosk is taken for a cheat.",
         )

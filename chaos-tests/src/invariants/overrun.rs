@@ -12,7 +12,7 @@ use crate::book::hosts::{Machine, Trouble};
 use crate::book::knowledge::{CHARGE_MS, Knowledge};
 use crate::checker::{Broken, Held, Invariant, Scene};
 use crate::event::{Event, HostId, Shown};
-use crate::scenario::Hold;
+use crate::scenario::{Hold, Words};
 
 /// Overrun that is no breach where a scenario says nothing else, in milliseconds.
 const OVERRUN_MS: u64 = 2_000;
@@ -248,8 +248,8 @@ impl Invariant for Overrun {
         "overrun"
     }
 
-    fn protects(&self) -> (&'static str, &'static str) {
-        (
+    fn protects(&self) -> Words {
+        Words::new(
             "Personne ne reste connecté au-delà de son temps, même sans réseau, après une veille ou un redémarrage : la file d’attente avance.",
             "Nobody stays on past their time, even without network, after a suspend or a restart: the queue moves on.",
         )

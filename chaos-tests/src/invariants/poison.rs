@@ -3,6 +3,7 @@
 
 use crate::checker::{Broken, Held, Invariant, Scene};
 use crate::event::Event;
+use crate::scenario::Words;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -21,8 +22,8 @@ impl Invariant for Poison {
         "poison"
     }
 
-    fn protects(&self) -> (&'static str, &'static str) {
-        (
+    fn protects(&self) -> Words {
+        Words::new(
             "Un seul message piégé ne bloque pas la salle : les autres postes continuent de servir.",
             "One booby-trapped message does not stop the room: the other kiosks go on serving.",
         )

@@ -6,6 +6,7 @@ use domain::id::NodeId;
 
 use crate::checker::{Broken, Held, Invariant, Scene};
 use crate::event::Event;
+use crate::scenario::Words;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -23,8 +24,8 @@ impl Invariant for Privacy {
         "privacy"
     }
 
-    fn protects(&self) -> (&'static str, &'static str) {
-        (
+    fn protects(&self) -> Words {
+        Words::new(
             "Les noms et les messages des usagers restent à l’accueil : un poste volé n’en a jamais reçu.",
             "Names and messages of patrons stay at the desk: a stolen kiosk never was given any.",
         )

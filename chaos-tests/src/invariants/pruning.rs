@@ -12,6 +12,7 @@ use crate::checker::{Broken, Held, Invariant, Scene};
 use crate::cluster::NodeState;
 use crate::event::Event;
 use crate::replay::{Picture, Replay};
+use crate::scenario::Words;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -67,8 +68,8 @@ impl Invariant for Pruning {
         "pruning"
     }
 
-    fn protects(&self) -> (&'static str, &'static str) {
-        (
+    fn protects(&self) -> Words {
+        Words::new(
             "Le journal s’allège sans rien changer : aucune session, aucun réglage ne se perd au rangement.",
             "The ledger grows lighter and nothing changes: no session and no setting is lost in the tidying.",
         )

@@ -9,6 +9,7 @@ use super::without_effect;
 use crate::checker::{Broken, Held, Invariant, Scene};
 use crate::cluster::NodeState;
 use crate::event::Event;
+use crate::scenario::Words;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -25,8 +26,8 @@ impl Invariant for Releases {
         "releases"
     }
 
-    fn protects(&self) -> (&'static str, &'static str) {
-        (
+    fn protects(&self) -> Words {
+        Words::new(
             "On met à jour les machines une par une, pendant l’ouverture, sans que la salle se divise.",
             "Machines are upgraded one by one, during opening hours, and the room does not fall apart.",
         )

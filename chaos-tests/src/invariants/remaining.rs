@@ -12,6 +12,7 @@ use crate::book::knowledge::Knowledge;
 use crate::checker::{Broken, Held, Invariant, Scene};
 use crate::cluster::NodeState;
 use crate::event::{Event, HostId, Shown};
+use crate::scenario::Words;
 
 /// How often a kiosk's page is compared with the laws, in milliseconds.
 const COMPARED_MS: u64 = 5_000;
@@ -111,8 +112,8 @@ impl Invariant for Remaining {
         "remaining"
     }
 
-    fn protects(&self) -> (&'static str, &'static str) {
-        (
+    fn protects(&self) -> Words {
+        Words::new(
             "Le temps restant affiché est le vrai, le même partout ; tout dépassement est montré au personnel.",
             "The time left that is shown is the true one, the same everywhere; every excess is shown to staff.",
         )

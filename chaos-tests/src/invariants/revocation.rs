@@ -8,6 +8,7 @@ use domain::id::{EntryId, NodeId};
 use super::{LATE_MS, without_effect};
 use crate::checker::{Broken, Held, Invariant, Scene};
 use crate::event::{Event, HostId};
+use crate::scenario::Words;
 
 /// A linked peer drops a revoked node within this time, in milliseconds.
 const DROPS_MS: u64 = 5_000;
@@ -92,8 +93,8 @@ impl Invariant for Revocation {
         "revocation"
     }
 
-    fn protects(&self) -> (&'static str, &'static str) {
-        (
+    fn protects(&self) -> Words {
+        Words::new(
             "Un poste volé et révoqué ne pèse plus rien : aussitôt coupé, et ce qu’il écrit ensuite ne compte pas.",
             "A stolen kiosk, once revoked, weighs nothing: cut off at once, and what it writes later does not count.",
         )

@@ -11,6 +11,7 @@ use crate::checker::{Broken, Held, Invariant, Scene};
 use crate::cluster::NodeState;
 use crate::event::{Event, HostId};
 use crate::fault::Fault;
+use crate::scenario::Words;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -103,8 +104,8 @@ impl Invariant for Role {
         "role"
     }
 
-    fn protects(&self) -> (&'static str, &'static str) {
-        (
+    fn protects(&self) -> Words {
+        Words::new(
             "Un poste volé ou un compte en lecture seule ne s’accorde pas de temps et ne commande personne.",
             "A stolen kiosk or a read-only account grants itself no time and orders nobody about.",
         )

@@ -6,6 +6,7 @@ use crate::checker::{Broken, Held, Invariant, Scene};
 use crate::cluster::NodeState;
 use crate::event::{Event, HostId};
 use crate::fault::Fault;
+use crate::scenario::Words;
 
 /// How often clocks are compared, in milliseconds.
 const LOOKED_MS: u64 = 5_000;
@@ -69,8 +70,8 @@ impl Invariant for SiteTime {
         "site_time"
     }
 
-    fn protects(&self) -> (&'static str, &'static str) {
-        (
+    fn protects(&self) -> Words {
+        Words::new(
             "Un poste dont l'horloge se trompe n'avance ni ne retarde les autres, et aucun code valable n'est refusé pour cela.",
             "A kiosk whose clock is wrong puts no other forward or back, and no valid code is refused for it.",
         )

@@ -50,6 +50,7 @@ fn room_of(nodes: u16) -> Scenario {
         lasts_s: LASTS_S,
         seed: None,
         hold: Hold::default(),
+        promise: Vec::new(),
         load: vec![Load::Patrons {
             from_s: 0,
             // Half of the kiosks are taken by the middle of the run.

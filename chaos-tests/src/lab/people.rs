@@ -21,6 +21,7 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, RngExt, SeedableRng};
 
 use crate::event::{Denied, Event, HostId};
+use crate::scenario::MOST_USED;
 
 use super::console::{Console, Done};
 use super::news::News;
@@ -62,6 +63,8 @@ pub(super) struct People {
     pub(super) seats: Mutex<BTreeMap<HostId, Seat>>,
     /// Codes that nobody has typed yet.
     pub(super) unused: Mutex<Vec<SessionId>>,
+    /// Printed codes with which nobody has come yet.
+    pub(super) printed: Mutex<Vec<(SessionId, String)>>,
     pub(super) news: SyncSender<News>,
 }
 
@@ -302,13 +305,27 @@ impl People {
     }
 
     /// Codes by the batch.
-    pub(super) fn batch(&self, codes: u16, draw: &mut StdRng) {
+    pub(super) fn batch(&self, codes: u16, seconds: u32, draw: &mut StdRng) {
         let Some(desk) = self.any_console(draw) else {
             return;
         };
-        let issued = self.issue(desk, codes, 3_600, draw);
-        let sessions = issued.into_iter().map(|(session, _)| session);
+        let mut issued = self.issue(desk, codes, seconds, draw);
+        // The rest is never used: an operator may withdraw it.
+        let rest = issued.split_off(usize::from(MOST_USED).min(issued.len()));
+        self.printed.lock().unwrap_or_else(PoisonError::into_inner).extend(issued);
+        let sessions = rest.into_iter().map(|(session, _)| session);
         self.unused.lock().unwrap_or_else(PoisonError::into_inner).extend(sessions);
+    }
+
+    /// A patron comes with a printed code and takes a free kiosk, if there is one; says which.
+    pub(super) fn bring_printed(&self, draw: &mut StdRng) -> Option<HostId> {
+        let seat = self.reserve(draw)?;
+        let printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let Some((session, code)) = printed else {
+            self.seats().entry(seat).or_default().reserved = false;
+            return None;
+        };
+        self.sit(seat, session, &code).then_some(seat)
     }
 
     fn taken(&self) -> Vec<(HostId, SessionId)> {

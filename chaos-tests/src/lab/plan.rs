@@ -4,7 +4,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use crate::event::HostId;
-use crate::scenario::{Cast, Load, Scenario};
+use crate::scenario::{Cast, Load, MOST_USED, Scenario};
 
 /// Longest extension of a scenario's arrivals: people who would come after the end stay away.
 const HOUR_MS: u64 = 3_600_000;
@@ -39,7 +39,9 @@ pub(super) enum Deed {
     /// The patron who pulled the plug types the code again, or a first one.
     TypeAgain { host: HostId },
     /// Codes by the batch.
-    Batch { codes: u16 },
+    Batch { codes: u16, seconds: u32 },
+    /// Somebody comes with a printed one.
+    BringPrinted { seconds: u32 },
     /// A wrong code.
     Wrong { host: HostId },
 }
@@ -85,7 +87,14 @@ pub(super) fn deeds(scenario: &Scenario, cast: &Cast, seed: u64) -> Vec<(u64, De
                     deeds.extend(pulls.map(|at| (at, Deed::PullPlug { host: *host })));
                 }
             }
-            Load::Batch { codes, .. } => deeds.push((from_ms, Deed::Batch { codes: *codes })),
+            Load::Batch { codes, minutes, within_s, .. } => {
+                let seconds = u32::from(*minutes) * 60;
+                deeds.push((from_ms, Deed::Batch { codes: *codes, seconds }));
+                for _ in 0..(*codes).min(MOST_USED) {
+                    let at_ms = from_ms + draw.random_range(0..(within_s * 1_000).max(1));
+                    deeds.push((at_ms, Deed::BringPrinted { seconds }));
+                }
+            }
             Load::WrongCodes { times, .. } => {
                 for host in hosts {
                     let tries = (0..u64::from(*times)).map(|n| from_ms + n * BETWEEN_WRONG_MS);

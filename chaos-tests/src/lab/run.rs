@@ -14,7 +14,6 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use crate::event::{Event, HostId, Shown};
-use crate::invariants;
 use crate::record::{About, Record, drawn};
 use crate::scenario::{Cast, Scenario, Words};
 use crate::target::{NotRun, Outcome, Progress};
@@ -149,7 +148,7 @@ impl<'a> Run<'a> {
         let diary = File::create(&diary).map_err(|error| broken("diary", error))?;
         let run = Self {
             diary: BufWriter::new(diary),
-            record: Record::new(invariants::all(&scenario.hold)),
+            record: Record::of(scenario),
             scenario,
             cast,
             seed,
@@ -375,7 +374,12 @@ impl<'a> Run<'a> {
             Deed::CloseAll => people.close_all(&mut draw),
             Deed::Quarrel => people.quarrel(&mut draw),
             Deed::TypeAgain { host } => people.type_again(host, &mut draw),
-            Deed::Batch { codes } => people.batch(codes, &mut draw),
+            Deed::Batch { codes, seconds } => people.batch(codes, seconds, &mut draw),
+            Deed::BringPrinted { seconds } => {
+                if let Some(host) = people.bring_printed(&mut draw) {
+                    people.stay(host, seconds, &mut draw);
+                }
+            }
             Deed::Wrong { host } => people.type_wrong(host, &mut draw),
             // Machines are the run's own to touch.
             Deed::SwitchOff { .. } | Deed::SwitchOn { .. } | Deed::PullPlug { .. } => {}
@@ -451,12 +455,12 @@ fn distrust(outcome: &mut Outcome, lag_ms: u64) {
     let at_ms = outcome.lasted_ms;
     let late = format!("this machine was too busy: the harness was {lag_ms} ms late");
     outcome.notices.push((at_ms, late));
-    for verdict in &mut outcome.verdicts {
-        if TIMED.contains(&verdict.number) {
-            verdict.judged = 0;
-            for breach in verdict.breaches.drain(..) {
-                outcome.notices.push((at_ms, format!("{}, not counted: {breach}", verdict.name)));
-            }
+    let timed = outcome.verdicts.iter_mut().filter(|verdict| TIMED.contains(&verdict.number));
+    // What is promised is promised in time.
+    for verdict in timed.chain(&mut outcome.promises) {
+        verdict.judged = 0;
+        for breach in verdict.breaches.drain(..) {
+            outcome.notices.push((at_ms, format!("{}, not counted: {breach}", verdict.name)));
         }
     }
 }

@@ -87,12 +87,12 @@ fn lines(text: &str) -> String {
 fn judged(night: &NightReport) -> String {
     let rules = invariants::all(&Hold::default());
     let rows = rules.iter().map(|rule| {
-        let (french, english) = rule.protects();
+        let protects = rule.protects();
         let times = night.judged.get(rule.name()).copied().unwrap_or_default();
         format!(
             r#"<tr><td class="n">{}</td><td>{}</td><td class="figure">{}</td></tr>"#,
             rule.number(),
-            below(french, english),
+            below(&protects.fr, &protects.en),
             count(times),
         )
     });

@@ -13,13 +13,27 @@ const MOST_NOTICES: usize = 40;
 /// The invariant whose worst figure is the worst overrun.
 const OVERRUN: u8 = 3;
 
+/// What the column of invariants says.
+const RULE: Both = Both("protège de", "protects from");
+/// What the column of promises says.
+const PROMISE: Both = Both("promesse", "promise");
+
 /// The page.
 pub(super) fn html(outcome: &Outcome) -> String {
     let broken: Vec<u8> =
         outcome.verdicts.iter().filter(|v| is_broken(v)).map(|verdict| verdict.number).collect();
+    let unkept = outcome.promises.iter().filter(|promise| is_broken(promise)).count();
     let unseen = outcome.verdicts.iter().filter(|verdict| is_unseen(verdict)).count();
     let judged = outcome.verdicts.len() - unseen;
     let (mut french, mut english) = verdict_in_words(&broken, judged, unseen);
+    if unkept > 0 {
+        // "All held" would be said of a house that took nobody.
+        if broken.is_empty() {
+            (french, english) = ("Règles tenues".to_owned(), "Rules held".to_owned());
+        }
+        french = format!("Promesses non tenues : {unkept}. {french}");
+        english = format!("Promises not kept: {unkept}. {english}");
+    }
     if !outcome.away.is_empty() {
         let away = outcome.away.join(", ");
         french = format!("Pas revenus : {away}. {french}");
@@ -33,7 +47,8 @@ pub(super) fn html(outcome: &Outcome) -> String {
     };
     let body = [
         section(Both("Ce qui s’est passé", "What happened"), &timeline::picture(outcome)),
-        section(Both("Les règles", "The rules"), &verdicts(outcome)),
+        promises(outcome),
+        section(Both("Les règles", "The rules"), &verdicts(&outcome.verdicts, RULE)),
         occasions(outcome),
         more_figures(outcome),
         notices(outcome),
@@ -107,16 +122,27 @@ fn figures(outcome: &Outcome) -> String {
     ])
 }
 
-fn verdicts(outcome: &Outcome) -> String {
-    let rows: String = outcome.verdicts.iter().map(row).collect();
+/// What the scenario promises of its own.
+fn promises(outcome: &Outcome) -> String {
+    if outcome.promises.is_empty() {
+        return String::new();
+    }
+    let heading = Both("Ce que ce scénario promet", "What this scenario promises");
+    section(heading, &verdicts(&outcome.promises, PROMISE))
+}
+
+/// A table of verdicts under the name of what is judged.
+fn verdicts(verdicts: &[Verdict], judged: Both) -> String {
+    let rows: String = verdicts.iter().map(row).collect();
     format!(
         concat!(
             "<table><thead><tr><th class=\"n\">n°</th>",
-            "<th>protège de · <span lang=\"en\">protects from</span></th>",
+            "<th>{}</th>",
             "<th>verdict</th><th class=\"figure\">jugé · <span lang=\"en\">judged</span></th>",
             "<th class=\"figure\">pire · <span lang=\"en\">worst</span></th></tr></thead>",
             "<tbody>{}</tbody></table>"
         ),
+        judged.beside(),
         rows
     )
 }

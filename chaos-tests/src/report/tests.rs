@@ -32,6 +32,7 @@ fn outcome(verdicts: Vec<Verdict>) -> Outcome {
         lasted_ms: 3_600_000,
         trace: Some(String::from("c0ffee")),
         verdicts,
+        promises: Vec::new(),
         healed_ms: Some(3_000_000),
         converged_ms: Some(12_340),
         lost: Some(0),
@@ -82,6 +83,19 @@ fn a_run_that_broke_something_shows_how() {
     let page = html(&outcome(vec![verdict(3, 7, &["runs 5000 ms past <what> is left"])]));
     assert!(page.contains("Une règle est rompue"));
     assert!(page.contains("runs 5000 ms past &lt;what&gt; is left"));
+}
+
+#[test]
+fn a_promise_that_was_not_kept_is_the_first_thing_said() {
+    let promise =
+        Verdict { name: String::from("codes_open"), ..verdict(1, 4, &["of 4, 1 got in"]) };
+    let unkept = Outcome { promises: vec![promise], ..outcome(vec![verdict(3, 7, &[])]) };
+    assert!(!unkept.held());
+    let page = html(&unkept);
+    assert!(page.contains("Promesses non tenues : 1. Règles tenues"));
+    assert!(page.contains("Promises not kept: 1. Rules held"));
+    assert!(page.contains("Ce que ce scénario promet") && page.contains("of 4, 1 got in"));
+    assert!(!page.contains("Tout a tenu"));
 }
 
 #[test]

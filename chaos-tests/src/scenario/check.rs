@@ -6,7 +6,7 @@ use rand::rngs::StdRng;
 
 use crate::event::HostId;
 use crate::fault::{Fault, Hosts, Malice};
-use crate::scenario::{Load, Scenario, Step, Words};
+use crate::scenario::{Load, Promise, Scenario, Step, Words};
 
 mod limits;
 
@@ -24,6 +24,10 @@ const CHECKPOINT_MAX: u64 = 5_000;
 const CHECKPOINT_EVERY_MAX_MIN: u16 = 1_440;
 /// Steps of one kind. A shrunken seed has a handful, a drawn world some dozens.
 const STEPS_MAX: usize = 1_000;
+/// Promises: what a page has room for.
+const PROMISES_MAX: usize = 20;
+/// Most that a promise counts: as many codes and machines as no run sees.
+const COUNT_MAX: u32 = 100_000;
 /// Packets lost in a hundred: beyond, QUIC itself gives up, and nothing is learned about us.
 const LOSS_MAX: u8 = 30;
 /// Longest delay of a packet, and longest time of a barrier, in milliseconds.
@@ -82,6 +86,9 @@ impl Scenario {
         self.check_site().map_err(in_table("[site]", 0))?;
         self.check_hold().map_err(in_table("[hold]", 0))?;
         self.limits.check().map_err(in_table("[limits]", 0))?;
+        for (nth, promise) in self.promise.iter().enumerate() {
+            self.check_promise(promise).map_err(in_table("[[promise]]", nth))?;
+        }
         for (nth, load) in self.load.iter().enumerate() {
             self.check_load(load).map_err(in_table("[[load]]", nth))?;
         }
@@ -95,6 +102,7 @@ impl Scenario {
         within("lasts_s", self.lasts_s, 1, LASTS_MAX_S)?;
         within("seed", self.seed.unwrap_or(0), 0, i64::MAX.unsigned_abs())?;
         within("load", self.load.len(), 0, STEPS_MAX)?;
+        within("promise", self.promise.len(), 0, PROMISES_MAX)?;
         within("fault", self.fault.len(), 0, STEPS_MAX)
     }
 
@@ -113,6 +121,48 @@ impl Scenario {
         let hold = &self.hold;
         within("rounds", hold.rounds.unwrap_or(1), 1, 1_000)?;
         within("overrun_s", hold.overrun_s.unwrap_or(0.0), 0.0, 3_600.0)
+    }
+
+    /// Its times lie within the run, as do the seconds after them that it gives; a zero promises nothing.
+    fn check_promise(&self, promise: &Promise) -> Checked {
+        let window = |from_s: u64, for_s: u64| {
+            within("from_s", from_s, 0, self.lasts_s)?;
+            within("for_s", for_s, 1, (self.lasts_s - from_s).max(1))
+        };
+        match promise {
+            Promise::CodesOpen { from_s, for_s, share, least, hosts } => {
+                window(*from_s, *for_s)?;
+                within("share", *share, 0, 100)?;
+                within("least", *least, 1, COUNT_MAX)?;
+                hosts.as_ref().map_or(Ok(()), |hosts| {
+                    self.check_named(hosts)?;
+                    self.check_hosts("hosts", hosts, Kind::Kiosk)
+                })
+            }
+            Promise::Over { at_s, within_s } => {
+                within("at_s", *at_s, 0, self.lasts_s)?;
+                within("within_s", *within_s, 1, (self.lasts_s - at_s).max(1))
+            }
+            Promise::Ready { from_s, for_s, within_s, least } => {
+                window(*from_s, *for_s)?;
+                within("within_s", *within_s, 1, self.lasts_s)?;
+                within("least", *least, 1, COUNT_MAX)
+            }
+            Promise::Listed { least, .. } => within("least", *least, 1, COUNT_MAX),
+        }
+    }
+
+    /// What is drawn for a fault is not drawn again for a promise: it would be somebody else.
+    fn check_named(&self, hosts: &Hosts) -> Checked {
+        let drawn = |word: &str| matches!(word.trim(), "half" | "any-admin" | "any-kiosk");
+        if hosts.0.split('+').any(drawn) {
+            return no(
+                "hosts",
+                "une promesse nomme ses postes : poste-3, ou kiosks",
+                "a promise names its kiosks: poste-3, or kiosks",
+            );
+        }
+        Ok(())
     }
 
     fn check_load(&self, load: &Load) -> Checked {
@@ -144,7 +194,11 @@ impl Scenario {
             Load::ExtendAgainstClose { times, .. }
             | Load::RebootAbuse { times, .. }
             | Load::WrongCodes { times, .. } => within("times", *times, 1, TIMES_MAX),
-            Load::Batch { codes, .. } => within("codes", *codes, 1, BATCH_MAX),
+            Load::Batch { codes, minutes, within_s, .. } => {
+                within("codes", *codes, 1, BATCH_MAX)?;
+                within("minutes", *minutes, 1, MINUTES_MAX)?;
+                within("within_s", *within_s, 1, LASTS_MAX_S)
+            }
         }
     }
 

@@ -1,8 +1,10 @@
 //! A scenario made to fit a shorter time, for targets that live in real time.
 
 use crate::fault::Fault;
-use crate::scenario::{Load, Scenario};
+use crate::scenario::{Load, Promise, Scenario};
 
+/// A kiosk that was frozen or cut off needs seconds to learn what happened, however short the run.
+const NOTICED_S: u64 = 15;
 /// Most people or commands in an hour that a shortened scenario brings: one each second. Real codes
 /// cost argon2, and the laboratory has one machine for all its kiosks.
 const QUICKEST: u32 = 3_600;
@@ -22,6 +24,9 @@ impl Scenario {
         quick.lasts_s = lasts_s;
         for load in &mut quick.load {
             pace.load(load);
+        }
+        for promise in &mut quick.promise {
+            pace.promise(promise);
         }
         for step in &mut quick.fault {
             step.at_s = pace.fraction(step.at_s);
@@ -98,11 +103,31 @@ impl Pace {
                 *at_s = self.whole(*at_s);
                 *within_s = self.whole(*within_s).max(1);
             }
+            Load::Batch { at_s, minutes, within_s, .. } => {
+                *at_s = self.whole(*at_s);
+                *minutes = self.minutes(*minutes);
+                *within_s = self.whole(*within_s).max(1);
+            }
             Load::ClosingTime { at_s }
             | Load::ExtendAgainstClose { at_s, .. }
             | Load::RebootAbuse { at_s, .. }
-            | Load::Batch { at_s, .. }
             | Load::WrongCodes { at_s, .. } => *at_s = self.whole(*at_s),
+        }
+    }
+
+    /// Its times move with the rest; how soon something is to come does not.
+    fn promise(self, promise: &mut Promise) {
+        match promise {
+            Promise::CodesOpen { from_s, for_s, .. } | Promise::Ready { from_s, for_s, .. } => {
+                (*from_s, *for_s) = (self.whole(*from_s), self.whole(*for_s).max(1));
+            }
+            Promise::Over { at_s, within_s } => {
+                *at_s = self.whole(*at_s);
+                // What is waited for are faults, and they are shorter, too.
+                let left_s = self.new_s.saturating_sub(*at_s).max(1);
+                *within_s = self.whole(*within_s).max(NOTICED_S).min(left_s);
+            }
+            Promise::Listed { .. } => {}
         }
     }
 

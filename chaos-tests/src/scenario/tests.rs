@@ -116,11 +116,7 @@ fn an_unknown_field_is_refused_with_its_line_and_what_is_allowed() {
         "for_ms = 3",
         "unknown field",
     );
-    is_refused(
-        "[[load]]\nwho = \"batch\"\nat_s = 3\ncodes = 4\nminutes = 5\n",
-        "minutes = 5",
-        "codes",
-    );
+    is_refused("[[load]]\nwho = \"batch\"\nat_s = 3\ncodes = 4\nhours = 5\n", "hours = 5", "codes");
 }
 
 #[test]
@@ -285,4 +281,28 @@ proptest! {
             prop_assert_eq!(a.at_s <= b.at_s, x.at_s <= y.at_s);
         }
     }
+}
+
+#[test]
+fn a_promise_is_taken_within_the_run_and_for_kiosks_that_it_names() {
+    let opens = |fields: &str| format!("[[promise]]\nwhat = \"codes-open\"\n{fields}");
+    Scenario::parse(&format!("{LEAST}{}", opens("from_s = 0\nfor_s = 600\nleast = 1\n")), "essai")
+        .unwrap();
+    let refused = |fields: &str, at: &str, because: &str| is_refused(&opens(fields), at, because);
+    refused("from_s = 601\nfor_s = 1\nleast = 1\n", "from_s = 601", "from 0 to 600");
+    refused("from_s = 500\nfor_s = 101\nleast = 1\n", "for_s = 101", "from 1 to 100");
+    refused("from_s = 0\nfor_s = 60\nleast = 0\n", "least = 0", "from 1");
+    refused("from_s = 0\nfor_s = 60\nleast = 1\nshare = 101\n", "share = 101", "to 100");
+    for (hosts, because) in
+        [("half", "names its kiosks"), ("any-kiosk", "names its kiosks"), ("admins", "kiosks")]
+    {
+        let fields = format!("from_s = 0\nfor_s = 60\nleast = 1\nhosts = \"{hosts}\"\n");
+        refused(&fields, &format!("hosts = \"{hosts}\""), because);
+    }
+    is_refused(
+        "[[promise]]\nwhat = \"over\"\nat_s = 590\nwithin_s = 11\n",
+        "within_s = 11",
+        "from 1 to 10",
+    );
+    is_refused("[[promise]]\nwhat = \"happy\"\n", "what = \"happy\"", "codes-open");
 }

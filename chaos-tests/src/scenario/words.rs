@@ -33,9 +33,14 @@ impl Load {
                 format!("extinction et rallumage, {times} fois : {}", hosts.0),
                 format!("{} switched off and on {times} times", hosts.0),
             ),
-            Load::Batch { codes, .. } => {
-                (format!("codes imprimés : {codes}"), format!("{codes} codes printed"))
-            }
+            Load::Batch { codes, minutes, within_s, .. } => (
+                format!(
+                    "codes imprimés : {codes}, de {minutes} min ; on vient avec pendant {within_s} s"
+                ),
+                format!(
+                    "{codes} codes of {minutes} min printed; people come with them for {within_s} s"
+                ),
+            ),
             Load::WrongCodes { hosts, times, .. } => (
                 format!("codes faux tapés sur {} : {times}", hosts.0),
                 format!("{times} wrong codes typed on {}", hosts.0),

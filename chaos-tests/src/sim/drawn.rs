@@ -74,6 +74,7 @@ impl Draw {
             lasts_s: u64::from(self.lasts_s),
             seed: i64::try_from(seed).is_ok().then_some(seed),
             hold: Hold::default(),
+            promise: Vec::new(),
             load,
             fault,
             limits: Limits::default(),
@@ -152,7 +153,7 @@ impl Draw {
             loads.push(Load::RebootAbuse { at_s: self.at_s(), hosts: self.kiosks(1), times });
         }
         if self.chance(20) {
-            loads.push(Load::Batch { at_s: self.at_s(), codes: self.rng.random_range(2..=60) });
+            loads.push(Load::batch(self.at_s(), self.rng.random_range(2..=60)));
         }
         if self.chance(15) {
             let times = self.rng.random_range(1..=12);

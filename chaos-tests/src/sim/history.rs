@@ -49,5 +49,6 @@ impl World {
         self.people.gone_home = false;
         self.begins_at = self.now();
         self.judge.record.tell_from(self.begins_at);
+        self.judge.record.promise(&self.scenario);
     }
 }

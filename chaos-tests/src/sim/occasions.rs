@@ -11,7 +11,7 @@ use super::agenda::Due;
 use super::people::{Code, Errand};
 use super::world::World;
 use crate::event::{HostId, Stop};
-use crate::scenario::Load;
+use crate::scenario::{Load, MOST_USED};
 
 /// Minutes on a code that nothing is said about.
 const USUAL_MINUTES: u16 = 60;
@@ -19,8 +19,8 @@ const USUAL_MINUTES: u16 = 60;
 const JUST_BEFORE_READING_MS: u64 = 4_900;
 /// A machine that is switched off and on at once is up again after this long.
 const QUICK_BOOT_MS: u64 = 8_000;
-/// Codes of a batch that somebody uses.
-const MOST_USED: usize = 20;
+/// Nobody comes with a printed code sooner than this.
+const FETCHED_MS: u64 = 10_000;
 
 impl World {
     /// Notes the beginning of every load.
@@ -88,7 +88,7 @@ impl World {
                 }
             }
             Load::RebootAbuse { at_s, times, .. } => self.abuse(load, turn, at_s, times, &hosts),
-            Load::Batch { codes, .. } => self.batch(codes),
+            Load::Batch { codes, minutes, within_s, .. } => self.batch(codes, minutes, within_s),
             Load::WrongCodes { times, .. } => {
                 hosts.into_iter().for_each(|host| self.type_wrong_code(host));
                 if turn + 1 < u32::from(times) {
@@ -147,7 +147,7 @@ impl World {
             return;
         }
         let codes: Vec<Code> = kiosks.iter().map(|_| self.draw_code()).collect();
-        self.issue_batch(&codes);
+        self.issue_batch(&codes, USUAL_MINUTES);
         for (kiosk, code) in kiosks.into_iter().zip(codes) {
             let wait = self.rng.random_range(0..=within_s * 1_000);
             self.start_in(kiosk, wait);
@@ -155,20 +155,20 @@ impl World {
         }
     }
 
-    fn issue_batch(&mut self, codes: &[Code]) {
+    fn issue_batch(&mut self, codes: &[Code], minutes: u16) {
         let of = |code: &Code| (code.session, CodeKey(code.key.verifying_key().to_bytes()));
-        let terms = self.terms(USUAL_MINUTES);
+        let terms = self.terms(minutes);
         let command = Command::IssueCodes { codes: codes.iter().map(of).collect(), terms };
         if let Some(desk) = self.any_desk() {
             self.order(desk, command, Errand::Plain);
         }
     }
 
-    fn batch(&mut self, count: u16) {
+    fn batch(&mut self, count: u16, minutes: u16, within_s: u64) {
         let codes: Vec<Code> = (0..count).map(|_| self.draw_code()).collect();
-        self.issue_batch(&codes);
-        for code in codes.into_iter().take(MOST_USED) {
-            let wait = self.rng.random_range(10_000..600_000);
+        self.issue_batch(&codes, minutes);
+        for code in codes.into_iter().take(MOST_USED.into()) {
+            let wait = self.rng.random_range(FETCHED_MS..(within_s * 1_000).max(FETCHED_MS + 1));
             self.patron_with(code, wait);
         }
     }

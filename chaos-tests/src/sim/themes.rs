@@ -174,7 +174,7 @@ impl Theme {
         match self {
             Theme::Desks => {
                 load.push(Load::ExtendAgainstClose { at_s: draw.at_s(), times: 4 });
-                load.push(Load::Batch { at_s: draw.at_s(), codes: 10 });
+                load.push(Load::batch(draw.at_s(), 10));
                 load.push(Load::ClosingTime { at_s: draw.at_s() });
             }
             Theme::Disks => draw.disks(steps),

@@ -12,7 +12,6 @@ use serde_json::json;
 
 use crate::cluster::{Cluster, NodeState};
 use crate::event::{Event, HostId};
-use crate::invariants;
 use crate::lab::control::Control;
 use crate::lab::sight::{Care, Observer, Sight, Sights};
 use crate::record::{About, Record};
@@ -79,7 +78,7 @@ impl<'a> Exercise<'a> {
         let names = roll.names(&scenario.site);
         Self {
             observer: Observer::new(ASKED, control.clone(), exports(), Arc::default(), READ),
-            record: Record::new(invariants::all(&scenario.hold)),
+            record: Record::of(scenario),
             sights: Sights::new(names),
             scenario,
             seed,
