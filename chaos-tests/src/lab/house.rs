@@ -159,6 +159,7 @@ impl<'a> House<'a> {
             derivation,
             seats: Mutex::default(),
             unused: Mutex::default(),
+            shared: Mutex::default(),
             printed: Mutex::default(),
             news,
         })

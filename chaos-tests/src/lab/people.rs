@@ -63,6 +63,8 @@ pub(super) struct People {
     pub(super) seats: Mutex<BTreeMap<HostId, Seat>>,
     /// Codes that nobody has typed yet.
     pub(super) unused: Mutex<Vec<SessionId>>,
+    /// Codes that several people have, by the load that they are for.
+    pub(super) shared: Mutex<BTreeMap<usize, (SessionId, String)>>,
     /// Printed codes with which nobody has come yet.
     pub(super) printed: Mutex<Vec<(SessionId, String)>>,
     pub(super) news: SyncSender<News>,
@@ -280,10 +282,18 @@ impl People {
         }
     }
 
-    /// One code is typed on several kiosks at one time, once each of them can know it.
-    pub(super) fn type_everywhere(&self, hosts: &[HostId], seconds: u32, draw: &mut StdRng) {
+    /// A code is issued that several people will have.
+    pub(super) fn issue_for(&self, load: usize, seconds: u32, draw: &mut StdRng) {
         let desk = self.any_console(draw);
-        let Some((session, code)) = desk.and_then(|d| self.issue(d, 1, seconds, draw).pop()) else {
+        if let Some(code) = desk.and_then(|desk| self.issue(desk, 1, seconds, draw).pop()) {
+            self.shared.lock().unwrap_or_else(PoisonError::into_inner).insert(load, code);
+        }
+    }
+
+    /// One code is typed on several kiosks at one time, once each of them can know it.
+    pub(super) fn type_everywhere(&self, load: usize, hosts: &[HostId]) {
+        let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner).remove(&load);
+        let Some((session, code)) = shared else {
             return;
         };
         std::thread::scope(|scope| {
@@ -395,7 +405,7 @@ impl People {
     pub(super) fn close_all(&self, draw: &mut StdRng) {
         for (_, session) in self.taken() {
             if let Some(desk) = self.any_console(draw) {
-                self.close(desk, session, true, draw);
+                self.close(desk, session, false, draw);
             }
         }
     }
@@ -418,7 +428,7 @@ impl People {
                 let command = Command::Extend { session, seconds: 600 };
                 self.give(*one, request, command, |at| at.extend(request, session, 600))
             });
-            scope.spawn(|| self.close(*other, session, true, &mut second));
+            scope.spawn(|| self.close(*other, session, false, &mut second));
         });
     }
 }

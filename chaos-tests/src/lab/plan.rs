@@ -24,8 +24,10 @@ pub(super) enum Deed {
     Leave { host: HostId },
     /// An operator does this or that.
     Operate,
-    /// One code is typed on several kiosks at one time.
-    TypeEverywhere { hosts: Vec<HostId>, seconds: u32 },
+    /// A code is issued that several people will have.
+    IssueFor { load: usize, seconds: u32 },
+    /// It is typed on several kiosks at one time.
+    TypeEverywhere { load: usize, hosts: Vec<HostId> },
     /// A kiosk is switched off until somebody switches it on.
     SwitchOff { host: HostId },
     /// A kiosk is switched on, and a patron waits in front of it.
@@ -51,7 +53,7 @@ pub(super) fn deeds(scenario: &Scenario, cast: &Cast, seed: u64) -> Vec<(u64, De
     let mut draw = StdRng::seed_from_u64(seed);
     let end_ms = scenario.lasts_s * 1_000;
     let mut deeds = Vec::new();
-    for (load, hosts) in scenario.load.iter().zip(&cast.loads) {
+    for (number, (load, hosts)) in scenario.load.iter().zip(&cast.loads).enumerate() {
         let from_ms = load.begins_s() * 1_000;
         match load {
             Load::Patrons { per_hour, minutes, .. } => {
@@ -65,7 +67,10 @@ pub(super) fn deeds(scenario: &Scenario, cast: &Cast, seed: u64) -> Vec<(u64, De
             }
             Load::SameCode { minutes, .. } => {
                 let seconds = u32::from(*minutes) * 60;
-                deeds.push((from_ms, Deed::TypeEverywhere { hosts: hosts.clone(), seconds }));
+                // Known everywhere before anybody is cut off.
+                deeds.push((0, Deed::IssueFor { load: number, seconds }));
+                let hosts = hosts.clone();
+                deeds.push((from_ms, Deed::TypeEverywhere { load: number, hosts }));
             }
             Load::OpeningRush { within_s, .. } => {
                 for host in scenario.site.kiosk_hosts() {

@@ -368,9 +368,8 @@ impl<'a> Run<'a> {
             }
             Deed::Leave { host } => people.leave(host, &mut draw),
             Deed::Operate => people.operate(&mut draw),
-            Deed::TypeEverywhere { hosts, seconds } => {
-                people.type_everywhere(&hosts, seconds, &mut draw);
-            }
+            Deed::IssueFor { load, seconds } => people.issue_for(load, seconds, &mut draw),
+            Deed::TypeEverywhere { load, hosts } => people.type_everywhere(load, &hosts),
             Deed::CloseAll => people.close_all(&mut draw),
             Deed::Quarrel => people.quarrel(&mut draw),
             Deed::TypeAgain { host } => people.type_again(host, &mut draw),
