@@ -18,7 +18,7 @@ pub enum Promise {
         /// For so long.
         for_s: u64,
         /// Of those who typed one, so many in a hundred get in. Whose code staff had withdrawn or closed
-        /// does not count.
+        /// does not count, nor a try at a kiosk that is out of order. Rounded in favour of the site.
         #[serde(default = "everybody")]
         share: u8,
         /// So many get in at least.
