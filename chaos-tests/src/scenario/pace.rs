@@ -118,7 +118,15 @@ impl Pace {
     /// Its times move with the rest; how soon something is to come does not.
     fn promise(self, promise: &mut Promise) {
         match promise {
-            Promise::CodesOpen { from_s, for_s, .. } | Promise::Ready { from_s, for_s, .. } => {
+            Promise::CodesOpen { from_s, for_s, least, hosts, .. } => {
+                (*from_s, *for_s) = (self.whole(*from_s), self.whole(*for_s).max(1));
+                // Sessions last a minute at least: fewer people find a kiosk free.
+                if hosts.is_none() {
+                    let fewer = self.whole(u64::from(*least));
+                    *least = u32::try_from(fewer).unwrap_or(*least);
+                }
+            }
+            Promise::Ready { from_s, for_s, .. } => {
                 (*from_s, *for_s) = (self.whole(*from_s), self.whole(*for_s).max(1));
             }
             Promise::Over { at_s, within_s } => {

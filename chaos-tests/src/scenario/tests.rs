@@ -291,7 +291,11 @@ fn a_promise_is_taken_within_the_run_and_for_kiosks_that_it_names() {
     let refused = |fields: &str, at: &str, because: &str| is_refused(&opens(fields), at, because);
     refused("from_s = 601\nfor_s = 1\nleast = 1\n", "from_s = 601", "from 0 to 600");
     refused("from_s = 500\nfor_s = 101\nleast = 1\n", "for_s = 101", "from 1 to 100");
-    refused("from_s = 0\nfor_s = 60\nleast = 0\n", "least = 0", "from 1");
+    is_refused(
+        "[[promise]]\nwhat = \"listed\"\nsessions = \"overdrawn\"\nleast = 0\n",
+        "least = 0",
+        "from 1",
+    );
     refused("from_s = 0\nfor_s = 60\nleast = 1\nshare = 101\n", "share = 101", "to 100");
     for (hosts, because) in
         [("half", "names its kiosks"), ("any-kiosk", "names its kiosks"), ("admins", "kiosks")]

@@ -37,6 +37,10 @@ impl<S: LedgerStore + Clone> Replica<S> {
             return Err(Refusal::Authority.into());
         };
         let kiosk = duty.kiosk;
+        // It has not taken in what was written since: a good code would be an unknown one, and a wrong try.
+        if self.disk_failed {
+            return Err(Failure::Disk);
+        }
         if duty.blocked_until > now.boot_ms {
             let seconds = (duty.blocked_until - now.boot_ms).div_ceil(1000);
             let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);

@@ -49,6 +49,10 @@ impl<S: LedgerStore + Clone> Replica<S> {
             }
             Some(_) | None => {}
         }
+        // Its disk takes nothing: no code opens here until the program starts anew.
+        if self.disk_failed && run.is_none() {
+            screen.face = Face::OutOfService;
+        }
         let displaced = duty.run.as_ref().and_then(|run| run.displaced_until);
         let texts = screen
             .messages

@@ -450,6 +450,30 @@ fn nothing_is_acknowledged_before_the_disk_has_it() {
 }
 
 #[test]
+fn a_kiosk_whose_disk_failed_says_so_and_takes_no_code_for_a_wrong_one() {
+    let (mut world, admins, kiosks) = World::new(1, 1);
+    let (admin, kiosk) = (admins[0], kiosks[0]);
+    let session = world.issue(admin, 1, 60);
+    world.run_for(1_000);
+    world.type_code(kiosk, 1).unwrap();
+    world.input(kiosk, super::super::Input::DiskFailed);
+    let face = |world: &World| {
+        let now = world.moment(kiosk);
+        world.replica(kiosk).view(now).map(|view| view.screen.face)
+    };
+    let runs = |face| matches!(face, Some(Face::Running { session: of, .. }) if of == session);
+    assert!(runs(face(&world)), "what runs goes on");
+    world.run_for(70_000);
+    assert_eq!(face(&world), Some(Face::OutOfService));
+    // It takes in nothing that was written since: the code is a good one, and unknown here.
+    world.issue(admin, 2, 600);
+    world.run_for(1_000);
+    for _ in 0..10 {
+        assert_eq!(world.type_code(kiosk, 2), Err(Failure::Disk));
+    }
+}
+
+#[test]
 fn a_text_reaches_its_kiosk_and_nobody_else_and_goes_when_read() {
     let (mut world, admins, kiosks) = World::new(2, 2);
     let message = domain::id::RowId([77; 16]);
