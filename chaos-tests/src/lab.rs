@@ -9,8 +9,8 @@
 //!
 //! Everything stands in namespaces that end with the harness, however it ends.
 
-use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use crate::scenario::Scenario;
 use crate::target::{NotRun, Outcome, Progress, Target};
@@ -49,6 +49,8 @@ pub use needs::MOST_HOSTS;
 
 /// Scenarios that are run at each change, each within [`SUBSET_LASTS_S`]: about five minutes.
 pub const SUBSET: &[&str] = &["room-in-two", "power-cut", "reboot-abuse", "clock-chaos"];
+/// Runs that leave something behind in one place.
+const MOST_FOLDERS: u32 = 1_000;
 /// Length of each of them, in seconds.
 pub const SUBSET_LASTS_S: u64 = 40;
 
@@ -63,7 +65,8 @@ pub struct Lab {
 
 impl Lab {
     /// A laboratory that runs this program, in a folder that is made where it is missing. The folder
-    /// is removed after a run in which everything held.
+    /// is removed after a run in which everything held; a run that finds there what another left behind
+    /// has one of its own beside it.
     pub fn new(binary: PathBuf, folder: PathBuf) -> Self {
         Self { binary, folder, other_release: None, keeps: false }
     }
@@ -81,6 +84,22 @@ impl Lab {
     }
 }
 
+/// The folder, or the first of `…-2`, `…-3` that holds nothing; made where it is missing.
+fn empty_folder(wanted: &Path) -> io::Result<PathBuf> {
+    let beside = (2..=MOST_FOLDERS).map(|number| {
+        let mut name = wanted.as_os_str().to_owned();
+        name.push(format!("-{number}"));
+        PathBuf::from(name)
+    });
+    for folder in std::iter::once(wanted.to_owned()).chain(beside) {
+        fs::create_dir_all(&folder)?;
+        if fs::read_dir(&folder)?.next().is_none() {
+            return folder.canonicalize();
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
 impl Target for Lab {
     fn name(&self) -> &'static str {
         needs::NAME
@@ -95,8 +114,7 @@ impl Target for Lab {
         needs::check(scenario, self.other_release.is_some())?;
         let cast = scenario.cast(seed).map_err(|error| broken("scenario", error))?;
         let folder = |error| broken(&self.folder.display().to_string(), error);
-        fs::create_dir_all(&self.folder).map_err(folder)?;
-        let here = self.folder.canonicalize().map_err(folder)?;
+        let here = empty_folder(&self.folder).map_err(folder)?;
         let binary = self.binary.canonicalize();
         let binary = binary.map_err(|error| broken(&self.binary.display().to_string(), error))?;
         let ground = Ground::lay()?;
@@ -119,5 +137,22 @@ impl Target for Lab {
             outcome.notices.push((outcome.lasted_ms, kept));
         }
         Ok(outcome)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_leaves_alone_what_one_before_it_left_behind() {
+        let place = tempfile::tempdir().unwrap();
+        let wanted = place.path().join("runs").join("lab");
+        for name in ["lab", "lab-2", "lab-3"] {
+            let folder = empty_folder(&wanted).unwrap();
+            assert_eq!(folder.file_name().unwrap(), name);
+            assert_eq!(empty_folder(&wanted).unwrap(), folder, "an empty one serves again");
+            fs::write(folder.join("events.txt"), "").unwrap();
+        }
     }
 }
