@@ -52,6 +52,8 @@ pub struct FloorNow {
     pub links: BTreeMap<NodeId, (bool, Option<i64>)>,
     /// Nodes for which two machines answer.
     pub doubled: BTreeSet<NodeId>,
+    /// Kiosks whose disk takes nothing any more, as they themselves said a moment ago.
+    pub failing: BTreeSet<NodeId>,
     /// Admin nodes and the addresses of their consoles, as far as known.
     pub admins: BTreeMap<NodeId, Vec<String>>,
     /// Texts of labels and notes that the floor names.

@@ -34,6 +34,9 @@ pub const CALL: Duration = Duration::from_secs(2);
 /// The longest answer to `showing`, in bytes; the rest is cut off.
 pub const MAX_SHOWING: usize = 32 * 1024;
 
+/// What a kiosk says that it shows once its disk takes nothing any more, whatever the patron sees.
+pub const DISK_FAILED: &str = "disk_failed";
+
 /// The longest signed order that a call carries, in bytes: one that names 200 nodes has 14 KB.
 pub const MAX_ORDER: usize = 16 * 1024;
 

@@ -57,6 +57,8 @@ pub struct Around<'a> {
     pub links: &'a BTreeMap<NodeId, (bool, Option<i64>)>,
     /// Nodes for which two machines answer: a disk was copied.
     pub doubled: &'a BTreeSet<NodeId>,
+    /// Nodes whose disk takes nothing any more.
+    pub failing: &'a BTreeSet<NodeId>,
     /// Labels of the vault.
     pub labels: &'a BTreeMap<RowId, String>,
     /// The latest commands, newest first.
@@ -77,7 +79,8 @@ impl LiveView {
                 node.0 == own.0 || around.links.get(node).is_some_and(|(linked, _)| *linked)
             });
             let linked = linked.count();
-            let copied = tile.nodes.iter().any(|node| around.doubled.contains(node));
+            let any_of = |nodes: &BTreeSet<NodeId>| tile.nodes.iter().any(|n| nodes.contains(n));
+            let (copied, failing) = (any_of(around.doubled), any_of(around.failing));
             LiveTile {
                 kiosk: HexId(tile.kiosk.0),
                 name: tile.name.clone(),
@@ -88,7 +91,7 @@ impl LiveView {
                 nodes: tile.nodes.iter().map(|node| HexKey(node.0)).collect(),
                 reachable: linked > 0,
                 seen_ms: tile.nodes.iter().filter_map(|node| around.links.get(node)?.1).max(),
-                alarms: alarms(tile, copied || linked > 1),
+                alarms: alarms(tile, copied || linked > 1, failing),
                 unread: tile.unread,
             }
         };
@@ -203,13 +206,20 @@ fn kiosk_state(tile: &Tile) -> KioskState {
     }
 }
 
-fn alarms(tile: &Tile, two_machines: bool) -> Vec<AlarmView> {
+fn alarms(tile: &Tile, two_machines: bool, failing: bool) -> Vec<AlarmView> {
     let alarm = |code: &str, message_fr: &str, message_en: &str| AlarmView {
         code: code.to_owned(),
         message_fr: message_fr.to_owned(),
         message_en: message_en.to_owned(),
     };
     let mut alarms = Vec::new();
+    if failing {
+        alarms.push(alarm(
+            "disk_failed",
+            "Le disque de ce poste n’enregistre plus rien : aucun code n’y ouvre.",
+            "This kiosk’s disk records nothing any more: no code opens there.",
+        ));
+    }
     if two_machines {
         alarms.push(alarm(
             "two_machines",

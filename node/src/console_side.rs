@@ -207,6 +207,7 @@ fn live_view(now: &FloorNow) -> LiveView {
         fingerprint: now.fingerprint,
         links: &now.links,
         doubled: &now.doubled,
+        failing: &now.failing,
         labels: &now.texts,
         deliveries: now
             .deliveries

@@ -88,7 +88,9 @@ fn screen_view(view: Option<&View>, own: &str, at: Instant) -> ScreenView {
     if let Some(grace_ms) = view.displaced_in_ms {
         shown.state = StateWord::Ended;
         shown.ends = Some(EndsView { cause: Cause::Displaced, grace_ms, step: StepWord::Grace });
-    } else if let (Some((cause, left_ms)), Face::Locked) = (view.ended, &view.screen.face) {
+    } else if let (Some((cause, left_ms)), Face::Locked | Face::OutOfService) =
+        (view.ended, &view.screen.face)
+    {
         shown.state = StateWord::Ended;
         shown.ends = Some(EndsView { cause, grace_ms: left_ms, step: StepWord::Grace });
     }
@@ -130,6 +132,7 @@ mod tests {
             ended: None,
             displaced_in_ms: None,
             wait_ms: 0,
+            disk_failed: false,
             texts: vec![(RowId([2; 16]), "Fermeture dans 10 min".into())],
         }
     }
@@ -150,6 +153,9 @@ mod tests {
         let shown = screen_view(Some(&ended), "", Instant::now());
         assert_eq!(shown.state, StateWord::Ended);
         assert_eq!(shown.ends.unwrap().cause, Cause::Staff);
+        ended.screen.face = Face::OutOfService;
+        let shown = screen_view(Some(&ended), "", Instant::now());
+        assert_eq!(shown.state, StateWord::Ended);
         ended.screen.face =
             Face::Running { session: SessionId([1; 16]), remaining_ms: 60_000, warning_min: None };
         let shown = screen_view(Some(&ended), "", Instant::now());

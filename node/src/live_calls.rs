@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock, Weak};
 
 use actors::clerk::ClerkMessage;
-use actors::gateway::{FaultAnswer, LiveCalls};
+use actors::gateway::{DISK_FAILED, FaultAnswer, LiveCalls};
 use actors::replica::{Input, Output, Replica};
 use actors::tree::Shared;
 use domain::screen::Face;
@@ -46,6 +46,9 @@ impl LiveCalls for Answering {
             return String::new();
         };
         let view = shared.view.borrow();
+        if view.as_ref().is_some_and(|view| view.disk_failed) {
+            return DISK_FAILED.to_owned();
+        }
         let word = match view.as_ref().map(|view| &view.screen.face) {
             Some(Face::Locked) => "locked",
             Some(Face::OutOfService) => "out_of_service",

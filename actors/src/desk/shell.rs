@@ -1,7 +1,7 @@
 //! The desk's actor: draws the picture that all consoles show, whenever the state changes, and
 //! remembers where the other admin nodes' consoles are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,10 +10,11 @@ use domain::floor::Floor;
 use domain::id::{NodeId, RowId};
 use domain::moment::Moment;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
+use tokio::task::JoinSet;
 
 use super::FloorNow;
 use crate::clerk::{ClerkMessage, Store};
-use crate::gateway::GatewayEvent;
+use crate::gateway::{DISK_FAILED, Gateway, GatewayEvent, Group};
 use crate::replica::Replica;
 use crate::tree::Shared;
 
@@ -27,6 +28,11 @@ const PICTURE_SHARE: u32 = 4;
 const FINGERPRINT_SHARE: u32 = 20;
 /// Longest list of pages that another admin node may name, in bytes.
 const MOST_PAGES: usize = 1_024;
+
+/// Kiosks are asked so often whether their disk still takes writes: the ledger cannot say it.
+const KIOSKS_EVERY: Duration = Duration::from_secs(10);
+/// Kiosks that are asked at a time.
+const KIOSKS_AT_ONCE: usize = 16;
 
 /// What the desk's actor is told.
 #[derive(ractor_cluster::RactorMessage)]
@@ -46,6 +52,8 @@ pub enum DeskMessage {
     Member(GatewayEvent),
     /// Where an admin node's console is.
     Pages(NodeId, Vec<String>),
+    /// The kiosks whose disk takes nothing any more.
+    Failing(BTreeSet<NodeId>),
 }
 
 /// What a picture took of the clerk's time.
@@ -101,6 +109,7 @@ pub(crate) struct DeskState {
     /// When the next picture is planned for.
     planned: Option<Instant>,
     pages: BTreeMap<NodeId, Vec<String>>,
+    failing: BTreeSet<NodeId>,
 }
 
 impl Actor for DeskActor {
@@ -114,9 +123,12 @@ impl Actor for DeskActor {
         shared: Arc<Shared>,
     ) -> Result<DeskState, ActorProcessingErr> {
         myself.cast(DeskMessage::Draw)?;
-        // Pages learnt before a restart are in the last picture.
-        let before = shared.floor.borrow().as_ref().map(|floor| floor.admins.clone());
-        let pages = before.unwrap_or_default();
+        ask_kiosks(&shared, &myself);
+        // What was learnt before a restart is in the last picture.
+        let before = shared.floor.borrow().clone();
+        let (pages, failing) = before
+            .map(|floor| (floor.admins.clone(), floor.failing.clone()))
+            .unwrap_or_default();
         Ok(DeskState {
             shared,
             drawn: None,
@@ -125,6 +137,7 @@ impl Actor for DeskActor {
             again: false,
             planned: None,
             pages,
+            failing,
         })
     }
 
@@ -150,6 +163,13 @@ impl Actor for DeskActor {
             DeskMessage::Pages(node, pages) => {
                 state.pages.insert(node, pages);
                 state.plan(&myself, true);
+            }
+            DeskMessage::Failing(failing) => {
+                if state.failing != failing {
+                    state.failing = failing;
+                    state.plan(&myself, true);
+                }
+                ask_kiosks(&state.shared, &myself);
             }
         }
         Ok(())
@@ -209,12 +229,13 @@ impl DeskState {
             self.again = true;
             return;
         }
-        let (mut brush, pages) = (Brush { desk: myself.clone(), used: false }, self.pages());
+        let mut brush = Brush { desk: myself.clone(), used: false };
+        let (pages, failing) = (self.pages(), self.failing.clone());
         let now = Instant::now();
         let known = self.fingerprint.filter(|known| known.due() > now);
         self.drawing = self.shared.tell_clerk(ClerkMessage::Turn(Box::new(move |replica, raw| {
             let began = Instant::now();
-            let mut floor = picture(replica, replica.moment(raw), pages);
+            let mut floor = picture(replica, replica.moment(raw), pages, failing);
             let picture = began.elapsed();
             let fingerprint = match known {
                 Some(known) => {
@@ -268,10 +289,46 @@ impl DeskState {
     }
 }
 
+/// Asks the kiosks that can be called, in a while; the answer brings on the next round.
+fn ask_kiosks(shared: &Arc<Shared>, myself: &ActorRef<DeskMessage>) {
+    let (shared, desk) = (Arc::clone(shared), myself.clone());
+    tokio::spawn(async move {
+        tokio::time::sleep(KIOSKS_EVERY).await;
+        let failing = match shared.gateway() {
+            Some(gateway) => failing(&gateway).await,
+            None => BTreeSet::new(),
+        };
+        if desk.cast(DeskMessage::Failing(failing)).is_err() {
+            tracing::debug!("the desk ended before the kiosks had answered");
+        }
+    });
+}
+
+/// Who says that its disk has failed. Who does not answer says nothing.
+async fn failing(gateway: &Gateway) -> BTreeSet<NodeId> {
+    let mut failing = BTreeSet::new();
+    for some in gateway.members(Group::Kiosks).await.chunks(KIOSKS_AT_ONCE) {
+        let mut asked = JoinSet::new();
+        for node in some.iter().copied() {
+            let gateway = gateway.clone();
+            asked.spawn(async move { (node, gateway.showing(node).await) });
+        }
+        while let Some(said) = asked.join_next().await {
+            if let Ok((node, Ok(shown))) = said
+                && shown == DISK_FAILED
+            {
+                failing.insert(NodeId(node));
+            }
+        }
+    }
+    failing
+}
+
 fn picture(
     replica: &Replica<Store>,
     now: Moment,
     pages: BTreeMap<NodeId, Vec<String>>,
+    failing: BTreeSet<NodeId>,
 ) -> FloorNow {
     let floor = replica.site().floor(now);
     let me = replica.me().node();
@@ -302,6 +359,7 @@ fn picture(
         deliveries: replica.deliveries(now),
         texts: texts(replica, &floor, now),
         doubled: replica.doubled(now),
+        failing,
         links,
         admins,
         floor,

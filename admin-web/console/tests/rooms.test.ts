@@ -19,6 +19,9 @@ describe('how a kiosk looks', () => {
     expect(isSeenBy('unreachable', away, now)).toBe(true)
     expect(lookOf(tile('2', { reachable: false, seen_ms: 5 }), now)).toBe('unreachable')
     expect(lookOf(tile('3', { reachable: false }), now)).toBe('unknown')
+    const failing = { alarms: [{ code: 'disk_failed', message_fr: '', message_en: '' }] }
+    expect(lookOf(tile('4', failing), now)).toBe('out_of_service')
+    expect(lookOf(tile('5', { ...failing, state: 'running', session: session({ remaining_ms: 400_000 }) }), now)).toBe('running')
   })
   it('is found without accents, by label and room', () => {
     const one = tile('3', { session: session({ label: 'Élodie P.' }) })

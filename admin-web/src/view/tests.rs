@@ -16,6 +16,7 @@ use crate::shapes::stamp::Stamp;
 const NOW_MS: i64 = 1_000_000;
 const HERE: NodeId = NodeId([1; 32]);
 const COPIED: NodeId = NodeId([7; 32]);
+const FAILING: NodeId = NodeId([10; 32]);
 
 fn session(id: u8, state: StateWord, cause: Option<Cause>) -> SessionOnFloor {
     SessionOnFloor {
@@ -85,6 +86,7 @@ fn view(tiles: Vec<Tile>, sessions: Vec<SessionOnFloor>) -> LiveView {
         fingerprint: [3; 32],
         links: &links,
         doubled: &BTreeSet::from([COPIED]),
+        failing: &BTreeSet::from([FAILING]),
         labels: &labels,
         deliveries: Vec::new(),
         admins: Vec::new(),
@@ -132,17 +134,20 @@ fn only_codes_that_still_open_are_live() {
 }
 
 #[test]
-fn a_kiosk_is_reachable_by_a_link_and_two_machines_alarm() {
-    let nodes = [&[8][..], &[5, 6], &[], &[7]];
+fn a_kiosk_is_reachable_by_a_link_and_two_machines_or_a_failed_disk_alarm() {
+    let nodes = [&[8][..], &[5, 6], &[], &[7], &[10]];
     let tiles = (1..).zip(nodes).map(|(number, nodes)| tile(number, None, nodes)).collect();
     let view = view(tiles, Vec::new());
-    let [away, double, nobody, copied] = &view.tiles[..] else { panic!("four tiles") };
+    let [away, double, nobody, copied, failing] = &view.tiles[..] else { panic!("five tiles") };
     assert!(!away.reachable);
     assert_eq!(away.seen_ms, Some(NOW_MS - 60_000));
     assert!(double.reachable);
     assert_eq!(double.alarms[0].code, "two_machines");
     assert!(!nobody.reachable && nobody.alarms.is_empty());
     assert_eq!(copied.alarms[0].code, "two_machines");
+    assert_eq!(failing.alarms[0].code, "disk_failed");
+    // Staff did not take it out of service, and may: that is another word.
+    assert_eq!(failing.state, KioskState::Free);
 }
 
 #[test]

@@ -58,6 +58,12 @@ impl Process {
         };
         Some((shown, view.alone))
     }
+
+    /// Whether its page says that it takes nobody.
+    pub(super) fn takes_nobody(&self) -> bool {
+        let view = self.replica.view(self.clock.moment());
+        view.is_some_and(|view| view.screen.face == Face::OutOfService)
+    }
 }
 
 /// Whether two pictures differ by no more than a countdown.

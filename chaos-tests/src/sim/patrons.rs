@@ -23,6 +23,8 @@ pub(super) struct Patron {
     minutes: u16,
     place: Whereabouts,
     tries: u32,
+    /// Kiosks that did not take the code.
+    refused_by: Vec<HostId>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +60,7 @@ impl World {
 
     fn add_patron(&mut self, code: Code, minutes: u16, place: Whereabouts, wait: u64) {
         let patron = self.people.patrons.len();
-        self.people.patrons.push(Patron { code, minutes, place, tries: 0 });
+        self.people.patrons.push(Patron { code, minutes, place, tries: 0, refused_by: Vec::new() });
         self.later(wait, Due::Patron { patron });
     }
 
@@ -98,30 +100,41 @@ impl World {
                 }
                 None => self.tries_again(patron, Whereabouts::Desk, 20_000..60_000),
             },
-            Whereabouts::Room => match self.free_kiosk() {
+            Whereabouts::Room => match self.free_kiosk(&who.refused_by) {
                 Some(kiosk) => {
                     if let Some(who) = self.people.patrons.get_mut(patron) {
                         who.place = Whereabouts::Waits;
                     }
                     self.type_code(kiosk, &who.code, Some(patron));
                 }
-                None => self.tries_again(patron, Whereabouts::Room, 10_000..40_000),
+                None => {
+                    // What refused the code then may open by now.
+                    if let Some(who) = self.people.patrons.get_mut(patron) {
+                        who.refused_by.clear();
+                    }
+                    self.tries_again(patron, Whereabouts::Room, 10_000..40_000);
+                }
             },
             Whereabouts::Seat(host) => self.sits(patron, host, who.code.session),
             Whereabouts::Waits | Whereabouts::Home => {}
         }
     }
 
-    /// A kiosk that shows that it waits for a code.
-    fn free_kiosk(&mut self) -> Option<HostId> {
+    /// A kiosk that shows that it waits for a code. Most people walk on from one that refused theirs,
+    /// and from one that says that it takes nobody; some read nothing.
+    fn free_kiosk(&mut self, refused_by: &[HostId]) -> Option<HostId> {
+        let reads = self.rng.random_bool(0.9);
         let free: Vec<HostId> = self
             .stage
             .hosts
             .iter()
+            .filter(|home| !(reads && refused_by.contains(&home.id)))
             .filter(|home| home.runs())
             .filter(|home| {
-                let shown = home.process.as_ref().and_then(|process| process.shown);
-                matches!(shown, Some((Shown::Locked, _)))
+                home.process.as_ref().is_some_and(|process| {
+                    let locked = matches!(process.shown, Some((Shown::Locked, _)));
+                    locked && !(reads && process.takes_nobody())
+                })
             })
             .map(|home| home.id)
             .collect();
@@ -202,7 +215,7 @@ impl World {
     }
 
     /// Or it is not.
-    pub(super) fn errand_failed(&mut self, _host: HostId, errand: Errand, why: &Refusal) {
+    pub(super) fn errand_failed(&mut self, host: HostId, errand: Errand, why: &Refusal) {
         match errand {
             Errand::Code { patron } => {
                 self.tries_again(patron, Whereabouts::Desk, 5_000..40_000);
@@ -213,6 +226,9 @@ impl World {
                     Refusal::UsedUp | Refusal::SessionClosed | Refusal::CodeWithdrawn
                 );
                 let place = if over { Whereabouts::Home } else { Whereabouts::Room };
+                if let Some(who) = self.people.patrons.get_mut(patron) {
+                    who.refused_by.push(host);
+                }
                 self.tries_again(patron, place, 3_000..30_000);
             }
             Errand::Type { patron: None, .. } | Errand::Erase { .. } | Errand::Plain => {}

@@ -59,6 +59,7 @@ fn picture(deliveries: Vec<Progress>) -> FloorNow {
         deliveries,
         links: BTreeMap::from([(NODE, (false, Some(900)))]),
         doubled: BTreeSet::new(),
+        failing: BTreeSet::new(),
         admins: BTreeMap::from([(NodeId([9; 32]), vec!["http://127.0.0.1:8700".into()])]),
         texts: BTreeMap::new(),
     }

@@ -134,10 +134,21 @@ impl Console {
 
     /// The session that runs on a kiosk, as this console sees it.
     pub(crate) fn running(&self) -> Option<String> {
-        let floor = self.get("/api/v1/floor").ok()?.json();
-        let tiles = floor["tiles"].as_array()?;
+        let tiles = self.tiles();
         let id = tiles.iter().find_map(|tile| tile["session"]["id"].as_str());
         id.map(str::to_owned)
+    }
+
+    /// What staff are to look at, by its stable code, on any kiosk.
+    pub(crate) fn alarms(&self) -> Vec<String> {
+        let tiles = self.tiles();
+        let alarms = tiles.iter().filter_map(|tile| tile["alarms"].as_array()).flatten();
+        alarms.filter_map(|alarm| alarm["code"].as_str().map(str::to_owned)).collect()
+    }
+
+    fn tiles(&self) -> Vec<Value> {
+        let floor = self.get("/api/v1/floor").map(|reply| reply.json());
+        floor.ok().and_then(|floor| floor["tiles"].as_array().cloned()).unwrap_or_default()
     }
 }
 

@@ -153,6 +153,9 @@ fn a_kiosk_whose_disk_is_full_goes_on_with_its_session() {
     counts_down(&site.kiosks[0], 6_000);
     assert_eq!(site.kiosks[0].said_of("the disk failed").len(), 1);
     let left = remaining_ms(&site.kiosks[0]);
+    let console = Console::sign_in(&site.admins[0]);
+    let alarms = || console.alarms().contains(&String::from("disk_failed"));
+    until_true("the desk to hear of it", alarms);
 
     // It tries the disk by itself, and begins anew once there is room.
     site.disks[1].make_room();
@@ -161,12 +164,12 @@ fn a_kiosk_whose_disk_is_full_goes_on_with_its_session() {
     });
     site.kiosks[0].never_panicked();
     site.settle();
+    until_true("the desk to hear that it is well", || !alarms());
     assert!(remaining_ms(&site.kiosks[0]) <= left, "time came back");
-    let extended = Console::sign_in(&site.admins[0]);
-    let session = until("the session on the floor", || extended.running());
+    let session = until("the session on the floor", || console.running());
     let body = json!({"request": crate::faces::request_id(), "seconds": 1800}).to_string();
     let path = format!("/api/v1/sessions/{session}/extend");
-    let reply = extended.post(&path, body.as_bytes()).unwrap();
+    let reply = console.post(&path, body.as_bytes()).unwrap();
     assert_eq!(reply.status, 200, "{reply:?}");
     until_true("the extension", || remaining_ms(&site.kiosks[0]) > left);
 }

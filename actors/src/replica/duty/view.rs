@@ -21,6 +21,8 @@ pub struct View {
     pub displaced_in_ms: Option<u64>,
     /// Milliseconds until the next code is looked at.
     pub wait_ms: u64,
+    /// Whether the disk took a write no more: no code opens until the program starts anew.
+    pub disk_failed: bool,
     /// Texts of the messages that were not read.
     pub texts: Vec<(RowId, String)>,
 }
@@ -36,8 +38,8 @@ impl<S: LedgerStore + Clone> Replica<S> {
             screen.face = Face::OutOfService;
         }
         // Two machines may answer for one kiosk: each shows what runs on itself. What stands there and does
-        // not run in this process is counted by nobody here: the other machine runs it, or this one's disk
-        // takes no closing any more.
+        // not run in this process is counted by nobody here, and no code opens beside it: the other machine
+        // runs it, or this one's disk takes no closing any more.
         let run = duty.run.as_ref().map(|run| run.session);
         let stands =
             |id: &SessionId| self.site.session(id).is_some_and(|s| s.stands_on(duty.kiosk));
@@ -45,7 +47,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
         match own {
             Some(face) if screen.face != Face::OutOfService => screen.face = face,
             None if run.is_none() && matches!(screen.face, Face::Running { .. }) => {
-                screen.face = Face::Locked;
+                screen.face = Face::OutOfService;
             }
             Some(_) | None => {}
         }
@@ -64,6 +66,7 @@ impl<S: LedgerStore + Clone> Replica<S> {
                 .ended
                 .map(|ended| (ended.cause, ended.until_boot_ms.saturating_sub(now.boot_ms))),
             displaced_in_ms: displaced.map(|until| until.saturating_sub(now.boot_ms)),
+            disk_failed: self.disk_failed,
             wait_ms: duty.blocked_until.saturating_sub(now.boot_ms),
             texts: texts.collect(),
             screen,

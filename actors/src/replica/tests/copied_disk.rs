@@ -28,7 +28,7 @@ fn a_copy_neither_ends_nor_resumes_what_runs_on_the_first_machine() {
         let found = replica.site().session(&session).unwrap();
         assert!(matches!(found.state(), Some(State::Open { .. })));
         assert_eq!(replica.running(), None);
-        assert_eq!(replica.view(now).unwrap().screen.face, Face::Locked);
+        assert_eq!(replica.view(now).unwrap().screen.face, Face::OutOfService);
         now.boot_ms += 10_000;
         replica.handle(Input::Wake, now);
     }

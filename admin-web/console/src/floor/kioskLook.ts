@@ -21,6 +21,8 @@ export function lookOf(tile: LiveTile, now: number | undefined): Look {
     return remainingAt(tile.session, now) < ENDING_UNDER_MS ? 'ending' : 'running'
   }
   if (tile.state === 'free' && !tile.reachable) return isUnheard(tile) ? 'unknown' : 'unreachable'
+  // A kiosk that says itself that no code opens there: nobody is to be sent to it.
+  if (tile.state === 'free' && tile.alarms.some((alarm) => alarm.code === 'disk_failed')) return 'out_of_service'
   return tile.state
 }
 
