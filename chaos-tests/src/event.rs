@@ -48,8 +48,10 @@ pub enum Denied {
 /// What a kiosk shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shown {
-    /// Waits for a code, or takes nobody.
+    /// Waits for a code.
     Locked,
+    /// Takes nobody, and says so.
+    OutOfService,
     /// Time runs down.
     Running {
         /// Of this session.
@@ -228,6 +230,14 @@ pub enum Event {
         shown: Shown,
         /// Whether the node takes itself for alone.
         alone: bool,
+    },
+    /// A kiosk's page goes on showing what its node no longer says: nobody told the page. Only the
+    /// simulator sees both.
+    PageStale {
+        /// Where.
+        host: HostId,
+        /// What the page still shows.
+        shown: Shown,
     },
     /// A hostile node wrote or said something of this kind.
     Attacked {

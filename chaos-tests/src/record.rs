@@ -194,7 +194,7 @@ impl Record {
                     Shown::Running { session, .. } | Shown::Paused { session } => {
                         Some(session.to_string().chars().take(8).collect())
                     }
-                    Shown::Locked | Shown::Ended { .. } => None,
+                    Shown::Locked | Shown::OutOfService | Shown::Ended { .. } => None,
                 };
                 self.hold("session", *host, session, at_ms, cluster);
             }

@@ -44,6 +44,8 @@ bugs! {
     ReceiptForgotten,
     /// What a full disk did not take counts as written: acknowledged, and gone with the process.
     FullDiskIgnored,
+    /// A page is not told that the disk failed: it looks free, and refuses every code.
+    DiskFailureUntold,
     /// What was written while a barrier ran counts as on the disk: a power cut takes back a code.
     BarrierTooWide,
     /// A restarted process continues under its former key: honest nodes contradict themselves.

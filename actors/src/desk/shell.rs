@@ -126,9 +126,8 @@ impl Actor for DeskActor {
         ask_kiosks(&shared, &myself);
         // What was learnt before a restart is in the last picture.
         let before = shared.floor.borrow().clone();
-        let (pages, failing) = before
-            .map(|floor| (floor.admins.clone(), floor.failing.clone()))
-            .unwrap_or_default();
+        let (pages, failing) =
+            before.map(|floor| (floor.admins.clone(), floor.failing.clone())).unwrap_or_default();
         Ok(DeskState {
             shared,
             drawn: None,

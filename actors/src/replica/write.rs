@@ -112,6 +112,9 @@ impl<S: LedgerStore + Clone> Replica<S> {
         if !self.disk_failed {
             self.disk_failed = true;
             self.notice(Notice::Disk(why));
+            if !planted::is(Bug::DiskFailureUntold) {
+                self.out.push(Output::Changed { by_fact: true });
+            }
         }
         for waiting in std::mem::take(&mut self.waiting).into_values().flatten() {
             let ignored = planted::is(Bug::AcknowledgedOnFailure);

@@ -123,7 +123,9 @@ impl Usage {
     fn shows(&mut self, at_ms: u64, host: HostId, boot: u32, shown: Shown) {
         let running = match shown {
             Shown::Running { session, .. } => Some(session),
-            Shown::Locked | Shown::Paused { .. } | Shown::Ended { .. } => None,
+            Shown::Locked | Shown::OutOfService | Shown::Paused { .. } | Shown::Ended { .. } => {
+                None
+            }
         };
         if let Some(live) = self.live.get(&host).copied() {
             let goes_on = running == Some(live.session);

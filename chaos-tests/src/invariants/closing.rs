@@ -65,7 +65,7 @@ impl Closing {
     fn shows(&mut self, host: HostId, shown: Shown, scene: Scene<'_>) {
         let session = match shown {
             Shown::Running { session, .. } | Shown::Paused { session } => Some(session),
-            Shown::Locked | Shown::Ended { .. } => None,
+            Shown::Locked | Shown::OutOfService | Shown::Ended { .. } => None,
         };
         let before = self.shows.get(&host).copied();
         if before.map(|(session, _)| session) == session {

@@ -85,9 +85,11 @@ impl FairRestart {
             {
                 Err(Broken::on(host, format!("{session} goes on after a boot without its code")))
             }
-            Shown::Running { .. } | Shown::Paused { .. } | Shown::Locked | Shown::Ended { .. } => {
-                Ok(())
-            }
+            Shown::Running { .. }
+            | Shown::Paused { .. }
+            | Shown::Locked
+            | Shown::OutOfService
+            | Shown::Ended { .. } => Ok(()),
         }
     }
 
@@ -123,7 +125,11 @@ impl FairRestart {
                 let what = format!("a new process took {cost} ms from {session}");
                 Err(Broken::on(host, what))
             }
-            Shown::Running { .. } | Shown::Paused { .. } | Shown::Locked | Shown::Ended { .. } => {
+            Shown::Running { .. }
+            | Shown::Paused { .. }
+            | Shown::Locked
+            | Shown::OutOfService
+            | Shown::Ended { .. } => {
                 let session = left.session;
                 let what = format!("{session} did not go on in a new process of the same boot");
                 Err(Broken::on(host, what))

@@ -125,6 +125,9 @@ impl Invariant for Remaining {
             Event::Shows { host, shown: Shown::Running { session, remaining_ms }, .. } => {
                 self.page(*host, *session, *remaining_ms, scene)
             }
+            Event::PageStale { host, shown } => {
+                Err(Broken::on(*host, format!("the page was left showing {shown:?}")))
+            }
             _ => Ok(()),
         }
     }

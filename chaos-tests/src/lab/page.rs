@@ -57,7 +57,8 @@ impl Screen {
         match self.state {
             // The node reads its ledger: the page has nothing to show yet.
             State::Waiting => None,
-            State::Locked | State::OutOfService => Some(Shown::Locked),
+            State::Locked => Some(Shown::Locked),
+            State::OutOfService => Some(Shown::OutOfService),
             State::Running => of(
                 |session, remaining_ms| Shown::Running { session, remaining_ms },
                 self.remaining_ms.saturating_sub(for_ms),

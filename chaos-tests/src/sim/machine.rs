@@ -68,6 +68,10 @@ pub(super) struct Process {
     pub(super) barrier_running: bool,
     pub(super) barrier_wanted: bool,
     pub(super) shown: Option<(Shown, bool)>,
+    /// The picture of which the node itself last said that it had changed, and looks since that found
+    /// another one.
+    pub(super) told: Option<(Shown, bool)>,
+    pub(super) looks_untold: u32,
     /// The session that ran here last: the page speaks of it when it has ended.
     pub(super) last_session: Option<SessionId>,
     pub(super) dials: Dials,

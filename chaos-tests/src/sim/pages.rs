@@ -9,6 +9,8 @@ use crate::event::{Event, HostId, Shown};
 
 /// A page is looked at so often, whatever happens.
 const SECOND_MS: u64 = 1_000;
+/// Looks in a row that may find what the node has not told yet: it wakes late for what only time changes.
+const LOOKS_UNTOLD: u32 = 2;
 
 impl World {
     /// A second has passed.
@@ -24,7 +26,8 @@ impl World {
         }
     }
 
-    /// Looks at a page; says so if it shows something else than before, or `anyway`.
+    /// Looks at a page; says so if it shows something else than before, or `anyway`. A node itself must
+    /// say when its page has changed: what only looking on shows for a while is a stale page.
     pub(super) fn look(&mut self, host: HostId, anyway: bool) {
         let Some(process) = self.stage.running(host) else {
             return;
@@ -34,6 +37,9 @@ impl World {
         };
         let before = process.shown.replace(now);
         let changed = before.is_none_or(|before| !is_same_picture(before, now));
+        if let Some(shown) = process.left_showing(now, anyway) {
+            self.tell(Event::PageStale { host, shown });
+        }
         if anyway || changed {
             let (shown, alone) = now;
             self.tell(Event::Shows { host, shown, alone });
@@ -54,15 +60,28 @@ impl Process {
                 Shown::Running { session, remaining_ms }
             }
             (_, _, Face::Paused { session, .. }) => Shown::Paused { session },
-            (_, _, Face::Locked | Face::OutOfService) => Shown::Locked,
+            (_, _, Face::Locked) => Shown::Locked,
+            (_, _, Face::OutOfService) => Shown::OutOfService,
         };
         Some((shown, view.alone))
     }
 
-    /// Whether its page says that it takes nobody.
-    pub(super) fn takes_nobody(&self) -> bool {
-        let view = self.replica.view(self.clock.moment());
-        view.is_some_and(|view| view.screen.face == Face::OutOfService)
+    /// What the page goes on showing, when it is not told of a change.
+    fn left_showing(&mut self, now: (Shown, bool), by_chance: bool) -> Option<Shown> {
+        match self.told {
+            Some(told) if by_chance && !is_same_picture(told, now) => {
+                self.looks_untold += 1;
+                (self.looks_untold > LOOKS_UNTOLD).then_some(told.0)
+            }
+            Some(_) if by_chance => {
+                self.looks_untold = 0;
+                None
+            }
+            Some(_) | None => {
+                (self.told, self.looks_untold) = (Some(now), 0);
+                None
+            }
+        }
     }
 }
 

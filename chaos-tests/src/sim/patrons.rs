@@ -130,11 +130,10 @@ impl World {
             .iter()
             .filter(|home| !(reads && refused_by.contains(&home.id)))
             .filter(|home| home.runs())
-            .filter(|home| {
-                home.process.as_ref().is_some_and(|process| {
-                    let locked = matches!(process.shown, Some((Shown::Locked, _)));
-                    locked && !(reads && process.takes_nobody())
-                })
+            .filter(|home| match home.process.as_ref().and_then(|process| process.shown) {
+                Some((Shown::Locked, _)) => true,
+                Some((Shown::OutOfService, _)) => !reads,
+                Some(_) | None => false,
             })
             .map(|home| home.id)
             .collect();
@@ -148,7 +147,7 @@ impl World {
             Some(Shown::Running { session: runs, .. } | Shown::Paused { session: runs }) => {
                 runs == session
             }
-            Some(Shown::Locked | Shown::Ended { .. }) | None => false,
+            Some(Shown::Locked | Shown::OutOfService | Shown::Ended { .. }) | None => false,
         };
         if !is_mine {
             // It ended, or the machine is dark: perhaps the code still opens something elsewhere.

@@ -101,6 +101,8 @@ impl World {
             barrier_running: false,
             barrier_wanted: false,
             shown: None,
+            told: None,
+            looks_untold: 0,
             last_session: None,
             dials: Dials::default(),
             peers: BTreeMap::new(),

@@ -456,7 +456,10 @@ fn a_kiosk_whose_disk_failed_says_so_and_takes_no_code_for_a_wrong_one() {
     let session = world.issue(admin, 1, 60);
     world.run_for(1_000);
     world.type_code(kiosk, 1).unwrap();
-    world.input(kiosk, super::super::Input::DiskFailed);
+    let now = world.moment(kiosk);
+    let outputs = world.replica_mut(kiosk).handle(super::super::Input::DiskFailed, now);
+    let told = |output: &_| matches!(output, super::super::Output::Changed { .. });
+    assert!(outputs.iter().any(told), "the page is not told");
     let face = |world: &World| {
         let now = world.moment(kiosk);
         world.replica(kiosk).view(now).map(|view| view.screen.face)
