@@ -245,4 +245,11 @@ mod tests {
         stage.heal();
         assert_eq!(stage.broken(), Some(Some(OTHER_ADMIN)));
     }
+
+    #[test]
+    fn a_page_that_nobody_tells_of_a_change_is_a_breach() {
+        let mut stage = Stage::with(Remaining::default());
+        stage.see(Event::PageStale { host: KIOSK, shown: Shown::Locked });
+        assert_eq!(stage.broken(), Some(Some(KIOSK)));
+    }
 }

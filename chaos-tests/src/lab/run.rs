@@ -457,7 +457,7 @@ fn distrust(outcome: &mut Outcome, lag_ms: u64) {
     let timed = outcome.verdicts.iter_mut().filter(|verdict| TIMED.contains(&verdict.number));
     // What is promised is promised in time.
     for verdict in timed.chain(&mut outcome.promises) {
-        verdict.judged = 0;
+        (verdict.judged, verdict.worst) = (0, None);
         for breach in verdict.breaches.drain(..) {
             outcome.notices.push((at_ms, format!("{}, not counted: {breach}", verdict.name)));
         }
