@@ -119,7 +119,7 @@ fn what_comes_back_from_beyond_the_horizon_is_refused_whole() {
         "too late",
     )
     .unwrap();
-    let outcome = run(&scenario, 1, false);
+    let outcome = run(&scenario, 4, false);
     assert!(outcome.held(), "{:?}", outcome.verdicts);
     assert!(count(&outcome, "epoch refused beyond the horizon") > 0, "{:?}", outcome.sometimes);
 }

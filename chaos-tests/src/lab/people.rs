@@ -33,6 +33,8 @@ use super::sight::{Care, Observer};
 const TYPE_AGAIN: Duration = Duration::from_millis(1_500);
 /// So often: five wrong codes make everybody wait.
 const TRIES: u32 = 4;
+/// Kiosks at which somebody tries a code before they go home.
+const KIOSKS_TRIED: usize = 3;
 /// How long a code opens: the console's proposal.
 const VALIDITY_MS: i64 = 12 * 3_600_000;
 
@@ -188,11 +190,11 @@ impl People {
     pub(super) fn come(&self, seconds: u32, draw: &mut StdRng) -> Option<HostId> {
         let desk = self.any_console(draw)?;
         let (session, code) = self.issue(desk, 1, seconds, draw).pop()?;
-        let Some(seat) = self.reserve(draw) else {
+        let Some(seat) = self.reserve(&[], draw) else {
             self.unused.lock().unwrap_or_else(PoisonError::into_inner).push(session);
             return None;
         };
-        self.sit(seat, session, &code).then_some(seat)
+        self.sit_somewhere(seat, session, &code, draw)
     }
 
     /// The patron of a kiosk uses it up, or leaves before.
@@ -203,12 +205,33 @@ impl People {
         }
     }
 
-    fn reserve(&self, draw: &mut StdRng) -> Option<HostId> {
+    fn reserve(&self, refused_by: &[HostId], draw: &mut StdRng) -> Option<HostId> {
         let mut seats = self.seats();
         let free = seats.iter().filter(|(_, seat)| seat.free && !seat.taken && !seat.reserved);
+        let free = free.filter(|(host, _)| !refused_by.contains(host));
         let free: Vec<HostId> = free.map(|(host, _)| *host).collect();
         let seat = free.choose(draw).copied()?;
         seats.entry(seat).or_default().reserved = true;
+        Some(seat)
+    }
+
+    /// Types a code at a reserved kiosk, and walks on from one that does not take it to others that are
+    /// free; says which one opened.
+    fn sit_somewhere(
+        &self,
+        mut seat: HostId,
+        session: SessionId,
+        code: &str,
+        draw: &mut StdRng,
+    ) -> Option<HostId> {
+        let mut refused_by = Vec::new();
+        while !self.sit(seat, session, code) {
+            refused_by.push(seat);
+            if refused_by.len() == KIOSKS_TRIED {
+                return None;
+            }
+            seat = self.reserve(&refused_by, draw)?;
+        }
         Some(seat)
     }
 
@@ -329,13 +352,13 @@ impl People {
 
     /// A patron comes with a printed code and takes a free kiosk, if there is one; says which.
     pub(super) fn bring_printed(&self, draw: &mut StdRng) -> Option<HostId> {
-        let seat = self.reserve(draw)?;
+        let seat = self.reserve(&[], draw)?;
         let printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let Some((session, code)) = printed else {
             self.seats().entry(seat).or_default().reserved = false;
             return None;
         };
-        self.sit(seat, session, &code).then_some(seat)
+        self.sit_somewhere(seat, session, &code, draw)
     }
 
     fn taken(&self) -> Vec<(HostId, SessionId)> {
