@@ -5,6 +5,9 @@ use crate::scenario::{Load, Promise, Scenario};
 
 /// A kiosk that was frozen or cut off needs seconds to learn what happened, however short the run.
 const NOTICED_S: u64 = 15;
+/// In a shorter run there is no time to walk from one kiosk to the next: as much smaller a share of
+/// those who come gets in.
+const UNHURRIED_S: u64 = 180;
 /// Most people or commands in an hour that a shortened scenario brings: one each second. Real codes
 /// cost argon2, and the laboratory has one machine for all its kiosks.
 const QUICKEST: u32 = 3_600;
@@ -118,12 +121,14 @@ impl Pace {
     /// Its times move with the rest; how soon something is to come does not.
     fn promise(self, promise: &mut Promise) {
         match promise {
-            Promise::CodesOpen { from_s, for_s, least, hosts, .. } => {
+            Promise::CodesOpen { from_s, for_s, share, least, hosts } => {
                 (*from_s, *for_s) = (self.whole(*from_s), self.whole(*for_s).max(1));
                 // Sessions last a minute at least: fewer people find a kiosk free.
                 if hosts.is_none() {
                     let fewer = self.whole(u64::from(*least));
                     *least = u32::try_from(fewer).unwrap_or(*least);
+                    let hurried = u64::from(*share) * self.new_s.min(UNHURRIED_S) / UNHURRIED_S;
+                    *share = u8::try_from(hurried).unwrap_or(*share).max(1);
                 }
             }
             Promise::Ready { from_s, for_s, .. } => {

@@ -5,7 +5,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use super::shipped::{SHIPPED, named};
-use super::{NoSuchHost, Policy, Scenario, Shape, Words, Wrong};
+use super::{NoSuchHost, Policy, Promise, Scenario, Shape, Words, Wrong};
 use crate::event::HostId;
 use crate::fault::Hosts;
 
@@ -281,6 +281,20 @@ proptest! {
             prop_assert_eq!(a.at_s <= b.at_s, x.at_s <= y.at_s);
         }
     }
+}
+
+#[test]
+fn a_hurried_run_promises_a_smaller_share_of_fewer_people() {
+    let lines =
+        "[[promise]]\nwhat = \"codes-open\"\nfrom_s = 0\nfor_s = 600\nleast = 10\nshare = 90\n";
+    let whole = Scenario::parse(&format!("{LEAST}{lines}"), "essai").unwrap();
+    let asks = |lasts_s: u64| {
+        let [Promise::CodesOpen { share, least, .. }] = whole.within(lasts_s).promise[..] else {
+            panic!("one promise")
+        };
+        (share, least)
+    };
+    assert_eq!([600, 180, 60, 1].map(asks), [(90, 10), (90, 3), (30, 1), (1, 0)]);
 }
 
 #[test]
