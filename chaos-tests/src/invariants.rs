@@ -71,6 +71,12 @@ const ROUNDS: u32 = 10;
 /// What pictures and polls may be late by, in milliseconds: the page is drawn each second, and the
 /// laboratory looks at it a few times in one.
 const LATE_MS: u64 = 2_000;
+/// A kiosk finds out within this time that its last link has gone, in milliseconds. Where it still hears
+/// and is not heard, the others give up first. From then on it hears nothing, and gives up after five
+/// seconds, counted anew from the first packet that it sends into the silence; QUIC waits for three probe
+/// timeouts instead where packets were lost before, and those are longer. (Of links that lost three
+/// packets of ten some took fifteen seconds: world 701700, on real links.)
+const NOTICE_MS: u64 = 20_000;
 
 /// Holds if the honest node that holds most of these entries shows the same with them and without.
 fn without_effect(entries: &BTreeSet<EntryId>, what: &str, scene: Scene<'_>) -> Held {

@@ -92,6 +92,7 @@ impl Hosts {
                 let last = before.and_then(|machine| machine.epochs.last());
                 let last = last.and_then(|epoch| self.births.get(epoch)).map(|birth| birth.node);
                 self.replaced.extend(last.filter(|last| !amnesic && last != node));
+                self.replaced.remove(node); // back from a copy of its disk
                 if self.births.insert(*epoch, birth).is_some() {
                     self.reborn.push((*epoch, *host));
                 }

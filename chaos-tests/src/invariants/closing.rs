@@ -7,7 +7,7 @@ use domain::command::Command;
 use domain::id::{RequestId, SessionId};
 use domain::settings::ALONE_AFTER_MS;
 
-use super::LATE_MS;
+use super::{LATE_MS, NOTICE_MS};
 use crate::book::hosts::Trouble;
 use crate::book::ledger::sessions::StepKind;
 use crate::checker::{Broken, Held, Invariant, Scene};
@@ -128,7 +128,7 @@ impl Closing {
             return Ok(());
         };
         let since = machine.alone_since.map(|since| scene.at_ms.saturating_sub(since));
-        let at_most = ALONE_AFTER_MS + CALM_MS;
+        let at_most = ALONE_AFTER_MS + NOTICE_MS;
         if alone || since.is_none_or(|since| since <= at_most) {
             self.unaware.remove(&host);
             return Ok(());
@@ -345,9 +345,9 @@ mod tests {
         let mut stage = Stage::with(Closing::default());
         let locked = Event::Shows { host: KIOSK, shown: Shown::Locked, alone: false };
         stage.see(locked.clone());
-        stage.pass(39_000);
+        stage.pass(49_000);
         stage.see(locked.clone());
-        assert_eq!(stage.broken(), None);
+        assert_eq!(stage.broken(), None, "its link may have taken so long to die");
         stage.pass(3_000);
         stage.see(locked.clone());
         assert_eq!(stage.broken(), None, "a link may have come just now");

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::id::{EpochId, SessionId};
 use domain::settings::{ALONE_AFTER_MS, IsolationPolicy};
 
-use super::LATE_MS;
+use super::{LATE_MS, NOTICE_MS};
 use crate::book::hosts::{Machine, Trouble};
 use crate::book::knowledge::{CHARGE_MS, Knowledge};
 use crate::checker::{Broken, Held, Invariant, Scene};
@@ -22,9 +22,6 @@ const STILL_MS: u64 = 1_500;
 const NEAR_END_MS: u64 = 10_000;
 /// How often then.
 const NOW_AND_THEN_MS: u64 = 5_000;
-/// An idle link is noticed to be dead within this time; a kiosk may be alone for so long before it
-/// knows.
-const NOTICE_MS: u64 = 10_000;
 
 /// What a kiosk has been seen to do.
 #[derive(Debug, Clone, Copy)]
@@ -405,7 +402,7 @@ mod tests {
         stage.unlink(ADMIN, KIOSK);
         stage.pass(300_000);
         stage.see(Event::FaultEnded { number: 1 });
-        stage.runs(KIOSK, session, 35_000);
+        stage.runs(KIOSK, session, 45_000);
         assert_eq!(stage.broken(), None, "{}", stage.words());
         stage.runs(KIOSK, session, 10_000);
         assert_eq!(stage.broken(), Some(Some(KIOSK)));

@@ -38,7 +38,7 @@ pub(super) struct Active {
 pub(super) struct Upsets {
     pub(super) active: BTreeMap<u32, Active>,
     begun: u32,
-    copies: BTreeMap<(usize, HostId), Disk>,
+    copies: BTreeMap<(usize, HostId), (Identity, Disk)>,
 }
 
 impl World {
@@ -128,7 +128,10 @@ impl World {
                 self.take_down(host, Stop::Restored);
                 let copy = self.upsets.copies.remove(&(step, host));
                 if let Some(home) = self.stage.host_mut(host) {
-                    home.disk = copy.unwrap_or_else(|| home.disk.emptied());
+                    // A copy holds the node's key: where another machine took the place since, it is the
+                    // former node that comes back. (World 702529.)
+                    (home.identity, home.disk) =
+                        copy.unwrap_or_else(|| (home.identity.clone(), home.disk.emptied()));
                     home.restored = true;
                 }
             }
@@ -379,7 +382,8 @@ impl World {
     pub(super) fn copy_disks(&mut self, step: usize) {
         for host in self.cast.faults.get(step).cloned().unwrap_or_default() {
             if let Some(home) = self.stage.host(host) {
-                self.upsets.copies.insert((step, host), home.disk.after_power_cut(0));
+                let copy = (home.identity.clone(), home.disk.after_power_cut(0));
+                self.upsets.copies.insert((step, host), copy);
             }
         }
     }
